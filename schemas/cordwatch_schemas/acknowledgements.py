@@ -1,0 +1,59 @@
+"""Topic `cordwatch.acks.v1`: what people answered, wherever they answered it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cordwatch_schemas.base import Contract, Instant, PatientRef, RecordId, ShortText
+from cordwatch_schemas.imaging import Finding
+
+Channel = Literal["command-line", "board", "pager", "webhook"]
+
+
+class Answer_(Contract):  # noqa: N801 - the union below owns the plain name
+    """A named person's answer; its id makes a second delivery harmless."""
+
+    schema_version: Literal[1] = 1
+    event_id: RecordId
+    patient: PatientRef
+    by: Annotated[str, Field(min_length=1, max_length=120)]
+    """Who answered. Staff, never a patient."""
+    occurred_at: Instant
+    received_at: Instant
+    channel: Channel
+
+
+class Acknowledged(Answer_):
+    """Somebody has seen the alert. Quietens the pager for a time; never stops a clock."""
+
+    kind: Literal["acknowledged"] = "acknowledged"
+    alert_id: RecordId
+    reason: ShortText | None = None
+
+
+class StoodDown(Answer_):
+    """
+    A named person took responsibility for a clock that will not be met as written.
+
+    Closes the clocks of `rule` that are open at `occurred_at`.
+    """
+
+    kind: Literal["stood-down"] = "stood-down"
+    alert_id: RecordId
+    rule: ShortText
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Classified(Answer_):
+    """A named person said what a report shows; watch reads it as a `report-classified` fact."""
+
+    kind: Literal["classified"] = "classified"
+    report_number: RecordId
+    """Order or accession number of the report."""
+    finding: Finding
+
+
+Answer = Annotated[Acknowledged | StoodDown | Classified, Field(discriminator="kind")]
+"""Everything that may stand on `cordwatch.acks.v1`."""

@@ -1,0 +1,50 @@
+"""What is kept of the input itself: the raw message, and what could not be understood."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cordwatch_schemas.base import Contract, Instant, PatientRef, RecordId, ShortText
+
+
+class RawMessage(Contract):
+    """A message as it came, kept before anything is read out of it (topic `cordwatch.raw.v1`)."""
+
+    schema_version: Literal[1] = 1
+    source: RecordId
+    source_message_id: RecordId
+    content_sha256: RecordId
+    received_at: Instant
+    format: Literal["hl7v2", "event-json", "fhir"]
+    content_base64: str
+
+
+class Quarantined(Contract):
+    """
+    Something that could not be understood, with the original and the reason.
+
+    `reason` names the field and the fault, never the content. The original is
+    only here, on an access-controlled topic.
+    """
+
+    schema_version: Literal[1] = 1
+    quarantine_id: RecordId
+    source: RecordId
+    source_message_id: RecordId
+    received_at: Instant
+    stage: Literal["framing", "parsing", "mapping", "watch", "state"]
+    field: ShortText
+    reason: ShortText
+    content_sha256: RecordId
+    content_base64: str
+
+
+class Identity(Contract):
+    """Name, number and birth date behind a reference: written by feeds, read by the board alone."""
+
+    schema_version: Literal[1] = 1
+    patient: PatientRef
+    number: ShortText
+    name: ShortText | None = None
+    birth_date: ShortText | None = None
+    received_at: Instant
