@@ -1,0 +1,198 @@
+"""Which facts stand: retractions, corrections and later readings worked out, in any order of arrival."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cordwatch.pathway.facts import Fact
+
+Fate = Literal["retracted", "replaced", "refuted"]
+
+_FAMILY = {
+    "admitted": "admission",
+    "admission-cancelled": "admission",
+    "discharged": "discharge",
+    "discharge-cancelled": "discharge",
+    "died": "death",
+    "death-cancelled": "death",
+    "imaging-ordered": "imaging-order",
+    "imaging-cancelled": "imaging-order",
+    "imaging-scheduled": "imaging-booking",
+    "imaging-no-show": "imaging-booking",
+    "imaging-done": "scan",
+    "treatment-planned": "treatment-plan",
+    "treatment-booked": "treatment-booking",
+    "treatment-no-show": "treatment-booking",
+    "treatment-started": "treatment-start",
+    "treatment-ended": "treatment-end",
+}
+"""Kinds that speak of the same natural thing: the later record replaces the earlier."""
+
+_NEGATING = frozenset(
+    {
+        "admission-cancelled",
+        "discharge-cancelled",
+        "death-cancelled",
+        "imaging-cancelled",
+        "imaging-no-show",
+        "treatment-no-show",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Why a fact no longer stands, and by which other fact."""
+
+    fate: Fate
+    by: Fact
+
+
+class History:
+    """
+    The facts of one patient, sorted into those that stand and those that fell.
+
+    A pure function of the set: permuting or repeating the facts changes
+    nothing (pathway, Words).
+    """
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        """Sort out *facts*, which belong to one patient."""
+        self.facts: Sequence[Fact] = sorted(facts, key=lambda fact: (fact.at, fact.id))
+        self.by_id = {fact.id: fact for fact in self.facts}
+        self.ended: dict[str, Ended] = {}
+        self._study = _same_study(self.facts)
+        self._retract()
+        self._replace()
+        self._standing: dict[str, list[Fact]] = defaultdict(list)
+        for fact in self.facts:
+            if fact.id not in self.ended:
+                self._standing[fact.kind].append(fact)
+
+    def standing(self, *kinds: str) -> list[Fact]:
+        """Return the facts of *kinds* that stand, by time."""
+        if len(kinds) == 1:
+            return self._standing.get(kinds[0], [])
+        found = [fact for kind in kinds for fact in self._standing.get(kind, ())]
+        return sorted(found, key=lambda fact: (fact.at, fact.id))
+
+    def study(self, fact: Fact) -> str:
+        """Return the one name of the study, however *fact* numbers it."""
+        number = fact.values.get("order_number") or fact.values.get("accession_number")
+        return self._study[number] if number else fact.id
+
+    def last_replaced(self, kind: str, by: Fact) -> Fact | None:
+        """Return the latest fact of *kind* that *by* took the place of."""
+        gone = [
+            fact
+            for fact in self.facts
+            if fact.kind == kind
+            and (end := self.ended.get(fact.id)) is not None
+            and end.fate == "replaced"
+            and end.by is by
+        ]
+        return max(gone, key=lambda fact: (fact.known_at, fact.id), default=None)
+
+    def _retract(self) -> None:
+        retractions = [fact for fact in self.facts if fact.kind == "record-retracted"]
+        corrections = [fact for fact in self.facts if fact.corrects]
+        refutations = [fact for fact in self.facts if fact.kind == "diagnosis-retracted"]
+        # The latest retraction stands; an earlier one stands unless a standing later one takes it back.
+        for killer in sorted(retractions, key=lambda fact: (fact.known_at, fact.id), reverse=True):
+            if killer.id not in self.ended:
+                self._kill(killer, _targets(killer, self.facts), "retracted")
+        for killer in corrections:
+            same = (one for one in self.facts if one.kind == killer.kind)
+            self._kill(killer, (one for one in same if killer.corrects in one.numbers), "replaced")
+        for killer in refutations:
+            if killer.id not in self.ended:
+                self._kill(killer, _refuted(killer, self.facts), "refuted")
+
+    def _kill(self, killer: Fact, victims: Iterable[Fact], fate: Fate) -> None:
+        order = (killer.known_at, killer.id)
+        for victim in victims:
+            if victim.known_at == killer.known_at and fate != "replaced":
+                older = victim.id != killer.id
+            else:
+                older = (victim.known_at, victim.id) < order
+            if older and victim.id not in self.ended:
+                self.ended[victim.id] = Ended(fate, killer)
+
+    def _replace(self) -> None:
+        things: dict[tuple[str, ...], list[Fact]] = defaultdict(list)
+        for fact in self.facts:
+            thing = self._thing(fact)
+            if thing is not None and fact.id not in self.ended:
+                things[thing].append(fact)
+        for readings in things.values():
+            if len(readings) > 1:
+                winner = max(readings, key=_precedence)
+                for fact in readings:
+                    if fact is not winner:
+                        self.ended[fact.id] = Ended("replaced", winner)
+
+    def _thing(self, fact: Fact) -> tuple[str, ...] | None:
+        if fact.kind == "diagnosed":
+            status = str(fact.values.get("status", "confirmed"))
+            codes = ",".join(f"{system}|{code}" for system, code in fact.codes)
+            return ("diagnosis", codes, status, fact.encounter or "")
+        family = _FAMILY.get(fact.kind)
+        if family is None:
+            return None
+        if family in {"admission", "discharge"}:
+            return (family, fact.encounter) if fact.encounter else None
+        if family == "death":
+            return (family,)
+        if family.startswith("treatment"):
+            number = fact.values.get("treatment_number")
+            return (family, number) if number else None
+        return (family, self.study(fact))
+
+
+def _precedence(fact: Fact) -> tuple[object, ...]:
+    if fact.kind == "diagnosed":
+        # A repeat without a time of its own must not move a dated start; of equals the earlier start rules.
+        return (fact.precision != "unstated", fact.known_at, -fact.at.timestamp(), fact.id)
+    return (fact.known_at, fact.kind in _NEGATING, fact.at, fact.id)
+
+
+def _targets(retraction: Fact, facts: Iterable[Fact]) -> Iterable[Fact]:
+    kind, number = retraction.values["target_kind"], retraction.values["target"]
+    return (
+        fact
+        for fact in facts
+        if fact.kind == kind and fact is not retraction and number in fact.numbers
+    )
+
+
+def _refuted(refutation: Fact, facts: Iterable[Fact]) -> Iterable[Fact]:
+    codes = set(refutation.codes)
+    return (
+        fact
+        for fact in facts
+        if fact.kind == "diagnosed"
+        and codes & set(fact.codes)
+        and (refutation.encounter is None or refutation.encounter == fact.encounter)
+    )
+
+
+def _same_study(facts: Iterable[Fact]) -> dict[str, str]:
+    """Tie order and accession numbers that any fact names together to one study."""
+    parent: dict[str, str] = {}
+
+    def find(number: str) -> str:
+        while parent.setdefault(number, number) != number:
+            number = parent[number]
+        return number
+
+    for fact in facts:
+        if not fact.kind.startswith(("imaging-", "report-")):
+            continue
+        order, accession = fact.values.get("order_number"), fact.values.get("accession_number")
+        names = sorted(find(number) for number in (order, accession) if number)
+        if len(names) == 2:  # noqa: PLR2004 - both numbers are there
+            parent[names[1]] = names[0]
+    return {number: find(number) for number in list(parent)}

@@ -1,0 +1,60 @@
+"""Who is who: which references are the same person, by the merges that are in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cordwatch.pathway.facts import Fact
+
+_MERGES = frozenset({"merged", "merge-cancelled"})
+
+
+@dataclass(slots=True)
+class Persons:
+    """The merges in force among the facts of a patient, and those that were refused."""
+
+    survivor_of: dict[str, str] = field(default_factory=dict)
+    refused: list[tuple[Fact, str]] = field(default_factory=list)
+
+    def root(self, reference: str) -> str:
+        """Return the reference under which *reference* lives now; chains resolve to their end."""
+        while reference in self.survivor_of:
+            reference = self.survivor_of[reference]
+        return reference
+
+
+def persons(facts: Iterable[Fact]) -> Persons:
+    """
+    Return who is who by *facts*, whatever order they came in.
+
+    Refused and named: a merge with itself, a cycle or inverse pair, a second
+    merge of a reference that already lives elsewhere (pathway, Merge). The
+    order of merges is (occurred, recorded, id).
+    """
+    latest: dict[tuple[str, str], Fact] = {}
+    for fact in facts:
+        if fact.kind not in _MERGES:
+            continue
+        pair = (fact.values["survivor"], fact.values["retired"])
+        rival = latest.get(pair)
+        # The same merge is published under both references: either fact will do, the choice must be stable.
+        if rival is None or (fact.known_at, fact.kind, fact.id) > (
+            rival.known_at,
+            rival.kind,
+            rival.id,
+        ):
+            latest[pair] = fact
+    found = Persons()
+    in_force = (fact for fact in latest.values() if fact.kind == "merged")
+    for fact in sorted(in_force, key=lambda one: (one.at, one.documented_at, one.id)):
+        survivor, retired = fact.values["survivor"], fact.values["retired"]
+        if survivor == retired:
+            found.refused.append((fact, "merged with itself"))
+        elif found.root(survivor) == retired:
+            found.refused.append((fact, "would close a circle of merges"))
+        elif retired in found.survivor_of:
+            found.refused.append((fact, "already lives under another reference"))
+        else:
+            found.survivor_of[retired] = survivor
+    return found

@@ -1,0 +1,229 @@
+"""Imaging of the spine: orders, bookings, scans and reports gathered into studies."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cordwatch_schemas.code_table import Meaning, meaning
+
+from cordwatch.pathway.facts import FUTURE_TOLERANCE, Fact
+from cordwatch.pathway.history import History
+
+WHOLE_SPINE = frozenset({"C", "T", "L"})
+REGION_NAMES = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
+
+_KINDS = (
+    "imaging-ordered",
+    "imaging-scheduled",
+    "imaging-done",
+    "imaging-reported",
+    "report-classified",
+    "imaging-cancelled",
+    "imaging-no-show",
+)
+_MODALITIES = {"CR": "XR", "DX": "XR", "RF": "XR", "MRI": "MR", "PT": "NM"}
+
+
+def spine_meaning(fact: Fact) -> Meaning | None:
+    """Return what the codes of *fact* say about imaging of the spine, if they do."""
+    for system, code in fact.codes:
+        found = meaning(system, code)
+        if found is not None and found.concept == "spine-imaging":
+            return found
+    return None
+
+
+def regions_of(fact: Fact) -> frozenset[str]:
+    """Return the regions that *fact* states; empty: part not stated."""
+    stated = fact.values.get("regions")
+    if stated:
+        return frozenset(stated)
+    found = spine_meaning(fact)
+    return frozenset(found.regions) if found else frozenset()
+
+
+def missing_names(covered: Iterable[str]) -> tuple[str, ...]:
+    """Return the parts of the spine that *covered* leaves out, top down."""
+    seen = set(covered)
+    return tuple(name for region, name in REGION_NAMES.items() if region not in seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scan at a time: the earliest and latest instant it may have been made, and who says so."""
+
+    at: datetime
+    done_at: datetime
+    fact: Fact
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Study:
+    """Everything that stands about one study of the spine."""
+
+    key: str
+    order: Fact | None = None
+    cancelled: Fact | None = None
+    booking: Fact | None = None
+    no_show: Fact | None = None
+    done: Fact | None = None
+    readings: list[Fact] = field(default_factory=list)
+    """Reports and classifications, by the time of their first record."""
+
+    @property
+    def facts(self) -> list[Fact]:
+        """Return whatever stands, the most telling first."""
+        known = (self.done, self.order, self.cancelled, self.booking, self.no_show)
+        return [*self.readings, *(fact for fact in known if fact is not None)]
+
+    @property
+    def modality(self) -> str | None:
+        """Return MR, CT, XR or NM; None where nothing says it."""
+        for fact in self.facts:
+            stated = fact.values.get("modality")
+            found = spine_meaning(fact)
+            name = stated or (found.modality if found else None)
+            if name:
+                return _MODALITIES.get(name.upper(), name.upper())
+        return None
+
+    @property
+    def is_spine(self) -> bool:
+        """Return whether this is imaging of the spine at all."""
+        return any(fact.values.get("regions") or spine_meaning(fact) for fact in self.facts)
+
+    @property
+    def is_mri(self) -> bool:
+        """Return whether this is an MRI of the spine."""
+        return self.modality == "MR" and self.is_spine
+
+    @property
+    def final_report(self) -> Fact | None:
+        """Return the latest report that is more than preliminary."""
+        finals = [
+            fact
+            for fact in self.readings
+            if fact.kind == "imaging-reported" and fact.values.get("status") != "preliminary"
+        ]
+        return finals[-1] if finals else None
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether somebody still means to make this scan."""
+        wanted = self.order or self.booking
+        return wanted is not None and self.cancelled is None and not self.was_made
+
+    @property
+    def was_made(self) -> bool:
+        """Return whether the scan was made, whatever part of it was imaged."""
+        return self.done is not None or self.final_report is not None
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """Return what was imaged: the final report wins over the scan, the scan over the order."""
+        for fact in (self.final_report, self.done, self.order, self.booking):
+            if fact is not None and (stated := regions_of(fact)):
+                return stated
+        return frozenset()
+
+    @property
+    def contrast(self) -> bool | None:
+        """Return whether contrast was given; None: nobody says."""
+        for fact in (self.final_report, self.done, self.order):
+            if fact is None:
+                continue
+            stated = fact.values.get("contrast")
+            found = spine_meaning(fact)
+            known: bool | None = stated if stated is not None else found and found.contrast
+            if known is not None:
+                return known
+        return None
+
+    def scan_for(self, start_at: datetime) -> Scan | None:
+        """
+        Return the scan as a clock from *start_at* may count it, None if no time can be told.
+
+        Scan-done wins for the time. A final report without one proves the scan
+        at its exam time, else at its own time where the order was placed at or
+        after the start (pathway, Imaging).
+        """
+        if self.done is not None:
+            return Scan(self.done.start_at, self.done.done_at, self.done, self.done.flags)
+        report = self.final_report
+        if report is None:
+            return None
+        exam = report.values.get("exam_at")
+        if exam is not None:
+            at = datetime.fromisoformat(exam)
+            latest = datetime.fromisoformat(report.values.get("exam_latest_at") or exam)
+            ceiling = report.received_at
+            if at > ceiling + FUTURE_TOLERANCE:
+                return Scan(ceiling, ceiling, report, ("future-clamped",))
+            return Scan(at, max(at, min(latest, ceiling)), report, ("from-report",))
+        if self.order is not None and self.order.start_at >= start_at:
+            return Scan(report.start_at, report.done_at, report, ("scan-at-report-time",))
+        return None
+
+    @property
+    def positive_since(self) -> Fact | None:
+        """
+        Return the reading from which the study is positive, None when it is not.
+
+        The first of the latest unbroken run of positive readings: a later one
+        with the same finding moves nothing, an unclassified one undoes nothing.
+        """
+        since: Fact | None = None
+        report: Fact | None = None
+        for reading in self.readings:
+            if reading.kind == "imaging-reported":
+                report = reading
+            finding = reading.values.get("finding")
+            if finding == "positive" and since is None:
+                since = reading if reading.kind == "imaging-reported" else report or reading
+            elif finding == "negative":
+                since = None
+        return since
+
+    @property
+    def unclassified(self) -> Fact | None:
+        """Return the latest reading if it leaves open what the report shows."""
+        if not self.readings or self.readings[-1].values.get("finding") is not None:
+            return None
+        return self.readings[-1]
+
+
+def spinal_studies(history: History) -> Sequence[Study]:
+    """Return the studies of the spine in *history*, by their names."""
+    gathered: dict[str, list[Fact]] = defaultdict(list)
+    for fact in history.standing(*_KINDS):
+        gathered[history.study(fact)].append(fact)
+    studies = [_gather(key, facts) for key, facts in sorted(gathered.items())]
+    for study in studies:
+        if study.cancelled is not None:
+            # What was cancelled is still known: the cancellation itself rarely repeats the code.
+            study.order = history.last_replaced("imaging-ordered", study.cancelled)
+    return [study for study in studies if study.is_spine]
+
+
+def _gather(key: str, facts: Sequence[Fact]) -> Study:
+    study = Study(key)
+    for fact in facts:
+        match fact.kind:
+            case "imaging-ordered":
+                study.order = fact
+            case "imaging-cancelled":
+                study.cancelled = fact
+            case "imaging-scheduled":
+                study.booking = fact
+            case "imaging-no-show":
+                study.no_show = fact
+            case "imaging-done":
+                study.done = fact
+            case _:
+                study.readings.append(fact)
+    study.readings.sort(key=lambda one: (one.documented_at, one.kind, one.id))
+    return study

@@ -1,0 +1,72 @@
+"""What is kept: facts that a rule, a switch or the routing can read. The rest stays in the raw messages."""
+
+from __future__ import annotations
+
+from cordwatch_schemas.code_table import meaning
+
+from cordwatch.pathway.facts import Fact
+
+_ALWAYS = frozenset(
+    {
+        "admitted",
+        "admission-cancelled",
+        "transferred",
+        "transfer-cancelled",
+        "discharged",
+        "discharge-cancelled",
+        "died",
+        "death-cancelled",
+        "merged",
+        "merge-cancelled",
+        "assessed",
+        "record-retracted",
+        "report-classified",
+        "consulted",
+        "stood-down",
+        "medication-stopped",
+        "treatment-planned",
+        "treatment-booked",
+        "treatment-started",
+        "treatment-ended",
+        "treatment-cancelled",
+        "treatment-no-show",
+        "imaging-cancelled",
+        "imaging-no-show",
+    }
+)
+_BY_CODE = frozenset({"diagnosed", "diagnosis-retracted", "medication-ordered", "medication-given"})
+_IMAGING = frozenset({"imaging-ordered", "imaging-scheduled", "imaging-done", "imaging-reported"})
+_DIAGNOSES = frozenset({"lymphoma", "myeloma", "cord-compression"})
+_DRUGS = frozenset({"dexamethasone", "corticosteroid"})
+
+
+def cord_compression_reason(fact: Fact) -> bool:
+    """Return whether a reason-for-exam code on an order means cord compression."""
+    for reason in fact.values.get("reason_codes", ()):
+        system, _, code = reason.partition("|")
+        found = meaning(system, code)
+        if found is not None and found.concept == "cord-compression":
+            return True
+    return False
+
+
+def is_kept(fact: Fact) -> bool:
+    """
+    Return whether any rule could ever read *fact*.
+
+    Decided by the vetted code table alone, not by a pack's switches, so that
+    a change of pack finds the facts that it needs.
+    """
+    if fact.kind in _ALWAYS:
+        return True
+    concepts = {found.concept for system, code in fact.codes if (found := meaning(system, code))}
+    if fact.kind in _BY_CODE:
+        return bool(concepts & (_DIAGNOSES | _DRUGS))
+    if fact.kind in _IMAGING:
+        return (
+            "spine-imaging" in concepts
+            or bool(fact.values.get("regions"))
+            or cord_compression_reason(fact)
+            or (fact.kind != "imaging-ordered" and not fact.codes)
+        )
+    return False

@@ -1,0 +1,235 @@
+"""Dexamethasone: what was ordered and given, the daily dose over time, and how it was stopped."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cordwatch_schemas.code_table import meaning
+
+from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.history import History
+
+_NOT_SYSTEMIC = frozenset(
+    "OP OPH OPHTH OPHTHALMIC EYE OT OTIC EAR TOP TOPICAL TP INH INHL INHALATION IH NEB NS NASAL "
+    "IT INTRATHECAL EP EPIDURAL IA INTRAARTICULAR INTRAVITREAL DENTAL".split()
+)
+_SYSTEMIC = frozenset(
+    "PO ORAL MOUTH NG NGT NJ GT PEG JT ENTERAL IV IVP IVPB INTRAVENOUS IM INTRAMUSCULAR "
+    "SC SQ SUBCUT SUBCUTANEOUS".split()
+)
+_MG = {"MG": 1.0, "G": 1000.0, "GM": 1000.0, "MCG": 0.001, "UG": 0.001, "MICROGRAM": 0.001}
+_PER_DAY = {
+    "QD": 1.0,
+    "DAILY": 1.0,
+    "OD": 1.0,
+    "QAM": 1.0,
+    "QPM": 1.0,
+    "QHS": 1.0,
+    "BID": 2.0,
+    "TID": 3.0,
+    "QID": 4.0,
+    "QOD": 0.5,
+}
+_EVERY_H = re.compile(r"Q(\d{1,2})H")
+_EVERY_D = re.compile(r"Q(\d{1,2})D")
+_ONCE = frozenset({"ONCE", "STAT", "X1", "1X", "1XONLY"})
+
+DAY = timedelta(days=1)
+
+
+def concept_of(fact: Fact) -> str | None:
+    """Return `dexamethasone` or `corticosteroid` if *fact* is about one."""
+    for system, code in fact.codes:
+        found = meaning(system, code)
+        if found is not None and found.concept in {"dexamethasone", "corticosteroid"}:
+            return found.concept
+    return None
+
+
+def _route(fact: Fact) -> str | None:
+    route = fact.values.get("route")
+    return re.sub(r"[^A-Z]", "", route.upper()) if route else None
+
+
+def is_systemic(fact: Fact) -> bool:
+    """Return whether the drug reaches the whole body; a route not stated counts."""
+    return _route(fact) not in _NOT_SYSTEMIC
+
+
+def route_flags(fact: Fact) -> tuple[str, ...]:
+    """Return the doubt about the route of *fact*, if there is one."""
+    route = _route(fact)
+    if route is None:
+        return ("route-unstated",)
+    return () if route in _SYSTEMIC else ("route-unread",)
+
+
+def dose_mg(fact: Fact) -> float | None:
+    """Return the amount of one dose in mg (the upper end of a range), None if it cannot be told."""
+    amount = fact.values.get("dose_max") or fact.values.get("dose")
+    unit = _MG.get((fact.values.get("dose_unit") or "").upper())
+    return None if amount is None or unit is None else amount * unit
+
+
+def doses_per_day(frequency: str | None) -> float | None:
+    """
+    Return how often a day a frequency code means; None: as needed, once, or not readable.
+
+    Nothing is guessed: what cannot be computed is not judged (pathway, Advisories).
+    """
+    code = re.sub(r"[^A-Z0-9]", "", (frequency or "").upper())
+    if "PRN" in code:
+        return None
+    if (every := _EVERY_H.fullmatch(code)) and int(every[1]):
+        return 24 / int(every[1])
+    if (every := _EVERY_D.fullmatch(code)) and int(every[1]):
+        return 1 / int(every[1])
+    return _PER_DAY.get(code)
+
+
+def is_once(fact: Fact) -> bool:
+    """Return whether the order is for a single dose, to be judged with the doses given."""
+    return re.sub(r"[^A-Z0-9]", "", (fact.values.get("frequency") or "").upper()) in _ONCE
+
+
+@dataclass(frozen=True, slots=True)
+class Dosage:
+    """A dosage in force: from its start until changed, stopped or run out."""
+
+    fact: Fact
+    begins_at: datetime
+    ends_at: datetime | None
+    daily_mg: float | None
+
+    def is_active(self, at: datetime) -> bool:
+        """Return whether this dosage is in force at *at*."""
+        return self.begins_at <= at and (self.ends_at is None or at < self.ends_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Dexamethasone:
+    """The systemic dexamethasone of one patient."""
+
+    dosages: Sequence[Dosage]
+    doses: Sequence[Fact]
+    stops: Sequence[Fact]
+    others_given: Sequence[Fact]
+    """Doses of other corticosteroids."""
+
+    def is_ordered(self, at: datetime) -> bool:
+        """Return whether a systemic order is active at *at*."""
+        return any(dosage.is_active(at) for dosage in self.dosages)
+
+    def daily_mg(self, at: datetime) -> float | None:
+        """Return what the active orders add up to, None if one of them cannot be computed."""
+        amounts = [dosage.daily_mg for dosage in self.dosages if dosage.is_active(at)]
+        if not amounts or None in amounts:
+            return None
+        return sum(amount for amount in amounts if amount is not None)
+
+    def changes(self) -> list[datetime]:
+        """Return the instants at which the ordered dose may change, in order."""
+        edges = {dosage.begins_at for dosage in self.dosages}
+        edges |= {dosage.ends_at for dosage in self.dosages if dosage.ends_at is not None}
+        return sorted(edges)
+
+    def given_mg(self, begin_at: datetime, end_at: datetime) -> float | None:
+        """Return the sum of doses in [begin, end), None if one cannot be told."""
+        amounts = [dose_mg(dose) for dose in self.doses if begin_at <= dose.start_at < end_at]
+        if None in amounts:
+            return None
+        return sum(amount for amount in amounts if amount is not None)
+
+    def plan_ends_at(self) -> tuple[datetime, Fact] | None:
+        """Return the end of the latest recorded taper plan, and the order that records it."""
+        plans = [
+            dosage.fact for dosage in self.dosages if dosage.fact.values.get("taper_plan_ends_at")
+        ]
+        if not plans:
+            return None
+        plan = max(plans, key=lambda fact: (fact.known_at, fact.id))
+        return datetime.fromisoformat(plan.values["taper_plan_ends_at"]), plan
+
+    def stopped_after(self, begun_at: datetime) -> tuple[datetime, Fact] | None:
+        """
+        Return when the last order ended for good after *begun_at*, and by which fact.
+
+        A stop while another order goes on, or is followed by one at once, is a
+        change of dose, not a stop.
+        """
+        edges = [(stop.start_at, stop) for stop in self.stops]
+        edges += [(one.ends_at, one.fact) for one in self.dosages if one.ends_at is not None]
+        for at, fact in sorted(edges, key=lambda edge: (edge[0], edge[1].kind, edge[1].id)):
+            resumed = any(dosage.begins_at >= at for dosage in self.dosages)
+            if at > begun_at and not self.is_ordered(at) and not resumed:
+                return at, fact
+        return None
+
+    def falls(self, begin_at: datetime, end_at: datetime) -> list[datetime]:
+        """Return when the daily dose fell (to something) in [begin, end): ordered, else given."""
+        if self.dosages:
+            points = [(at, self.daily_mg(at)) for at in self.changes() if at < end_at]
+        else:
+            days = max(0, (end_at - begin_at) // DAY)
+            bounds = [begin_at + DAY * n for n in range(int(days) + 1)]
+            points = [(at, self.given_mg(at, at + DAY) or None) for at in bounds]
+        falls: list[datetime] = []
+        before: float | None = None
+        for at, dose in points:
+            if dose is None:
+                continue
+            if before is not None and dose < before and at >= begin_at:
+                falls.append(at)
+            before = dose
+        return falls
+
+
+def dexamethasone(history: History) -> Dexamethasone:
+    """Return the systemic steroid history of a patient, what is not systemic left out."""
+    ordered: dict[str, list[Fact]] = defaultdict(list)
+    for fact in history.standing("medication-ordered"):
+        if concept_of(fact) == "dexamethasone" and is_systemic(fact):
+            ordered[fact.values.get("order_number") or fact.id].append(fact)
+    stops = [
+        fact
+        for fact in history.standing("medication-stopped")
+        if concept_of(fact) == "dexamethasone" or fact.values.get("order_number") in ordered
+    ]
+    given = [fact for fact in history.standing("medication-given") if is_systemic(fact)]
+    return Dexamethasone(
+        dosages=[
+            dosage
+            for number, facts in sorted(ordered.items())
+            for dosage in _timeline(facts, _stops_of(number, stops))
+        ],
+        doses=[fact for fact in given if concept_of(fact) == "dexamethasone"],
+        stops=stops,
+        others_given=[fact for fact in given if concept_of(fact) == "corticosteroid"],
+    )
+
+
+def _stops_of(number: str, stops: Sequence[Fact]) -> list[Fact]:
+    return [stop for stop in stops if stop.values.get("order_number") in {number, None}]
+
+
+def _timeline(facts: Sequence[Fact], stops: Sequence[Fact]) -> list[Dosage]:
+    """Lay the dosages of one order end to end; of two with one start the later record counts."""
+    by_start: dict[datetime, Fact] = {}
+    for fact in sorted(facts, key=lambda one: (one.known_at, one.id)):
+        by_start[fact.start_at] = fact
+    starts = sorted(by_start)
+    dosages = []
+    for begins_at, next_at in zip(starts, [*starts[1:], None], strict=True):
+        fact = by_start[begins_at]
+        stated_end = fact.values.get("ends_at")
+        ends = [next_at, datetime.fromisoformat(stated_end) if stated_end else None]
+        ends += [stop.start_at for stop in stops if stop.start_at >= begins_at]
+        end = min((at for at in ends if at is not None), default=None)
+        per_day, amount = doses_per_day(fact.values.get("frequency")), dose_mg(fact)
+        daily = None if per_day is None or amount is None else per_day * amount
+        dosages.append(Dosage(fact, begins_at, end, daily))
+    return dosages
