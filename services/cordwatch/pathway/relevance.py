@@ -23,19 +23,25 @@ _ALWAYS = frozenset(
         "report-classified",
         "consulted",
         "stood-down",
-        "medication-stopped",
         "treatment-planned",
         "treatment-booked",
         "treatment-started",
         "treatment-ended",
         "treatment-cancelled",
         "treatment-no-show",
+    }
+)
+_BY_CODE = frozenset({"diagnosed", "diagnosis-retracted", "medication-ordered", "medication-given"})
+_IMAGING = frozenset(
+    {
+        "imaging-ordered",
+        "imaging-scheduled",
+        "imaging-done",
+        "imaging-reported",
         "imaging-cancelled",
         "imaging-no-show",
     }
 )
-_BY_CODE = frozenset({"diagnosed", "diagnosis-retracted", "medication-ordered", "medication-given"})
-_IMAGING = frozenset({"imaging-ordered", "imaging-scheduled", "imaging-done", "imaging-reported"})
 _DIAGNOSES = frozenset({"lymphoma", "myeloma", "cord-compression"})
 _DRUGS = frozenset({"dexamethasone", "corticosteroid"})
 
@@ -60,6 +66,8 @@ def is_kept(fact: Fact) -> bool:
     if fact.kind in _ALWAYS:
         return True
     concepts = {found.concept for system, code in fact.codes if (found := meaning(system, code))}
+    if fact.kind == "medication-stopped":
+        return not fact.codes or bool(concepts & _DRUGS)
     if fact.kind in _BY_CODE:
         return bool(concepts & (_DIAGNOSES | _DRUGS))
     if fact.kind in _IMAGING:

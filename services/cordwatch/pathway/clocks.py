@@ -1,0 +1,169 @@
+"""Clocks: opened by a start, ended by what satisfies or withdraws them, gathered into episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from cordwatch_schemas.pack import DeadlineRule, Pack, Trigger
+
+from cordwatch.pathway.endings import End, Endings
+from cordwatch.pathway.facts import Fact, digest
+from cordwatch.pathway.starts import Start, lymphoma_known, starts
+
+MRI_GOALS = frozenset({"spinal-mri", "whole-spine-mri"})
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """
+    One deadline of one patient: a rule, running from one fact.
+
+    Its id comes from the rule, the patient as the fact was sent for, and that
+    fact; so a merge changes no id, and re-timing makes another clock.
+    """
+
+    id: str
+    rule: DeadlineRule
+    cause: Fact
+    start_at: datetime
+    due_at: datetime
+    episode: str
+    end: End | None = None
+    board_only: bool = False
+    flags: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def is_mri(self) -> bool:
+        """Return whether this clock waits for an MRI: of those only one is paged at a time."""
+        return self.rule.satisfied_by in MRI_GOALS
+
+    def is_open(self, at: datetime) -> bool:
+        """Return whether the clock runs at *at*; the instant of its end is no longer open."""
+        return self.start_at <= at and (self.end is None or self.end.at > at)
+
+    @property
+    def quiet_at(self) -> datetime:
+        """Return when nothing more is heard of it: its end, or the end of its repeats."""
+        return self.end.at if self.end else self.due_at + self.rule.repeats.lasting
+
+
+@dataclass(slots=True)
+class Episode:
+    """The clocks that belong together, from a patient's first one on."""
+
+    id: str
+    began_at: datetime
+    clocks: list[Clock] = field(default_factory=list)
+    confirmed: Start | None = None
+
+    @property
+    def quiet_at(self) -> datetime:
+        """Return when the last of its clocks is quiet."""
+        return max(clock.quiet_at for clock in self.clocks)
+
+
+class Episodes:
+    """Walks the starts of one patient in order of time, and opens what each of them opens."""
+
+    def __init__(self, endings: Endings, pack: Pack) -> None:
+        """Work out the episodes of the patient whose facts *endings* holds."""
+        self._endings = endings
+        self._pack = pack
+        self._rules: dict[Trigger, list[DeadlineRule]] = {}
+        for rule in pack.rules:
+            self._rules.setdefault(rule.starts_at, []).append(rule)
+        self._lymphoma = lymphoma_known(endings.history, pack.policy) is not None
+        self.found: list[Episode] = []
+        death = endings.death_at
+        for start in starts(endings.history, endings.studies, pack.policy):
+            if death is None or start.at <= death:
+                self._take(start)
+
+    def _take(self, start: Start) -> None:
+        rules = [rule for rule in self._rules_for(start) if self._lymphoma or not rule.needs_lymphoma]
+        if not rules:
+            return
+        episode = self._episode_for(start)
+        fresh = episode is None
+        if episode is None:
+            episode = Episode(digest("episode", start.fact.sent_as, start.fact.id), start.at)
+        for rule in rules:
+            if start.role == "mri" or not _has(episode, rule):
+                episode.clocks.append(self._clock(rule, start, episode.id))
+        if start.role == "confirmed" and episode.confirmed is None:
+            episode.confirmed = start
+        if fresh:
+            self.found.append(episode)
+        self._begin_taper(start, episode)
+
+    def _rules_for(self, start: Start) -> Iterator[DeadlineRule]:
+        yield from self._rules.get(start.trigger, ())
+        if start.trigger == "mescc-confirmed":
+            yield from self._rules.get("deficit-or-confirmed", ())
+
+    def _episode_for(self, start: Start) -> Episode | None:
+        """Return the episode that *start* belongs to, None when it opens the next one."""
+        if not self.found:
+            return None
+        episode, gap = self.found[-1], self._pack.policy.episode_gap
+        if start.at > episode.quiet_at + gap:
+            return None
+        if start.role == "confirmed":
+            treated_at = self._endings.treated_since(episode.began_at)
+            if treated_at is not None and start.at > treated_at + gap:
+                return None
+        return episode
+
+    def _begin_taper(self, start: Start, episode: Episode) -> None:
+        """Open the taper clock at the first dose from 24 h before suspicion or confirmation on."""
+        if start.trigger not in {"mescc-suspected", "mescc-confirmed"}:
+            return
+        earliest = start.at - self._pack.policy.dose_before
+        latest = episode.quiet_at + self._pack.policy.episode_gap
+        dose = self._endings.first_dose(earliest, latest)
+        if dose is None:
+            return
+        begun = Start(dose.start_at, "confirmed", "dexamethasone-begun", dose, dose.flags)
+        for rule in self._rules.get("dexamethasone-begun", ()):
+            if not _has(episode, rule):
+                episode.clocks.append(self._clock(rule, begun, episode.id))
+
+    def _clock(self, rule: DeadlineRule, start: Start, episode: str) -> Clock:
+        fact = start.fact
+        clock = Clock(
+            id=digest("clock", rule.id, fact.sent_as, fact.id),
+            rule=rule,
+            cause=fact,
+            start_at=start.at,
+            due_at=start.at + rule.window,
+            episode=episode,
+            board_only=rule.board_only
+            or fact.received_at - start.at > self._pack.policy.board_only_after,
+            flags=start.flags,
+        )
+        plan = self._endings.planned_due(rule, start.at)
+        if plan is not None:
+            clock = replace(clock, due_at=plan)
+        end = self._endings.end_of(rule, start.at, clock.due_at)
+        return replace(clock, end=end, missing=self._endings.missing(rule, start.at))
+
+
+def _has(episode: Episode, rule: DeadlineRule) -> bool:
+    return any(clock.rule.id == rule.id for clock in episode.clocks)
+
+
+def most_pressing(clocks: list[Clock]) -> Clock | None:
+    """
+    Return which of an episode's open MRI clocks is paged.
+
+    The shortest window; of equal ones the earliest due; of those the later start
+    (pathway, Presentations).
+    """
+    return min(
+        clocks,
+        key=lambda one: (one.rule.window, one.due_at, -one.start_at.timestamp(), one.id),
+        default=None,
+    )

@@ -1,0 +1,77 @@
+"""Treatment of the cord: radiotherapy and surgery from the plan to the end of the course."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.history import History
+
+_KINDS = (
+    "treatment-planned",
+    "treatment-booked",
+    "treatment-started",
+    "treatment-ended",
+    "treatment-cancelled",
+    "treatment-no-show",
+)
+
+
+@dataclass(slots=True)
+class Course:
+    """One course of radiotherapy, or one operation, that may treat the cord."""
+
+    key: str
+    facts: dict[str, Fact] = field(default_factory=dict)
+    """The standing fact of each kind."""
+
+    def get(self, kind: str) -> Fact | None:
+        """Return the standing fact of `treatment-<kind>`."""
+        return self.facts.get(f"treatment-{kind}")
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Return whether nothing was planned or booked again since the cancellation."""
+        cancelled = self.get("cancelled")
+        again = [fact for kind in ("planned", "booked") if (fact := self.get(kind))]
+        return cancelled is not None and all(fact.known_at <= cancelled.known_at for fact in again)
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether it is planned or booked, and neither begun nor cancelled."""
+        wanted = self.get("planned") or self.get("booked")
+        return wanted is not None and self.get("started") is None and not self.is_cancelled
+
+    @property
+    def treats_cord(self) -> bool:
+        """Return whether it is radiotherapy or surgery, to the spine or to a site not stated."""
+        return all(
+            fact.values["modality"] in {"radiotherapy", "surgery"}
+            and fact.values.get("site") != "other"
+            for fact in self.facts.values()
+        )
+
+    def is_running(self, at: datetime, at_most: timedelta) -> bool:
+        """Return whether it began in the time *at_most* before *at* and had not ended by then."""
+        begun, ended = self.get("started"), self.get("ended")
+        if begun is None or not at - at_most <= begun.start_at <= at:
+            return False
+        return ended is None or ended.done_at >= at
+
+
+def courses(history: History) -> Sequence[Course]:
+    """Return the courses that may treat the cord, by their numbers."""
+    gathered: dict[str, list[Fact]] = defaultdict(list)
+    for fact in history.standing(*_KINDS):
+        gathered[fact.values.get("treatment_number") or fact.id].append(fact)
+    found = []
+    for key, facts in sorted(gathered.items()):
+        course = Course(key)
+        for fact in sorted(facts, key=lambda one: (one.known_at, one.id)):
+            course.facts[fact.kind] = fact
+        if course.treats_cord:
+            found.append(course)
+    return found

@@ -1,0 +1,207 @@
+"""What ends a clock: the goal reached, a named person's stand-down, death, an abrupt stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from cordwatch_schemas.pack import DeadlineRule, Policy
+
+from cordwatch.pathway.cure import courses
+from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.history import History
+from cordwatch.pathway.imaging import WHOLE_SPINE, Scan, missing_names, spinal_studies
+from cordwatch.pathway.steroids import dexamethasone, route_flags
+
+TEAM = ("responsible-physician", "radiation-oncologist", "spinal-surgeon")
+FALLS_OF_A_TAPER = 2
+
+_LIVING = ("assessed", "medication-given", "imaging-done", "treatment-started")
+"""Facts that need a living patient (pathway, Death)."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How and when a clock ended, and by which fact."""
+
+    status: Literal["satisfied", "withdrawn"]
+    at: datetime
+    fact: Fact
+    reason: str
+    flags: tuple[str, ...] = ()
+
+
+class Endings:
+    """Everything that can end a clock of one patient, read once from the facts that stand."""
+
+    def __init__(self, history: History, policy: Policy) -> None:
+        """Read studies, steroids, courses, consultations and death out of *history*."""
+        self.history = history
+        self.policy = policy
+        self.studies = spinal_studies(history)
+        self.steroid = dexamethasone(history)
+        self.courses = courses(history)
+        self.death, self.contradiction = self._death()
+
+    @property
+    def death_at(self) -> datetime | None:
+        """Return when the patient died, None if alive or if facts of a living patient contradict it."""
+        return self.death.done_at if self.death and self.contradiction is None else None
+
+    def _death(self) -> tuple[Fact | None, Fact | None]:
+        deaths = self.history.standing("died")
+        if not deaths:
+            return None, None
+        death = deaths[-1]
+        limit = death.done_at + self.policy.living_after_death
+        living = (fact for fact in self.history.standing(*_LIVING) if fact.start_at > limit)
+        return death, next(living, None)
+
+    def end_of(self, rule: DeadlineRule, start_at: datetime, due_at: datetime) -> End | None:
+        """Return what ended a clock of *rule* first, None while nothing has."""
+        found = [
+            self._goal(rule, start_at, due_at),
+            self._stood_down(rule, start_at),
+            self._died(start_at),
+        ]
+        ends = [end for end in found if end is not None]
+        return min(ends, key=lambda end: (end.at, end.status), default=None)
+
+    def missing(self, rule: DeadlineRule, start_at: datetime) -> tuple[str, ...]:
+        """Return what would end a clock of *rule*, as far as it is not there yet."""
+        match rule.satisfied_by:
+            case "whole-spine-mri":
+                covered = {region for scan in self._scans(start_at) for region in scan[1]}
+                return missing_names(covered)
+            case "spinal-mri":
+                return ("spinal MRI",)
+            case "dexamethasone-given":
+                return ("dexamethasone",)
+            case "treatment-started":
+                return ("radiotherapy or surgery",)
+            case "team-consulted":
+                present = self._present(start_at)
+                return tuple(role for role in TEAM if role not in present)
+            case "tapered-stop":
+                return ("taper",)
+
+    def first_dose(self, earliest: datetime, latest: datetime) -> Fact | None:
+        """Return the first systemic dose of dexamethasone between the two instants, inclusive."""
+        doses = (dose for dose in self.steroid.doses if earliest <= dose.start_at <= latest)
+        return min(doses, key=lambda dose: (dose.start_at, dose.id), default=None)
+
+    def treated_since(self, at: datetime) -> datetime | None:
+        """Return when treatment of the cord first started at or after *at*."""
+        begun = (course.get("started") for course in self.courses)
+        times = [fact.done_at for fact in begun if fact is not None and fact.done_at >= at]
+        return min(times, default=None)
+
+    def planned_due(self, rule: DeadlineRule, start_at: datetime) -> datetime | None:
+        """Return the end of a recorded taper plan, which takes the place of the window."""
+        plan = self.steroid.plan_ends_at() if rule.satisfied_by == "tapered-stop" else None
+        return plan[0] if plan is not None and plan[0] > start_at else None
+
+    def _died(self, start_at: datetime) -> End | None:
+        if self.death is None or self.death_at is None or self.death_at < start_at:
+            return None
+        return End("withdrawn", self.death_at, self.death, "the patient died")
+
+    def _stood_down(self, rule: DeadlineRule, start_at: datetime) -> End | None:
+        for fact in self.history.standing("stood-down"):
+            if fact.values["rule"] == rule.id and fact.at >= start_at:
+                return End("withdrawn", fact.at, fact, "stood down by a named person")
+        return None
+
+    def _goal(self, rule: DeadlineRule, start_at: datetime, due_at: datetime) -> End | None:
+        match rule.satisfied_by:
+            case "spinal-mri" | "whole-spine-mri":
+                done = self._imaged(start_at, whole=rule.satisfied_by == "whole-spine-mri")
+            case "dexamethasone-given":
+                done = self._dosed(start_at)
+            case "treatment-started":
+                done = self._treated(start_at)
+            case "team-consulted":
+                done = self._consulted(start_at)
+            case "tapered-stop":
+                return self._tapered(start_at, due_at)
+        return None if done is None else _satisfied(*done, due_at)
+
+    def _scans(self, start_at: datetime) -> list[tuple[Scan, frozenset[str]]]:
+        found = [
+            (scan, study.regions)
+            for study in self.studies
+            if study.is_mri
+            and (scan := study.scan_for(start_at)) is not None
+            and scan.done_at >= start_at
+        ]
+        return sorted(found, key=lambda one: (one[0].done_at, one[0].fact.id))
+
+    def _imaged(
+        self, start_at: datetime, *, whole: bool
+    ) -> tuple[datetime, Fact, tuple[str, ...]] | None:
+        covered: set[str] = set()
+        for scan, regions in self._scans(start_at):
+            covered |= regions
+            if not whole or covered >= WHOLE_SPINE:
+                return scan.done_at, scan.fact, scan.flags
+        return None
+
+    def _dosed(self, start_at: datetime) -> tuple[datetime, Fact, tuple[str, ...]] | None:
+        before_at = start_at - self.policy.dose_before
+        ordered = self.steroid.is_ordered(start_at)
+        counting = []
+        for dose in self.steroid.doses:
+            flags = (*dose.flags, *route_flags(dose))
+            if dose.done_at >= start_at:
+                counting.append((dose.done_at, dose, flags))
+            elif ordered and dose.done_at >= before_at:
+                counting.append((start_at, dose, flags))
+        return min(counting, key=lambda one: (one[0], one[1].id), default=None)
+
+    def _treated(self, start_at: datetime) -> tuple[datetime, Fact, tuple[str, ...]] | None:
+        counting = []
+        for course in self.courses:
+            begun = course.get("started")
+            if begun is None:
+                continue
+            flags = begun.flags if begun.values.get("site") else (*begun.flags, "site-unstated")
+            if begun.done_at >= start_at:
+                counting.append((begun.done_at, begun, flags))
+            elif course.is_running(start_at, self.policy.treatment_running):
+                counting.append((start_at, begun, flags))
+        return min(counting, key=lambda one: (one[0], one[1].id), default=None)
+
+    def _since(self, start_at: datetime) -> list[Fact]:
+        held = (one for one in self.history.standing("consulted") if one.done_at >= start_at)
+        return sorted(held, key=lambda one: (one.done_at, one.id))
+
+    def _present(self, start_at: datetime) -> set[str]:
+        return {role for fact in self._since(start_at) for role in fact.values.get("roles", ())}
+
+    def _consulted(self, start_at: datetime) -> tuple[datetime, Fact, tuple[str, ...]] | None:
+        present: set[str] = set()
+        for fact in self._since(start_at):
+            present |= set(fact.values.get("roles", ()))
+            if present.issuperset(TEAM):
+                return fact.done_at, fact, fact.flags
+        return None
+
+    def _tapered(self, start_at: datetime, due_at: datetime) -> End | None:
+        stop = self.steroid.stopped_after(start_at)
+        if stop is None:
+            return None
+        at, fact = stop
+        if len(self.steroid.falls(start_at, at)) >= FALLS_OF_A_TAPER:
+            return _satisfied(at, fact, fact.flags, due_at)
+        return End("withdrawn", at, fact, "stopped abruptly, without a taper", fact.flags)
+
+
+def _satisfied(at: datetime, fact: Fact, flags: tuple[str, ...], due_at: datetime) -> End:
+    if at > due_at:
+        reason = f"late by {at - due_at}"
+    elif fact.documented_at > due_at:
+        reason = "in time, documented late"
+    else:
+        reason = "in time"
+    return End("satisfied", at, fact, reason, flags)

@@ -1,0 +1,88 @@
+"""Levels of a clock: which have been reached, which of them to raise now, and when the next comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cordwatch_schemas.alerts import Alert, Level
+
+from cordwatch.pathway.clocks import Clock
+
+Raised = Mapping[tuple[Level, int], Alert]
+"""The alerts of one clock that were published before, by level and repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A level to raise: its place on the grid, and the instant it belongs to."""
+
+    level: Level
+    repeat: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What to raise for a clock now, and when to look again; None: nothing more will come."""
+
+    steps: tuple[Step, ...]
+    next_at: datetime | None
+
+
+def fixed_steps(clock: Clock) -> list[Step]:
+    """Return the fixed levels of *clock* with their instants, in order."""
+    window = clock.due_at - clock.start_at
+    return [Step(one.level, 0, clock.start_at + window * one.at) for one in clock.rule.levels]
+
+
+def progress(clock: Clock, raised: Raised, now: datetime) -> Progress:
+    """
+    Return what *clock*, which is open, has to tell at *now*.
+
+    Levels that passed unseen collapse into the highest; missed repeats into
+    one; repeats that fell due before a late `due` was raised are dropped
+    (pathway, Levels).
+    """
+    fixed = fixed_steps(clock)
+    highest = max((n for n, step in enumerate(fixed) if (step.level, 0) in raised), default=-1)
+    waiting = fixed[highest + 1 :]
+    passed = [step for step in waiting if step.at <= now]
+    steps = passed[-1:]
+    coming = [step.at for step in waiting if step.at > now]
+    if coming:
+        return Progress(tuple(steps), coming[0])
+    due = raised.get(("due", 0))
+    if due is None:
+        # `due` is raised at this very look: its repeats begin after now.
+        return Progress(tuple(steps), _grid_after(clock, now))
+    repeat, next_at = _repeats(clock, due.raised_at, _last_repeat(raised), now)
+    return Progress((repeat,) if repeat else (), next_at)
+
+
+def pages_ended(clock: Clock, raised: Raised, now: datetime) -> bool:
+    """Return whether the last repeat of *clock* has been: it then silences no other clock."""
+    due = raised.get(("due", 0))
+    return due is not None and now > due.raised_at + clock.rule.repeats.lasting
+
+
+def _last_repeat(raised: Raised) -> int:
+    return max((repeat for level, repeat in raised if level == "overdue"), default=0)
+
+
+def _grid_after(clock: Clock, instant: datetime) -> datetime:
+    every = clock.rule.repeats.every
+    passed = max(0, (instant - clock.due_at) // every)
+    return clock.due_at + every * (passed + 1)
+
+
+def _repeats(
+    clock: Clock, due_raised_at: datetime, last: int, now: datetime
+) -> tuple[Step | None, datetime | None]:
+    every, until = clock.rule.repeats.every, due_raised_at + clock.rule.repeats.lasting
+    newest = int((min(now, until) - clock.due_at) // every)
+    at = clock.due_at + every * newest
+    step = Step("overdue", newest, at) if newest > last and at > due_raised_at else None
+    coming = _grid_after(clock, max(now, due_raised_at))
+    return step, coming if coming <= until else None

@@ -1,0 +1,59 @@
+"""A patient as the rules see one: facts sorted out, clocks, and where the patient is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cordwatch_schemas.pack import Pack
+
+from cordwatch.pathway.clocks import Clock, Episode, Episodes
+from cordwatch.pathway.endings import Endings
+from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.history import History
+from cordwatch.pathway.identity import Persons
+
+_PLACES = ("admitted", "transferred", "transfer-cancelled", "discharge-cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the patient is, for routing."""
+
+    encounter: str | None = None
+    facility: str | None = None
+    ward: str | None = None
+
+
+class Picture:
+    """What follows from a patient's facts alone; only questions `at` an instant depend on time."""
+
+    def __init__(self, facts: Iterable[Fact], persons: Persons, pack: Pack) -> None:
+        """Work out history, episodes and clocks of the patient whose *facts* these are."""
+        self.pack = pack
+        self.persons = persons
+        self.history = History(facts)
+        self.endings = Endings(self.history, pack.policy)
+        self.episodes: list[Episode] = Episodes(self.endings, pack).found
+        self.clocks: list[Clock] = [one for episode in self.episodes for one in episode.clocks]
+
+    def open_clocks(self, at: datetime) -> list[Clock]:
+        """Return the clocks that run at *at*."""
+        return [clock for clock in self.clocks if clock.is_open(at)]
+
+    def place(self) -> Place:
+        """Return the latest known place of the patient."""
+        moves = [
+            fact for fact in self.history.standing(*_PLACES) if fact.values.get("ward") is not None
+        ]
+        if not moves:
+            return Place()
+        last = max(moves, key=lambda fact: (fact.at, fact.known_at, fact.id))
+        return Place(last.encounter, last.values.get("facility"), last.values.get("ward"))
+
+    def changes_after(self, now: datetime) -> list[datetime]:
+        """Return the instants after *now* at which something ends or changes by time alone."""
+        ends = [clock.end.at for clock in self.clocks if clock.end is not None]
+        doses = self.endings.steroid.changes() if self.clocks else []
+        return [at for at in (*ends, *doses) if at > now]
