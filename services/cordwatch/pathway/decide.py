@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.alerts import Alert, AlertStatus
 from cordwatch_schemas.pack import Pack
 
+from cordwatch.pathway.advisories import ADVISORIES
+from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.identity import persons
+from cordwatch.pathway.notices import Condition, notices
+from cordwatch.pathway.picture import Picture
+from cordwatch.pathway.telling import Ledger, Telling, closed
+
+_CAN_MATTER = frozenset(
+    {
+        "assessed",
+        "diagnosed",
+        "imaging-ordered",
+        "imaging-reported",
+        "report-classified",
+        "medication-ordered",
+        "merged",
+    }
+)
+"""Without one of these no clock or advisory can exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,108 @@ def decide(
     Return what to tell about *patient* at *now*, given every fact and every alert published before.
 
     Pure and idempotent: called again with its own alerts among *published*, it
-    returns none.
+    returns none. *stale* marks what is raised although a source could not be
+    read up to now.
     """
-    raise NotImplementedError
+    who = persons(facts)
+    root = who.root(patient)
+    if root != patient:
+        return Decision((), None, (), forward_to=root)
+    mine = [fact for fact in facts if who.root(fact.sent_as) == patient]
+    if not published and not any(fact.kind in _CAN_MATTER for fact in mine):
+        return _quiet(mine, pack, now)
+    picture = Picture(mine, who, pack)
+    ledger = Ledger(alert for alert in published if who.root(alert.patient) == patient)
+    telling = Telling(picture, ledger, now, stale)
+    alerts: list[Alert] = []
+    wakes: list[datetime] = picture.changes_after(now)
+    alerts += _clocks(telling, wakes)
+    alerts += _conditions(telling, wakes)
+    running = tuple(
+        OpenClock(clock.id, clock.rule.id, clock.due_at) for clock in picture.open_clocks(now)
+    )
+    if not running and not wakes and not alerts:
+        return _quiet(mine, pack, now, picture)
+    return Decision(tuple(alerts), min(wakes, default=None), running)
+
+
+def _quiet(
+    facts: Sequence[Fact], pack: Pack, now: datetime, picture: Picture | None = None
+) -> Decision:
+    """Return the decision for a patient without a clock: when to forget, if ever."""
+    if any(fact.kind in {"diagnosed", "merged"} for fact in facts) or not facts:
+        # Who has lymphoma must be known years later; who was merged as well.
+        return Decision((), None, ())
+    last = max(fact.received_at for fact in facts)
+    if picture is not None and picture.clocks:
+        last = max(last, *(clock.quiet_at for clock in picture.clocks))
+    forget_at = last + pack.policy.keep_facts
+    if now >= forget_at:
+        return Decision((), None, (), expired=True)
+    return Decision((), forget_at, ())
+
+
+def _clocks(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
+    picture, now = telling.picture, telling.now
+    derived = {clock.id for clock in picture.clocks}
+    for clock in picture.clocks:
+        raised = telling.ledger.raised(clock)
+        if clock.is_open(now):
+            new, progress = telling.clock(clock)
+            yield from new
+            yield from telling.reopened(raised.values())
+            if progress.next_at is not None:
+                wakes.append(progress.next_at)
+        elif clock.start_at > now:
+            wakes.append(clock.start_at)
+        elif clock.end is not None:
+            status: AlertStatus = "resolved" if clock.end.status == "satisfied" else "withdrawn"
+            yield from closed(
+                raised.values(), status, clock.end.at, clock.end.reason, clock.end.flags
+            )
+    for clock_id, gone in telling.ledger.by_clock.items():
+        if clock_id not in derived:
+            alerts = list(gone.values())
+            status, reason = _why_gone(picture, alerts[0])
+            yield from closed(alerts, status, now, reason, ())
+
+
+def _why_gone(picture: Picture, alert: Alert) -> tuple[AlertStatus, str]:
+    """Return how a clock that was alerted ended, now that the facts no longer give it."""
+    same_rule = [clock for clock in picture.clocks if clock.rule.id == alert.rule]
+    ended = picture.history.ended.get(alert.cause)
+    if ended is None:
+        episode_level = [clock for clock in same_rule if not clock.is_mri]
+        if episode_level and alert.cause in picture.history.by_id:
+            return "superseded", "its start was re-timed"
+        return "withdrawn", "the facts no longer give it"
+    if ended.fate == "replaced" and any(_follows(clock, alert) for clock in same_rule):
+        return "superseded", "its start was re-timed"
+    return "withdrawn", f"its cause was {ended.fate}"
+
+
+def _follows(clock: Clock, alert: Alert) -> bool:
+    return clock.cause.id != alert.cause
+
+
+def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
+    picture, now = telling.picture, telling.now
+    holding: dict[tuple[str, str, str], Condition] = {}
+    found = list(notices(picture, now))
+    for advisory in ADVISORIES:
+        found += advisory(picture, now)
+    for condition in found:
+        told = picture.pack.told(condition.rule)
+        if told is None or condition.key in holding:
+            continue
+        if condition.since > now:
+            wakes.append(condition.since)
+            continue
+        holding[condition.key] = condition
+        new, next_at = telling.condition(condition, told)
+        yield from new
+        yield from telling.reopened(telling.ledger.by_condition.get(condition.key, {}).values())
+        wakes += [at for at in (next_at, condition.until) if at is not None]
+    for key, gone in telling.ledger.by_condition.items():
+        if key not in holding:
+            yield from closed(gone.values(), "resolved", now, "no longer applies", ())

@@ -1,0 +1,156 @@
+"""The pathway on a virtual clock: what would have been told, when, and why, without a broker."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
+from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.base import Event
+from cordwatch_schemas.pack import Pack
+
+from cordwatch.pathway.decide import Decision, decide
+from cordwatch.pathway.facts import Fact, fact_of, fact_of_answer, merge_tellings
+from cordwatch.pathway.relevance import is_kept
+
+AFTER_LAST = timedelta(hours=48)
+"""How long a simulation goes on after its last message, unless told otherwise."""
+
+Told = Event | Acknowledged | StoodDown | Classified
+Stops = Sequence[tuple[datetime, datetime]]
+
+
+class Ward:
+    """The patients of a simulation: their facts, their alerts, and whom to look at when."""
+
+    def __init__(self, pack: Pack) -> None:
+        """Begin with no patients, under the rules of *pack*."""
+        self._pack = pack
+        self.facts: dict[str, dict[str, Fact]] = defaultdict(dict)
+        self.alerts: dict[str, dict[str, Alert]] = defaultdict(dict)
+        self._wakes: list[tuple[datetime, str]] = []
+        self._wake_of: dict[str, datetime] = {}
+
+    def learn(self, patient: str, fact: Fact) -> bool:
+        """Take in *fact* for *patient*; return whether it told anything new."""
+        known = self.facts[patient].get(fact.id)
+        merged = fact if known is None else merge_tellings(known, fact)
+        if merged is known:
+            return False
+        self.facts[patient][fact.id] = merged
+        return True
+
+    def look(self, patient: str, now: datetime) -> Decision:
+        """Decide about *patient* at *now*, remember what was told, and hand a merge on."""
+        decision = decide(
+            patient,
+            list(self.facts[patient].values()),
+            list(self.alerts[patient].values()),
+            self._pack,
+            now,
+        )
+        for alert in decision.alerts:
+            self.alerts[patient][alert.alert_id] = alert
+        self._wake(patient, decision.wake_at)
+        if decision.forward_to is not None:
+            self._forward(patient, decision.forward_to, now)
+        return decision
+
+    def due_before(self, instant: datetime) -> tuple[datetime, str] | None:
+        """Return and remove the next patient to look at before *instant*."""
+        while self._wakes and self._wakes[0][0] < instant:
+            at, patient = heapq.heappop(self._wakes)
+            if self._wake_of.get(patient) == at:
+                del self._wake_of[patient]
+                return at, patient
+        return None
+
+    def _wake(self, patient: str, at: datetime | None) -> None:
+        if at is None:
+            self._wake_of.pop(patient, None)
+        elif self._wake_of.get(patient) != at:
+            self._wake_of[patient] = at
+            heapq.heappush(self._wakes, (at, patient))
+
+    def _forward(self, patient: str, survivor: str, now: datetime) -> None:
+        news = [self.learn(survivor, fact) for fact in list(self.facts[patient].values())]
+        for alert_id, alert in self.alerts[patient].items():
+            known = self.alerts[survivor].get(alert_id)
+            if known is None or alert.revision > known.revision:
+                self.alerts[survivor][alert_id] = alert
+        if any(news):
+            self.look(survivor, now)
+
+
+def _fact(told: Told) -> Fact | None:
+    fact = fact_of(told) if isinstance(told, Event) else fact_of_answer(told)
+    return fact if fact is not None and is_kept(fact) else None
+
+
+def _not_stopped(instant: datetime, stopped: Stops) -> datetime:
+    """Return when something that falls on *instant* is really looked at."""
+    for begin_at, end_at in stopped:
+        if begin_at <= instant < end_at:
+            return end_at
+    return instant
+
+
+def simulate(
+    events: Iterable[Told], pack: Pack, until: datetime | None = None, stopped: Stops = ()
+) -> list[Alert]:
+    """
+    Return every alert that *events* give until *until*, each as it stood at the end, by raising.
+
+    Time runs along `received_at`; at one instant facts come before levels.
+    *stopped* are spans [from, to) in which the service did not run.
+    """
+    ward = Ward(pack)
+    arrivals: dict[datetime, list[Told]] = defaultdict(list)
+    last: datetime | None = None
+    for told in events:
+        arrivals[_not_stopped(told.received_at, stopped)].append(told)
+        last = told.received_at if last is None else max(last, told.received_at)
+    if last is None:
+        return []
+    end_at = until or last + AFTER_LAST
+    for now in sorted(at for at in arrivals if at <= end_at):
+        _tick(ward, now, stopped)
+        _arrive(ward, arrivals[now], now)
+    # What falls on the end itself still counts.
+    _tick(ward, end_at + timedelta(microseconds=1), stopped)
+    found = {alert.alert_id: alert for alerts in _owned(ward) for alert in alerts.values()}
+    return sorted(found.values(), key=lambda one: (one.raised_at, one.rule, one.alert_id))
+
+
+def _arrive(ward: Ward, events: Iterable[Told], now: datetime) -> None:
+    patients = {}
+    for told in events:
+        fact = _fact(told)
+        if fact is not None and ward.learn(told.patient, fact):
+            patients[told.patient] = None
+    for patient in patients:
+        ward.look(patient, now)
+
+
+def _tick(ward: Ward, before: datetime, stopped: Stops) -> None:
+    while (due := ward.due_before(before)) is not None:
+        at, patient = due
+        looked_at = _not_stopped(at, stopped)
+        if looked_at >= before:
+            ward.postpone(patient, looked_at)
+        else:
+            ward.look(patient, looked_at)
+
+
+def _owned(ward: Ward) -> list[dict[str, Alert]]:
+    """Return the alerts of every patient, those of survivors last: theirs is the last word."""
+    return [
+        alerts
+        for _, alerts in sorted(
+            ward.alerts.items(),
+            key=lambda item: max((one.revision for one in item[1].values()), default=0),
+        )
+    ]

@@ -1,0 +1,209 @@
+"""Alerts: what is published for a clock or condition, and how it is closed again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cordwatch_schemas.alerts import Alert, AlertStatus, Level
+from cordwatch_schemas.pack import Tellable, step_up
+
+from cordwatch.pathway.clocks import Clock, most_pressing
+from cordwatch.pathway.facts import digest
+from cordwatch.pathway.levels import Progress, Raised, Step, pages_ended, progress
+from cordwatch.pathway.notices import PER_CLOCK, Condition
+from cordwatch.pathway.picture import Picture
+
+ConditionKey = tuple[str, str, str]
+
+_WANTED = {
+    "spinal-mri": "spinal MRI not done",
+    "whole-spine-mri": "MRI of the whole spine not done",
+    "dexamethasone-given": "dexamethasone not given",
+    "treatment-started": "treatment not started",
+    "team-consulted": "consultation not complete",
+    "tapered-stop": "taper not complete",
+}
+_UNPLANNED = {
+    "spinal-mri-order": "nor ordered",
+    "dexamethasone-order": "nor ordered",
+    "treatment-plan": "nor planned",
+}
+
+
+class Ledger:
+    """What was published before, found by clock or by condition."""
+
+    def __init__(self, published: Iterable[Alert]) -> None:
+        """Sort *published*, the latest revision of every alert of one patient."""
+        self.by_clock: dict[str, dict[tuple[Level, int], Alert]] = defaultdict(dict)
+        self.by_condition: dict[ConditionKey, dict[int, Alert]] = defaultdict(dict)
+        for alert in published:
+            if alert.kind == "clock" and alert.clock and alert.level:
+                self.by_clock[alert.clock][alert.level, alert.repeat] = alert
+            else:
+                clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""
+                self.by_condition[alert.rule, alert.cause, clock][alert.repeat] = alert
+
+    def raised(self, clock: Clock) -> Raised:
+        """Return the alerts of *clock*."""
+        return self.by_clock.get(clock.id, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Makes alerts about one patient at one instant."""
+
+    picture: Picture
+    ledger: Ledger
+    now: datetime
+    stale: bool
+
+    def clock(self, clock: Clock) -> tuple[list[Alert], Progress]:
+        """Return the new alerts of an open *clock*, and when its next level comes."""
+        found = progress(clock, self.ledger.raised(clock), self.now)
+        return [self._level(clock, step) for step in found.steps], found
+
+    def _level(self, clock: Clock, step: Step) -> Alert:
+        rule, pack = clock.rule, self.picture.pack
+        severity = pack.severity_of_level[step.level]
+        lacking = rule.stepped_up_without is not None and not self._intended(clock)
+        if lacking:
+            severity = step_up(severity)
+        place = self.picture.place()
+        reason = _WANTED[rule.satisfied_by]
+        if lacking and rule.stepped_up_without:
+            reason += f", {_UNPLANNED[rule.stepped_up_without]}"
+        return Alert(
+            alert_id=digest("alert", clock.id, step.level, str(step.repeat)),
+            kind="clock",
+            rule=rule.id,
+            level=step.level,
+            repeat=step.repeat,
+            severity=severity,
+            paged=self._is_paged(clock),
+            replayed=clock.cause.replayed,
+            data_stale=self.stale,
+            patient=clock.cause.sent_as,
+            encounter=clock.cause.encounter or place.encounter,
+            facility=place.facility,
+            ward=place.ward,
+            episode=clock.episode,
+            clock=clock.id,
+            cause=clock.cause.id,
+            start_at=clock.start_at,
+            due_at=clock.due_at,
+            raised_at=self.now,
+            late_by_s=int((self.now - step.at) / timedelta(seconds=1)),
+            reason=reason,
+            missing=clock.missing,
+            flags=clock.flags,
+            clause=rule.clause,
+            pack=pack.label,
+        )
+
+    def _intended(self, clock: Clock) -> bool:
+        endings = self.picture.endings
+        match clock.rule.stepped_up_without:
+            case "spinal-mri-order":
+                return any(study.is_mri and study.is_active for study in endings.studies)
+            case "dexamethasone-order":
+                return endings.steroid.is_ordered(self.now)
+            case _:
+                return any(course.is_active for course in endings.courses)
+
+    def _is_paged(self, clock: Clock) -> bool:
+        if clock.board_only or clock.cause.replayed:
+            return False
+        if not clock.is_mri:
+            return True
+        rivals = [
+            other
+            for other in self.picture.open_clocks(self.now)
+            if other.is_mri
+            and other.episode == clock.episode
+            and not other.board_only
+            and not pages_ended(other, self.ledger.raised(other), self.now)
+        ]
+        return most_pressing(rivals) in {None, clock}
+
+    def condition(self, condition: Condition, told: Tellable) -> tuple[list[Alert], datetime | None]:
+        """Return the new alerts of a *condition* that holds, and when to repeat it."""
+        raised = self.ledger.by_condition.get(condition.key, {})
+        if 0 not in raised:
+            next_at = self.now + told.repeats.every if told.repeats else None
+            return [self._notice(condition, told, 0)], next_at
+        if told.repeats is None:
+            return [], None
+        first, every = raised[0].raised_at, told.repeats.every
+        until = first + told.repeats.lasting
+        newest = int((min(self.now, until) - first) // every)
+        new = [self._notice(condition, told, newest)] if newest > max(raised) else []
+        next_at = first + every * (newest + 1)
+        return new, next_at if next_at <= until else None
+
+    def _notice(self, condition: Condition, told: Tellable, repeat: int) -> Alert:
+        pack, place, cause = self.picture.pack, self.picture.place(), condition.cause
+        clock = condition.clocks[0] if condition.clocks else None
+        board_only = told.board_only or (
+            bool(condition.clocks) and all(one.board_only for one in condition.clocks)
+        )
+        if condition.rule in PER_CLOCK and clock is not None:
+            board_only = board_only or not self._is_paged(clock)
+        discharged_from = cause.values.get("ward") if cause.kind == "discharged" else None
+        return Alert(
+            alert_id=digest("alert", *condition.key, str(repeat)),
+            kind="notice" if told in pack.notices else "advisory",
+            rule=condition.rule,
+            repeat=repeat,
+            severity="info" if told.board_only else told.severity,
+            paged=not board_only and not cause.replayed,
+            replayed=cause.replayed,
+            data_stale=self.stale,
+            patient=cause.sent_as,
+            encounter=cause.encounter or place.encounter,
+            facility=place.facility,
+            ward=discharged_from or place.ward,
+            episode=clock.episode if clock else None,
+            clock=clock.id if clock else None,
+            cause=cause.id,
+            start_at=clock.start_at if clock else None,
+            due_at=clock.due_at if clock else None,
+            raised_at=self.now,
+            reason=told.text,
+            missing=condition.missing,
+            flags=(*cause.flags, *condition.flags),
+            clause=told.clause,
+            pack=pack.label,
+        )
+
+    def reopened(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
+        """Return the *alerts* that must be told again: closed before, or the patient has moved."""
+        place = self.picture.place()
+        for alert in alerts:
+            moved = place.ward is not None and place.ward != alert.ward
+            if alert.status != "open" or (moved and alert.rule != "discharged-open"):
+                update = {"status": "open", "ended_at": None, "revision": alert.revision + 1}
+                if moved:
+                    update |= {"ward": place.ward, "facility": place.facility}
+                yield alert.model_copy(update=update)
+
+
+def closed(
+    alerts: Iterable[Alert], status: AlertStatus, ended_at: datetime, reason: str, flags: Sequence[str]
+) -> Iterator[Alert]:
+    """Return the *alerts* that do not yet say that they ended like this."""
+    for alert in alerts:
+        if (alert.status, alert.reason) == (status, reason):
+            continue
+        yield alert.model_copy(
+            update={
+                "status": status,
+                "ended_at": ended_at,
+                "reason": reason,
+                "revision": alert.revision + 1,
+                "flags": tuple(dict.fromkeys((*alert.flags, *flags))),
+            }
+        )
