@@ -68,6 +68,10 @@ class Ward:
                 return at, patient
         return None
 
+    def postpone(self, patient: str, at: datetime) -> None:
+        """Look at *patient* at *at* instead: the service does not run before."""
+        self._wake(patient, at)
+
     def _wake(self, patient: str, at: datetime | None) -> None:
         if at is None:
             self._wake_of.pop(patient, None)
