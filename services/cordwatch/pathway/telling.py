@@ -127,7 +127,8 @@ class Telling:
             and not other.board_only
             and not pages_ended(other, self.ledger.raised(other), self.now)
         ]
-        return most_pressing(rivals) in {None, clock}
+        first = most_pressing(rivals)
+        return first is None or first.id == clock.id
 
     def condition(self, condition: Condition, told: Tellable) -> tuple[list[Alert], datetime | None]:
         """Return the new alerts of a *condition* that holds, and when to repeat it."""
