@@ -177,4 +177,3 @@ AdmissionEvent = Annotated[
     Field(discriminator="kind"),
 ]
 """Everything that may stand on `cordwatch.admissions.v1`."""
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -13,16 +13,14 @@ from cordwatch_schemas.imaging import ImagingEvent
 from cordwatch_schemas.medications import MedicationEvent
 from cordwatch_schemas.treatments import TreatmentEvent
 
-SourceEvent = Annotated[
+_SOURCE_UNION: Any = Annotated[
     get_args(AdmissionEvent)[0]
     | get_args(ImagingEvent)[0]
     | get_args(MedicationEvent)[0]
     | get_args(TreatmentEvent)[0],
     Field(discriminator="kind"),
 ]
-"""Any event of the four source topics."""
-
-_SOURCE_EVENT: TypeAdapter[Event] = TypeAdapter(SourceEvent)
+_SOURCE_EVENT: TypeAdapter[Event] = TypeAdapter(_SOURCE_UNION)
 _ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
 
 

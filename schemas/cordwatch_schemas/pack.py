@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cordwatch_schemas.alerts import Level, Severity
+from cordwatch_schemas.positions import read_yaml
 
 _UNITS_S = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|h|d)")
@@ -168,7 +169,8 @@ class Pack(_Data):
 
     @model_validator(mode="after")
     def _ids_once(self) -> Self:
-        ids = [item.id for item in (*self.rules, *self.notices, *self.advisories)]
+        told = [item.id for item in (*self.notices, *self.advisories)]
+        ids = [*(rule.id for rule in self.rules), *told]
         twice = sorted({one for one in ids if ids.count(one) > 1})
         if twice:
             raise ValueError(f"given twice: {', '.join(twice)}")
@@ -201,8 +203,6 @@ def load_pack(name_or_path: str | Path) -> Pack:
         BadYaml: it is malformed; says `file:line:column`, field and reason, all errors at once.
         FileNotFoundError: neither a shipped name nor a file.
     """
-    from cordwatch_schemas.positions import read_yaml
-
     if str(name_or_path) in shipped_packs():
         file = resources.files("cordwatch_schemas") / "packs" / f"{name_or_path}.yaml"
         return read_yaml(file.read_text(encoding="utf-8"), Pack, f"{name_or_path}.yaml")

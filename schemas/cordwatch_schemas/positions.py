@@ -53,7 +53,9 @@ def read_yaml(text: str, model: type[M], filename: str) -> M:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise BadYaml(filename, [Fault(line, column, "yaml", error.problem or "is not YAML")]) from None
+        raise BadYaml(
+            filename, [Fault(line, column, "yaml", error.problem or "is not YAML")]
+        ) from None
     except YAMLError:
         raise BadYaml(filename, [Fault(1, 1, "yaml", "is not readable as YAML")]) from None
     if not isinstance(tree, CommentedMap):
@@ -72,7 +74,7 @@ def _errors(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str
         yield one["loc"], "is not a known key" if one["type"] == "extra_forbidden" else reason
 
 
-def _plain(node: Any) -> Any:  # noqa: ANN401 - YAML holds anything
+def _plain(node: Any) -> Any:
     if isinstance(node, CommentedMap):
         return {key: _plain(value) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
@@ -112,5 +114,5 @@ def _fault(tree: CommentedMap, error: tuple[tuple[str | int, ...], str]) -> Faul
     return Fault(line + 1, column + 1, ".".join(str(part) for part in path) or "file", reason)
 
 
-def _scalar(node: Any) -> bool:  # noqa: ANN401 - YAML holds anything
+def _scalar(node: Any) -> bool:
     return not isinstance(node, CommentedMap | CommentedSeq)

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cordwatch_schemas.pack import DeadlineRule, Pack, Trigger
-
 from cordwatch.pathway.endings import End, Endings
 from cordwatch.pathway.facts import Fact, digest
 from cordwatch.pathway.starts import Start, lymphoma_known, starts
+from cordwatch_schemas.pack import DeadlineRule, Pack, Trigger
 
 MRI_GOALS = frozenset({"spinal-mri", "whole-spine-mri"})
 
@@ -83,7 +82,9 @@ class Episodes:
                 self._take(start)
 
     def _take(self, start: Start) -> None:
-        rules = [rule for rule in self._rules_for(start) if self._lymphoma or not rule.needs_lymphoma]
+        rules = [
+            rule for rule in self._rules_for(start) if self._lymphoma or not rule.needs_lymphoma
+        ]
         if not rules:
             return
         episode = self._episode_for(start)

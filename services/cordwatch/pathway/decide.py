@@ -6,9 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cordwatch_schemas.alerts import Alert, AlertStatus
-from cordwatch_schemas.pack import Pack
-
 from cordwatch.pathway.advisories import ADVISORIES
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
@@ -16,6 +13,8 @@ from cordwatch.pathway.identity import persons
 from cordwatch.pathway.notices import Condition, notices
 from cordwatch.pathway.picture import Picture
 from cordwatch.pathway.telling import Ledger, Telling, closed
+from cordwatch_schemas.alerts import Alert, AlertStatus
+from cordwatch_schemas.pack import Pack
 
 _CAN_MATTER = frozenset(
     {

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from cordwatch_schemas.pack import DeadlineRule, Policy
-
 from cordwatch.pathway.cure import courses
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import History
 from cordwatch.pathway.imaging import WHOLE_SPINE, Scan, missing_names, spinal_studies
 from cordwatch.pathway.steroids import dexamethasone, route_flags
+from cordwatch_schemas.pack import DeadlineRule, Policy
 
 TEAM = ("responsible-physician", "radiation-oncologist", "spinal-surgeon")
 FALLS_OF_A_TAPER = 2

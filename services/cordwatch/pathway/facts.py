@@ -112,7 +112,7 @@ def fact_of(event: Event) -> Fact:
     The envelope (message ids, sender, times of writing and receipt) is left
     out of the identity, so the same thing in two messages is one fact.
     """
-    values = event.model_dump(mode="json", exclude=_ENVELOPE, exclude_defaults=True)
+    values = event.model_dump(mode="json", exclude=set(_ENVELOPE), exclude_defaults=True)
     values.pop("kind", None)
     codes = tuple(sorted((code.system, code.code) for code in event.codes))
     kind: str = event.kind  # type: ignore[attr-defined]
@@ -238,9 +238,7 @@ def encode_fact(fact: Fact) -> bytes:
         "e": fact.encounter,
         "l": _micros(fact.latest_at) if fact.latest_at != fact.at else None,
         "w": _micros(fact.recorded_at),
-        "x": _micros(fact.recorded_last_at)
-        if fact.recorded_last_at != fact.recorded_at
-        else None,
+        "x": _micros(fact.recorded_last_at) if fact.recorded_last_at != fact.recorded_at else None,
         "n": fact.record_id,
         "c": fact.corrects,
         "d": fact.codes or None,

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cordwatch_schemas.code_table import Meaning, meaning
-
 from cordwatch.pathway.facts import FUTURE_TOLERANCE, Fact
 from cordwatch.pathway.history import History
+from cordwatch_schemas.code_table import Meaning, meaning
 
 WHOLE_SPINE = frozenset({"C", "T", "L"})
 REGION_NAMES = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
@@ -138,9 +137,10 @@ class Study:
                 continue
             stated = fact.values.get("contrast")
             found = spine_meaning(fact)
-            known: bool | None = stated if stated is not None else found and found.contrast
-            if known is not None:
-                return known
+            if stated is not None:
+                return bool(stated)
+            if found is not None and found.contrast is not None:
+                return found.contrast
         return None
 
     def scan_for(self, start_at: datetime) -> Scan | None:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cordwatch_schemas.alerts import Alert, Level
-
 from cordwatch.pathway.clocks import Clock
+from cordwatch_schemas.alerts import Alert, Level
 
 Raised = Mapping[tuple[Level, int], Alert]
 """The alerts of one clock that were published before, by level and repeat."""

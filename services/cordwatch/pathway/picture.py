@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from cordwatch_schemas.pack import Pack
-
 from cordwatch.pathway.clocks import Clock, Episode, Episodes
 from cordwatch.pathway.endings import Endings
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import History
 from cordwatch.pathway.identity import Persons
+from cordwatch_schemas.pack import Pack
 
 _PLACES = ("admitted", "transferred", "transfer-cancelled", "discharge-cancelled")
 

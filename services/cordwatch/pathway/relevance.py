@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from cordwatch_schemas.code_table import meaning
-
 from cordwatch.pathway.facts import Fact
+from cordwatch_schemas.code_table import meaning
 
 _ALWAYS = frozenset(
     {

@@ -7,14 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from cordwatch.pathway.decide import Decision, decide
+from cordwatch.pathway.facts import Fact, fact_of, fact_of_answer, merge_tellings
+from cordwatch.pathway.relevance import is_kept
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.pack import Pack
-
-from cordwatch.pathway.decide import Decision, decide
-from cordwatch.pathway.facts import Fact, fact_of, fact_of_answer, merge_tellings
-from cordwatch.pathway.relevance import is_kept
 
 AFTER_LAST = timedelta(hours=48)
 """How long a simulation goes on after its last message, unless told otherwise."""
@@ -130,7 +129,7 @@ def simulate(
 
 
 def _arrive(ward: Ward, events: Iterable[Told], now: datetime) -> None:
-    patients = {}
+    patients: dict[str, None] = {}
     for told in events:
         fact = _fact(told)
         if fact is not None and ward.learn(told.patient, fact):

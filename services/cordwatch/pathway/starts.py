@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from cordwatch_schemas.code_table import meaning
-from cordwatch_schemas.pack import Policy, Trigger
-
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import History
 from cordwatch.pathway.imaging import Study
 from cordwatch.pathway.relevance import cord_compression_reason
+from cordwatch_schemas.code_table import meaning
+from cordwatch_schemas.pack import Policy, Trigger
 
 Role = Literal["mri", "deficit", "confirmed"]
 

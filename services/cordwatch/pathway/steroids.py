@@ -8,18 +8,63 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cordwatch_schemas.code_table import meaning
-
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import History
+from cordwatch_schemas.code_table import meaning
 
 _NOT_SYSTEMIC = frozenset(
-    "OP OPH OPHTH OPHTHALMIC EYE OT OTIC EAR TOP TOPICAL TP INH INHL INHALATION IH NEB NS NASAL "
-    "IT INTRATHECAL EP EPIDURAL IA INTRAARTICULAR INTRAVITREAL DENTAL".split()
+    [
+        "OP",
+        "OPH",
+        "OPHTH",
+        "OPHTHALMIC",
+        "EYE",
+        "OT",
+        "OTIC",
+        "EAR",
+        "TOP",
+        "TOPICAL",
+        "TP",
+        "INH",
+        "INHL",
+        "INHALATION",
+        "IH",
+        "NEB",
+        "NS",
+        "NASAL",
+        "IT",
+        "INTRATHECAL",
+        "EP",
+        "EPIDURAL",
+        "IA",
+        "INTRAARTICULAR",
+        "INTRAVITREAL",
+        "DENTAL",
+    ]
 )
 _SYSTEMIC = frozenset(
-    "PO ORAL MOUTH NG NGT NJ GT PEG JT ENTERAL IV IVP IVPB INTRAVENOUS IM INTRAMUSCULAR "
-    "SC SQ SUBCUT SUBCUTANEOUS".split()
+    [
+        "PO",
+        "ORAL",
+        "MOUTH",
+        "NG",
+        "NGT",
+        "NJ",
+        "GT",
+        "PEG",
+        "JT",
+        "ENTERAL",
+        "IV",
+        "IVP",
+        "IVPB",
+        "INTRAVENOUS",
+        "IM",
+        "INTRAMUSCULAR",
+        "SC",
+        "SQ",
+        "SUBCUT",
+        "SUBCUTANEOUS",
+    ]
 )
 _MG = {"MG": 1.0, "G": 1000.0, "GM": 1000.0, "MCG": 0.001, "UG": 0.001, "MICROGRAM": 0.001}
 _PER_DAY = {

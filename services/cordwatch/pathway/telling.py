@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cordwatch_schemas.alerts import Alert, AlertStatus, Level
-from cordwatch_schemas.pack import Tellable, step_up
-
 from cordwatch.pathway.clocks import Clock, most_pressing
 from cordwatch.pathway.facts import digest
 from cordwatch.pathway.levels import Progress, Raised, Step, pages_ended, progress
 from cordwatch.pathway.notices import PER_CLOCK, Condition
 from cordwatch.pathway.picture import Picture
+from cordwatch_schemas.alerts import Alert, AlertStatus, Level
+from cordwatch_schemas.pack import Tellable, step_up
 
 ConditionKey = tuple[str, str, str]
 
@@ -130,7 +129,9 @@ class Telling:
         first = most_pressing(rivals)
         return first is None or first.id == clock.id
 
-    def condition(self, condition: Condition, told: Tellable) -> tuple[list[Alert], datetime | None]:
+    def condition(
+        self, condition: Condition, told: Tellable
+    ) -> tuple[list[Alert], datetime | None]:
         """Return the new alerts of a *condition* that holds, and when to repeat it."""
         raised = self.ledger.by_condition.get(condition.key, {})
         if 0 not in raised:
@@ -193,7 +194,11 @@ class Telling:
 
 
 def closed(
-    alerts: Iterable[Alert], status: AlertStatus, ended_at: datetime, reason: str, flags: Sequence[str]
+    alerts: Iterable[Alert],
+    status: AlertStatus,
+    ended_at: datetime,
+    reason: str,
+    flags: Sequence[str],
 ) -> Iterator[Alert]:
     """Return the *alerts* that do not yet say that they ended like this."""
     for alert in alerts:

@@ -1,0 +1,70 @@
+# cordwatch: everything a developer or an operator does from a checkout.
+# Needs Python 3.11+ and make; uses uv where it is on the path.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for one in python3.11 python3.12 python3.13 python3; do \
+	command -v $$one >/dev/null && $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO ?=
+PYTEST_ARGS ?=
+
+.PHONY: help venv check format test test-quick coverage demo bench docs lock clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+venv: $(STAMP) ## Set up .venv from the lock file
+
+$(STAMP): pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "cordwatch needs Python 3.11 or newer, and there is none on the path." >&2; exit 1; }
+	@if command -v uv >/dev/null; then \
+		uv venv --quiet --clear --python "$(PYTHON)" $(VENV) && \
+		uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock && \
+		uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e . ; \
+	else \
+		"$(PYTHON)" -m venv --clear $(VENV) && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+check: venv ## Format, lint, types, layers, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m cordwatch_schemas.generate --check
+	$(BIN)/python -m cordwatch.app.generate_docs --check
+
+format: venv ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: check ## Everything: checks and all tests, with a real Kafka where one can be had
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-quick: venv ## The tests that need no broker
+	$(BIN)/pytest -m "not kafka" -x $(PYTEST_ARGS)
+
+coverage: venv ## Branch coverage of the core and the contracts
+	$(BIN)/coverage run -m pytest -m "not kafka" -q && $(BIN)/coverage report
+
+demo: venv ## A day on the wards on an embedded broker; DEMO=once ends by itself
+	$(BIN)/cordwatch demo $(if $(filter once,$(DEMO)),--once)
+
+bench: venv ## Measure on a real broker and write docs/BENCH.md
+	$(BIN)/python -m bench
+
+docs: venv ## Write what is generated: schemas, examples, references
+	$(BIN)/python -m cordwatch_schemas.generate
+	$(BIN)/python -m cordwatch.app.generate_docs
+
+lock: ## Resolve the lock file anew (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean: ## Remove what was built
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The command line, and what people run: replay, simulate, explain, demo."""

@@ -1,0 +1,1 @@
+"""Feeds: hospital messages to contracts. What cannot be understood is kept and named."""

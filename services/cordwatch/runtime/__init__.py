@@ -1,0 +1,1 @@
+"""Once for all services: logging, settings, Kafka clients, the wall clock, metrics over HTTP."""
