@@ -124,10 +124,11 @@ def _plain(system: str, code: str) -> str:
     key = code.strip().upper()
     if system == "I10":
         return key.rstrip(_ICD_MARKS).replace(".", "")
-    if system == "NDC" and key.count("-") == 2:
-        # Hyphenated numbers drop leading zeros of a part: 5-4-2 is the written-out form.
-        labeler, product, package = key.split("-")
-        return f"{labeler:>05}{product:>04}{package:>02}"
+    if system == "NDC":
+        match key.split("-"):
+            case [labeler, product, package]:
+                # Hyphenated numbers drop leading zeros of a part: 5-4-2 is the long form.
+                return f"{labeler:>05}{product:>04}{package:>02}"
     return key
 
 
