@@ -1,0 +1,1 @@
+"""From HL7 v2 messages to the events of the contracts, field by field. Pure."""
