@@ -190,7 +190,8 @@ class _Tree:
             path, rest = self._followed(one["loc"])
             missing = one["type"] == "missing"
             unknown = one["type"] == "extra_forbidden"
-            node = self.keys[path] if unknown else self.values[path]
+            at_key = unknown or rest == ("[key]",)
+            node = self.keys[path] if at_key else self.values[path]
             if missing:
                 # A mapping begins at its first key, which is where the missing one would stand.
                 path = (*path, *rest[-1:])
