@@ -1,0 +1,375 @@
+"""The watch machine: batches and wake-ups in; writes, alerts and durable offsets out. Sans-I/O."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from cordwatch.pathway.decide import Decision, decide
+from cordwatch.pathway.facts import Fact, fact_of, fact_of_answer
+from cordwatch.pathway.identity import persons
+from cordwatch.pathway.relevance import is_kept
+from cordwatch.watch.effects import Durable, Effect, Outgoing, Record, Send, Write
+from cordwatch.watch.metrics import Metrics
+from cordwatch.watch.patients import (
+    NEVER,
+    ROW_ID_BYTES,
+    WAKE_ROW,
+    BadRow,
+    Patient,
+    alert_row,
+    all_keys,
+    micros,
+    row_key,
+    split_key,
+    wake_key,
+)
+from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.events import TOPIC_KINDS, BadEvent, read_answer, read_event
+from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.records import Quarantined
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LOOKED_AT_ONCE = 500
+"""Patients that are decided on between two acknowledgements: bounds memory and delay."""
+
+Decide = Callable[..., Decision]
+
+
+class Machine:
+    """
+    Keeps the patients of the owned partitions, and says what must be done, in order.
+
+    Each method that changes something outside returns effects, to be done one
+    after the other; stopping anywhere between them loses nothing, since what
+    was not written is read again and what was not published is found again.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        metrics: Metrics,
+        *,
+        decide: Decide = decide,
+        keep: Callable[[Fact], bool] = is_kept,
+    ) -> None:
+        """Begin without partitions, under the rules of *pack*."""
+        self._pack = pack
+        self._metrics = metrics
+        self._decide = decide
+        self._keep = keep
+        self._patients: dict[int, dict[str, Patient]] = {}
+        self._dirty: dict[int, dict[str, Patient]] = defaultdict(dict)
+        self._heap: list[tuple[int, str, int]] = []
+        self._due: dict[str, int] = {}
+        """Who was taken from the heap and not looked at yet, and since when."""
+        self._stored_wakes: dict[int, dict[str, bytes]] = defaultdict(dict)
+        self._open: Counter[str] = Counter()
+        self._rules: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.positions: dict[tuple[str, int], int] = {}
+        """Next offset to be read, by topic and partition."""
+
+    # --- partitions come and go
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """Return the partitions that this machine owns."""
+        return frozenset(self._patients)
+
+    def own(self, partitions: Iterable[int]) -> None:
+        """Take over *partitions*: empty until restored."""
+        for partition in partitions:
+            self._patients.setdefault(partition, {})
+
+    def disown(self, partitions: Iterable[int]) -> None:
+        """Forget *partitions* and all their patients: another owner has them now."""
+        for partition in partitions:
+            for patient in self._patients.pop(partition, {}).values():
+                self._count_open(patient, ())
+                self._due.pop(patient.reference, None)
+                patient.wake_us = NEVER
+            self._dirty.pop(partition, None)
+            self._stored_wakes.pop(partition, None)
+            for topic in [one for one in self.positions if one[1] == partition]:
+                del self.positions[topic]
+        self._heap = [entry for entry in self._heap if entry[2] in self._patients]
+        heapq.heapify(self._heap)
+
+    def restore(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]]) -> int:
+        """Apply rows of the facts topic, in order; return how many could not be read."""
+        patients = self._patients.setdefault(partition, {})
+        wakes = self._stored_wakes[partition]
+        unread = 0
+        for key, value in rows:
+            try:
+                reference, row_id = split_key(key or b"")
+            except BadRow:
+                unread += 1
+                continue
+            if row_id == WAKE_ROW.encode():
+                if value is None:
+                    wakes.pop(reference, None)
+                else:
+                    wakes[reference] = value
+                continue
+            patient = patients.get(reference)
+            if patient is None:
+                patient = patients[reference] = Patient(reference, partition)
+            if value is None:
+                patient.drop(row_id)
+            else:
+                patient.put(row_id + value)
+        return unread
+
+    def restored(self, partitions: Iterable[int]) -> None:
+        """Set wake-ups from what was stored; whoever's rows have moved on is looked at again."""
+        for partition in partitions:
+            wakes = self._stored_wakes.pop(partition, {})
+            patients = self._patients.get(partition, {})
+            for reference in [one.reference for one in patients.values() if not one.rows]:
+                del patients[reference]
+            for patient in patients.values():
+                before = patient.open
+                stored = wakes.get(patient.reference)
+                if stored is None or not patient.restore_wake(
+                    stored, self._pack.label, self._rules
+                ):
+                    self._dirty[partition][patient.reference] = patient
+                    continue
+                self._recount(before, patient.open)
+                if patient.wake_us != NEVER:
+                    self._heap.append((patient.wake_us, patient.reference, partition))
+        heapq.heapify(self._heap)
+        self._metrics.heap_mismatches.set(self.mismatches())
+
+    def mismatches(self) -> int:
+        """Return how many patients with a wake-up have no entry in the heap: always 0."""
+        entries = {(at, reference) for at, reference, _ in self._heap}
+        return sum(
+            patient.wake_us != NEVER and (patient.wake_us, patient.reference) not in entries
+            for patients in self._patients.values()
+            for patient in patients.values()
+        )
+
+    # --- input
+
+    def take(self, records: Sequence[Record], received_at: datetime) -> Iterator[Effect]:
+        """Take in one poll's records: their facts are written before their offsets are durable."""
+        rows: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
+        outgoing: list[Outgoing] = []
+        offsets: dict[tuple[str, int], int] = {}
+        touched: dict[str, Patient] = {}
+        for record in records:
+            offsets[record.noun, record.partition] = record.offset + 1
+            if record.partition not in self._patients:
+                continue
+            try:
+                told = self._read(record)
+            except BadEvent as error:
+                outgoing.append(_quarantined(record, error, received_at))
+                self._metrics.quarantined(record.noun)
+                continue
+            if told is None:
+                continue
+            patient, row = told
+            rows[record.partition][row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
+            touched[patient.reference] = patient
+            self._dirty[record.partition][patient.reference] = patient
+        if rows:
+            yield Write(rows)
+        outgoing += self._forwarded(touched.values())
+        if outgoing:
+            yield Send(outgoing)
+        self.positions.update(offsets)
+        yield Durable(offsets)
+
+    def _read(self, record: Record) -> tuple[Patient, bytes] | None:
+        """Return the patient and the new row that a record gives, None if it tells nothing new."""
+        reference = (record.key or b"").decode("ascii", "replace")
+        if record.noun == "forwarded":
+            return self._adopt(record, reference)
+        if record.value is None:
+            raise BadEvent("value", "is empty")
+        if record.noun == "acks":
+            answer = read_answer(record.value)
+            kind, named, fact = answer.kind, answer.patient, fact_of_answer(answer)
+        else:
+            event = read_event(record.value)
+            kind, named = event.kind, event.patient  # type: ignore[attr-defined]
+            if kind not in TOPIC_KINDS[record.noun]:
+                raise BadEvent("kind", "does not belong on this topic")
+            fact = fact_of(event)
+        if named != reference:
+            raise BadEvent("patient", "is not the key of the record")
+        if fact is None or not self._keep(fact):
+            self._metrics.event(record.noun, kind, "irrelevant")
+            return None
+        patient = self._patient(record.partition, reference)
+        row = patient.learn(fact)
+        self._metrics.event(record.noun, kind, "known" if row is None else "fact")
+        return None if row is None else (patient, row)
+
+    def _adopt(self, record: Record, reference: str) -> tuple[Patient, bytes] | None:
+        patient = self._patient(record.partition, reference)
+        try:
+            row = patient.learn_row(record.value or b"")
+        except BadRow as error:
+            raise BadEvent("row", str(error)) from None
+        self._metrics.event("forwarded", "row", "known" if row is None else "fact")
+        return None if row is None else (patient, row)
+
+    def _patient(self, partition: int, reference: str) -> Patient:
+        patients = self._patients[partition]
+        patient = patients.get(reference)
+        if patient is None:
+            patient = patients[reference] = Patient(reference, partition)
+        return patient
+
+    def _forwarded(self, touched: Iterable[Patient]) -> list[Outgoing]:
+        """Return the rows of retired patients, for their survivors: all of them, again and again."""
+        outgoing: list[Outgoing] = []
+        for patient in touched:
+            if not any(b'"merge' in row for row in patient.rows if row[:1] == b"f"):
+                continue
+            survivor = persons(patient.facts()).root(patient.reference)
+            if survivor != patient.reference:
+                key = survivor.encode()
+                outgoing += [Outgoing("forwarded", key, row) for row in patient.rows]
+        return outgoing
+
+    # --- deciding
+
+    def wake_at(self) -> datetime | None:
+        """Return when the next patient is due to be looked at."""
+        while self._heap:
+            at, reference, partition = self._heap[0]
+            patient = self._patients.get(partition, {}).get(reference)
+            if patient is not None and patient.wake_us == at:
+                return EPOCH + timedelta(microseconds=at)
+            heapq.heappop(self._heap)
+        return None
+
+    def waiting(self, now: datetime) -> frozenset[int]:
+        """Return the partitions with somebody to look at now: due, or something arrived."""
+        self._pull(micros(now))
+        return frozenset(partition for partition, patients in self._dirty.items() if patients)
+
+    def _pull(self, now_us: int) -> None:
+        """Move whoever is due from the heap to those who are looked at next."""
+        while self._heap and self._heap[0][0] <= now_us:
+            at, reference, partition = heapq.heappop(self._heap)
+            patient = self._patients.get(partition, {}).get(reference)
+            if patient is not None and patient.wake_us == at:
+                self._due[reference] = at
+                self._dirty[partition][reference] = patient
+
+    def oldest_due(self) -> datetime | None:
+        """Return the earliest instant at which somebody still waits to be looked at."""
+        oldest = min(self._due.values(), default=None)
+        return None if oldest is None else EPOCH + timedelta(microseconds=oldest)
+
+    def settle(
+        self, partitions: Iterable[int], now: datetime, *, stale: bool = False
+    ) -> Iterator[Effect]:
+        """
+        Decide about everybody who waits on *partitions*, which have been read up to *now*.
+
+        Alerts are acknowledged before they are noted as published: a crash
+        between the two publishes them again, under the same ids.
+        """
+        for partition in partitions:
+            waiting = self._dirty.get(partition, {})
+            while waiting:
+                some = [waiting.pop(one) for one in list(waiting)[:LOOKED_AT_ONCE]]
+                yield from self._look(some, now, stale=stale)
+
+    def _look(self, patients: Sequence[Patient], now: datetime, *, stale: bool) -> Iterator[Effect]:
+        decisions: list[tuple[Patient, Decision]] = []
+        alerts: list[Outgoing] = []
+        for patient in patients:
+            decision = self._decide(
+                patient.reference, patient.facts(), patient.alerts(), self._pack, now, stale=stale
+            )
+            decisions.append((patient, decision))
+            for alert in decision.alerts:
+                # Keyed by the owner: of a merged patient every alert stays in one order.
+                value = alert.model_dump_json().encode()
+                alerts.append(Outgoing("alerts", patient.reference.encode(), value))
+                self._metrics.alert(alert)
+        if alerts:
+            yield Send(alerts)
+        rows: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
+        for patient, decision in decisions:
+            self._note(patient, decision, rows[patient.partition])
+        written = {partition: found for partition, found in rows.items() if found}
+        if written:
+            yield Write(written)
+
+    def _note(self, patient: Patient, decision: Decision, rows: dict[bytes, bytes | None]) -> None:
+        due = self._due.pop(patient.reference, None)
+        if decision.expired:
+            rows.update(dict.fromkeys(all_keys(patient)))
+            self._count_open(patient, ())
+            patient.wake_us = NEVER
+            self._patients[patient.partition].pop(patient.reference, None)
+            return
+        for alert in decision.alerts:
+            row = alert_row(alert)
+            patient.put(row)
+            rows[row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
+        wake_us = micros(decision.wake_at)
+        if wake_us != NEVER and (wake_us != patient.wake_us or due is not None):
+            # An older entry may still be there; it no longer matches and is passed over.
+            heapq.heappush(self._heap, (wake_us, patient.reference, patient.partition))
+        patient.wake_us = wake_us
+        self._count_open(patient, tuple(sorted(one.rule for one in decision.open_clocks)))
+        rows[wake_key(patient.reference)] = patient.wake_row(self._pack.label)
+
+    def _count_open(self, patient: Patient, rules: tuple[str, ...]) -> None:
+        self._recount(patient.open, rules)
+        patient.open = self._rules.setdefault(rules, rules)
+
+    def _recount(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        if before != after:
+            self._open.subtract(before)
+            self._open.update(after)
+
+    def report(self, now: datetime) -> None:
+        """Set the gauges: open clocks by rule, patients, the oldest that is due and not looked at."""
+        for rule in self._pack.rules:
+            self._metrics.open_clocks.labels(rule.id).set(self._open[rule.id])
+        self._metrics.patients.set(sum(len(found) for found in self._patients.values()))
+        oldest = self.oldest_due()
+        self._metrics.oldest_overdue_s.set((now - oldest).total_seconds() if oldest else 0)
+
+
+def _quarantined(record: Record, error: BadEvent, received_at: datetime) -> Outgoing:
+    value = record.value or b""
+    kept = Quarantined(
+        quarantine_id=f"{record.noun}-{record.partition}-{record.offset}",
+        source=record.noun,
+        source_message_id=f"{record.partition}/{record.offset}",
+        received_at=received_at,
+        stage="watch",
+        field=error.field[:200],
+        reason=error.reason[:200],
+        content_sha256=sha256(value).hexdigest(),
+        content_base64=base64.b64encode(value).decode(),
+    )
+    key = f"{record.noun}|{record.partition}/{record.offset}"
+    return Outgoing("quarantine", key.encode(), kept.model_dump_json().encode())
+
+
+def published_alerts(effects: Iterable[Effect]) -> list[Alert]:
+    """Return the alerts that *effects* publish, in order."""
+    return [
+        Alert.model_validate_json(message.value)
+        for effect in effects
+        if isinstance(effect, Send)
+        for message in effect.messages
+        if message.noun == "alerts"
+    ]

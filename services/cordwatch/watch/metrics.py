@@ -1,0 +1,126 @@
+"""What watch tells Prometheus: every series, its meaning, touched at start."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.topics import WATCHED
+
+_OUTCOMES = ("fact", "known", "irrelevant")
+_LEVELS = ("prompt", "reminder", "warning", "urgent", "due", "overdue", "none")
+_LATENESS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 3600, 86400)
+
+
+class Metrics:
+    """The typed catalogue. Labels are closed sets: no reference, ward or name ever is one."""
+
+    def __init__(self, pack: Pack, registry: CollectorRegistry) -> None:
+        """Register every series, and touch those that *pack* allows."""
+        self._rules = {rule.id for rule in pack.rules}
+        told = [item.id for item in (*pack.notices, *pack.advisories)]
+        self.events = Counter(
+            "cordwatch_events",
+            "Events read, by topic and what became of them",
+            ["topic", "outcome"],
+            registry=registry,
+        )
+        self.facts = Counter(
+            "cordwatch_facts", "Facts written to the state", ["kind"], registry=registry
+        )
+        self.quarantine = Counter(
+            "cordwatch_quarantined", "Records put in quarantine", ["topic"], registry=registry
+        )
+        self.open_clocks = Gauge(
+            "cordwatch_open_clocks", "Clocks that run, by rule", ["rule"], registry=registry
+        )
+        self.patients = Gauge(
+            "cordwatch_patients", "Patients with facts on owned partitions", registry=registry
+        )
+        self.alerts = Counter(
+            "cordwatch_alerts",
+            "Alerts published, by rule and level (none: notice or advisory)",
+            ["rule", "level"],
+            registry=registry,
+        )
+        self.ended = Counter(
+            "cordwatch_alert_updates", "Alerts told again, by status", ["status"], registry=registry
+        )
+        self.lateness = Histogram(
+            "cordwatch_firing_lateness_seconds",
+            "From the instant of a level to its being raised",
+            buckets=_LATENESS_S,
+            registry=registry,
+        )
+        self.last_event_at = Gauge(
+            "cordwatch_last_event_timestamp_seconds",
+            "When the last record of a topic was read (Unix time; 0: never)",
+            ["topic"],
+            registry=registry,
+        )
+        self.oldest_overdue_s = Gauge(
+            "cordwatch_oldest_overdue_seconds",
+            "How long the patient who waits longest has been due to be looked at",
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "cordwatch_lag_records", "Records not read yet, by topic", ["topic"], registry=registry
+        )
+        self.recovery_s = Gauge(
+            "cordwatch_recovery_seconds", "How long the last recovery took", registry=registry
+        )
+        self.heap_mismatches = Gauge(
+            "cordwatch_heap_mismatches",
+            "Patients with a wake-up that the heap does not hold: always 0",
+            registry=registry,
+        )
+        self.data_stale = Gauge(
+            "cordwatch_held_partitions",
+            "Partitions that cannot be read up to now, so that alerts are held",
+            registry=registry,
+        )
+        self.partitions = Gauge(
+            "cordwatch_owned_partitions", "Partitions that this worker owns", registry=registry
+        )
+        self.session_timeout_s = Gauge(
+            "cordwatch_session_timeout_seconds",
+            "After a crash another worker takes over in about this time",
+            registry=registry,
+        )
+        self._touch(told)
+
+    def _touch(self, told: list[str]) -> None:
+        for topic in WATCHED:
+            self.last_event_at.labels(topic.noun).set(0)
+            self.lag.labels(topic.noun).set(0)
+            self.quarantine.labels(topic.noun)
+            for outcome in _OUTCOMES:
+                self.events.labels(topic.noun, outcome)
+        for rule in self._rules:
+            self.open_clocks.labels(rule).set(0)
+            for level in _LEVELS[:-1]:
+                self.alerts.labels(rule, level)
+        for item in told:
+            self.alerts.labels(item, "none")
+        for status in ("open", "resolved", "withdrawn", "superseded"):
+            self.ended.labels(status)
+
+    def event(self, topic: str, kind: str, outcome: str) -> None:
+        """Count an event that was read."""
+        self.events.labels(topic, outcome).inc()
+        if outcome == "fact":
+            self.facts.labels(kind).inc()
+
+    def quarantined(self, topic: str) -> None:
+        """Count a record that could not be understood."""
+        self.quarantine.labels(topic).inc()
+
+    def alert(self, alert: Alert) -> None:
+        """Count an alert: a new one by rule and level, a change by its status."""
+        if alert.revision == 0:
+            self.alerts.labels(alert.rule, alert.level or "none").inc()
+            if alert.kind == "clock":
+                self.lateness.observe(alert.late_by_s)
+        else:
+            self.ended.labels(alert.status).inc()

@@ -1,0 +1,175 @@
+"""The rows of the patients of owned partitions, kept as small as they are on the broker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from zlib import crc32
+
+from pydantic import ValidationError
+
+from cordwatch.pathway.facts import Fact, decode_fact, encode_fact, merge_tellings
+from cordwatch_schemas.alerts import Alert
+
+ROW_ID_BYTES = 25
+"""One letter for the kind of row, and the 24 of its id."""
+WAKE_ROW = "w"
+NEVER = -1
+"""`wake_us` of a patient who need not be looked at until something arrives."""
+
+
+class BadRow(ValueError):
+    """A state row that this version cannot read."""
+
+
+class Patient:
+    """
+    One patient's rows, and when to look again.
+
+    A row is its id followed by its bytes. Rows stay encoded: of a million
+    patients few are touched in a minute.
+    """
+
+    __slots__ = ("fingerprint", "open", "partition", "reference", "rows", "wake_us")
+
+    def __init__(self, reference: str, partition: int) -> None:
+        """Begin without rows."""
+        self.reference = reference
+        self.partition = partition
+        self.rows: tuple[bytes, ...] = ()
+        self.fingerprint = 0
+        self.wake_us = NEVER
+        self.open: tuple[str, ...] = ()
+        """Rules of the clocks that run, as of the last look."""
+
+    def put(self, row: bytes) -> None:
+        """Add *row*, in the place of an older one with its id."""
+        self.fingerprint ^= crc32(row)
+        row_id = row[:ROW_ID_BYTES]
+        for place, known in enumerate(self.rows):
+            if known.startswith(row_id):
+                self.fingerprint ^= crc32(known)
+                self.rows = (*self.rows[:place], row, *self.rows[place + 1 :])
+                return
+        self.rows = (*self.rows, row)
+
+    def drop(self, row_id: bytes) -> None:
+        """Forget the row of this id."""
+        row = self.find(row_id)
+        if row is not None:
+            self.fingerprint ^= crc32(row)
+            self.rows = tuple(one for one in self.rows if one is not row)
+
+    def find(self, row_id: bytes) -> bytes | None:
+        """Return the row of this id."""
+        return next((row for row in self.rows if row.startswith(row_id)), None)
+
+    def learn(self, fact: Fact) -> bytes | None:
+        """Take in *fact*; return the row to write, None if it told nothing new."""
+        known_row = self.find(b"f" + fact.id.encode())
+        merged = fact
+        if known_row is not None:
+            known = decode_fact(known_row[ROW_ID_BYTES:])
+            merged = merge_tellings(known, fact)
+            if merged is known:
+                return None
+        row = fact_row(merged)
+        self.put(row)
+        return row
+
+    def learn_row(self, row: bytes) -> bytes | None:
+        """
+        Take in a row that another owner wrote or forwarded, merging it with what is known.
+
+        Raises:
+            BadRow: it cannot be read.
+        """
+        try:
+            if row[:1] == b"f":
+                return self.learn(decode_fact(row[ROW_ID_BYTES:]))
+            alert = Alert.model_validate_json(row[ROW_ID_BYTES:])
+        except (ValueError, ValidationError):
+            raise BadRow("unreadable row") from None
+        known_row = self.find(row[:ROW_ID_BYTES])
+        if known_row is not None:
+            known = Alert.model_validate_json(known_row[ROW_ID_BYTES:])
+            if (known.revision, known_row) >= (alert.revision, row):
+                return None
+        self.put(row)
+        return row
+
+    def facts(self) -> list[Fact]:
+        """Return the facts, decoded."""
+        return [decode_fact(row[ROW_ID_BYTES:]) for row in self.rows if row[:1] == b"f"]
+
+    def alerts(self) -> list[Alert]:
+        """Return the alerts that were published, decoded."""
+        return [
+            Alert.model_validate_json(row[ROW_ID_BYTES:]) for row in self.rows if row[:1] == b"a"
+        ]
+
+    def wake_row(self, pack: str) -> bytes:
+        """Return what spares a restart the deciding: valid only for exactly these rows and pack."""
+        content = {"w": self.wake_us, "n": self.fingerprint, "k": pack, "o": self.open}
+        return json.dumps(content, separators=(",", ":")).encode()
+
+    def restore_wake(
+        self, row: bytes, pack: str, rules: dict[tuple[str, ...], tuple[str, ...]]
+    ) -> bool:
+        """Take the wake-up from *row*; False if it does not belong to the present rows and pack."""
+        try:
+            content = json.loads(row)
+            if content["n"] != self.fingerprint or content["k"] != pack:
+                return False
+            self.wake_us = int(content["w"])
+            shown = tuple(content["o"])
+        except (ValueError, KeyError, TypeError):
+            return False
+        self.open = rules.setdefault(shown, shown)
+        return True
+
+
+def fact_row(fact: Fact) -> bytes:
+    """Return the row of a fact."""
+    return b"f" + fact.id.encode() + encode_fact(fact)
+
+
+def alert_row(alert: Alert) -> bytes:
+    """Return the row of an alert as published."""
+    return b"a" + alert.alert_id.encode() + alert.model_dump_json(exclude_defaults=True).encode()
+
+
+def row_key(reference: str, row: bytes) -> bytes:
+    """Return the key of *row* on the facts topic."""
+    return reference.encode() + b"|" + row[:ROW_ID_BYTES]
+
+
+def wake_key(reference: str) -> bytes:
+    """Return the key of a patient's wake-up row."""
+    return f"{reference}|{WAKE_ROW}".encode()
+
+
+def split_key(key: bytes) -> tuple[str, bytes]:
+    """
+    Return patient reference and row id of a key.
+
+    Raises:
+        BadRow: it is no such key.
+    """
+    reference, bar, row_id = key.partition(b"|")
+    if not bar or (row_id != WAKE_ROW.encode() and len(row_id) != ROW_ID_BYTES):
+        raise BadRow("unreadable key")
+    return reference.decode("ascii", "replace"), row_id
+
+
+def micros(instant: datetime | None) -> int:
+    """Return *instant* in microseconds since 1970 UTC, `NEVER` for None."""
+    return NEVER if instant is None else round(instant.timestamp() * 1_000_000)
+
+
+def all_keys(patient: Patient) -> Iterator[bytes]:
+    """Return the keys of every row of *patient*, the wake-up's too."""
+    for row in patient.rows:
+        yield row_key(patient.reference, row)
+    yield wake_key(patient.reference)
