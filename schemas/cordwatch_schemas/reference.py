@@ -41,7 +41,9 @@ _EVENTS_INTRO = (
 _CODES_INTRO = (
     "What each code means to the pathway, and where its number was verified. Numbers only: "
     "the wording of CPT and SNOMED CT belongs to their owners. An ICD-10 or ATC row stands "
-    "for everything below it. A code that is not here means nothing to cordwatch."
+    "for everything below it. A code that is not here means nothing to cordwatch. *Index* with a "
+    "number is the file's number in the index of public code where it was looked up; *one source* "
+    "is said where no second one was found."
 )
 
 
