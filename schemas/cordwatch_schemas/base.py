@@ -5,16 +5,27 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, BaseModel, ConfigDict, Field
 
 REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}$"
 
 
+_EARLIEST_YEAR, _LATEST_YEAR = 1850, 2200
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, int | float) or (isinstance(value, str) and value.isdecimal()):
+        raise ValueError("a bare number is no time")  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
 def _in_utc(value: datetime) -> datetime:
+    if not _EARLIEST_YEAR <= value.year <= _LATEST_YEAR:
+        raise ValueError("no time within any patient's reach")
     return value.astimezone(UTC)
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_as_text), AfterValidator(_in_utc)]
 """An instant in UTC; a text without an offset is refused, never guessed."""
 
 PatientRef = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
@@ -45,7 +56,7 @@ class Contract(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", hide_input_in_errors=True, ser_json_timedelta="float"
+        frozen=True, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False
     )
 
 

@@ -207,4 +207,4 @@ def load_pack(name_or_path: str | Path) -> Pack:
         file = resources.files("cordwatch_schemas") / "packs" / f"{name_or_path}.yaml"
         return read_yaml(file.read_text(encoding="utf-8"), Pack, f"{name_or_path}.yaml")
     path = Path(name_or_path)
-    return read_yaml(path.read_text(encoding="utf-8"), Pack, str(path))
+    return read_yaml(path.read_bytes(), Pack, str(path))

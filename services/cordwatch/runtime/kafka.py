@@ -1,0 +1,182 @@
+"""One place for how Kafka is reached by everything that is not Faust: kafka-python clients."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError, KafkaTimeoutError, NoBrokersAvailable
+
+T = TypeVar("T")
+ACK_TIMEOUT_S = 30.0
+FIRST_RETRY_S = 0.5
+LAST_RETRY_S = 5.0
+
+
+class BrokerUnreachable(RuntimeError):
+    """No broker answered in time; names the address."""
+
+    def __init__(self, address: str, waited_s: float) -> None:
+        """Say where and for how long it was tried."""
+        super().__init__(f"no Kafka broker answers at {address} (tried for {waited_s:g} s)")
+
+
+class MissingTopics(RuntimeError):
+    """Topics are not provisioned; names the command that creates them."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        """Name the topics."""
+        super().__init__(
+            f"topics are missing: {', '.join(missing)}\ncreate them: cordwatch topics apply"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """Where the brokers are, and how long to try."""
+
+    address: str = "127.0.0.1:9092"
+    timeout_s: float = 20.0
+    api_version: tuple[int, int] | None = None
+    """Only for the embedded broker, which cannot be asked."""
+
+    def client(self) -> dict[str, Any]:
+        """Return the settings that every client shares."""
+        shared: dict[str, Any] = {"bootstrap_servers": self.address.split(",")}
+        if self.api_version is not None:
+            shared["api_version"] = self.api_version
+        return shared
+
+
+def _reached(settings: KafkaSettings, make: Callable[[], T]) -> T:
+    """Make a client, trying again with growing pauses until the time is up."""
+    from cordwatch.runtime.wall_clock import WallClock, pause  # noqa: PLC0415 - a leaf, kept light
+
+    clock = WallClock()
+    begun, wait_s = clock.monotonic(), FIRST_RETRY_S
+    while True:
+        try:
+            return make()
+        except (NoBrokersAvailable, KafkaTimeoutError, OSError):
+            waited = clock.monotonic() - begun
+            if waited + wait_s > settings.timeout_s:
+                raise BrokerUnreachable(settings.address, waited) from None
+        pause(wait_s)
+        wait_s = min(LAST_RETRY_S, wait_s * 2)
+
+
+@contextlib.contextmanager
+def admin_client(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
+    """
+    Give an admin client, closed afterwards.
+
+    Raises:
+        BrokerUnreachable: no broker answers at the address.
+    """
+    client = _reached(settings, lambda: KafkaAdminClient(**settings.client()))
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+class Publisher:
+    """Sends records and knows when every one of them is safe: `acks=all`, nothing assumed."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        """
+        Connect.
+
+        Raises:
+            BrokerUnreachable: no broker answers at the address.
+        """
+        self._producer = _reached(
+            settings,
+            lambda: KafkaProducer(
+                **settings.client(),
+                acks="all",
+                enable_idempotence=settings.api_version is None,
+                linger_ms=5,
+                max_request_size=24 * 1024 * 1024,
+            ),
+        )
+        self._pending: list[Any] = []
+
+    def send(self, topic: str, key: bytes, value: bytes) -> None:
+        """Hand over a record; it is safe only after `confirm`."""
+        self._pending.append(self._producer.send(topic, key=key, value=value))
+
+    def confirm(self) -> int:
+        """
+        Wait until the broker has acknowledged everything; return how much it was.
+
+        Raises:
+            KafkaError: something was not acknowledged.
+        """
+        pending, self._pending = self._pending, []
+        self._producer.flush(timeout=ACK_TIMEOUT_S)
+        for future in pending:
+            future.get(timeout=ACK_TIMEOUT_S)
+        return len(pending)
+
+    def close(self) -> None:
+        """Close the connection; what was not confirmed may not have arrived."""
+        self._producer.close(timeout=5)
+
+
+def read_topic(
+    settings: KafkaSettings, topic: str, *, follow: bool
+) -> Iterator[tuple[bytes | None, bytes | None] | None]:
+    """
+    Return key and value of every record of *topic* from the start; None at the present end, once.
+
+    With *follow* it goes on after the end, giving None in every quiet second.
+
+    Raises:
+        BrokerUnreachable: no broker answers at the address.
+        MissingTopics: the topic does not exist.
+    """
+    consumer = _reached(
+        settings,
+        lambda: KafkaConsumer(
+            **settings.client(), enable_auto_commit=False, auto_offset_reset="earliest"
+        ),
+    )
+    try:
+        partitions = consumer.partitions_for_topic(topic)
+        if not partitions:
+            raise MissingTopics([topic])
+        assigned = [TopicPartition(topic, one) for one in sorted(partitions)]
+        consumer.assign(assigned)
+        consumer.seek_to_beginning(*assigned)
+        ends = consumer.end_offsets(assigned)
+        at_end = False
+        while True:
+            if not at_end and all(consumer.position(one) >= ends[one] for one in assigned):
+                at_end = True
+                yield None
+                if not follow:
+                    return
+            polled = consumer.poll(timeout_ms=1000 if at_end else 200)
+            for found in polled.values():
+                for record in found:
+                    yield record.key, record.value
+            if at_end and not polled:
+                yield None
+    finally:
+        consumer.close()
+
+
+__all__ = [
+    "BrokerUnreachable",
+    "KafkaError",
+    "KafkaSettings",
+    "MissingTopics",
+    "Publisher",
+    "admin_client",
+    "read_topic",
+]

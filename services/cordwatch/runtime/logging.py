@@ -1,0 +1,102 @@
+"""Logging that cannot leak: events and their fields, never a value that a message brought along."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from typing import Any, Literal, TextIO
+
+import structlog
+
+Format = Literal["console", "json"]
+
+OURS = ("cordwatch", "cordwatch_schemas")
+
+
+def _without_values(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """
+    Keep of a foreign library's record its template and exception type, not what was filled in.
+
+    Faust and the Kafka clients log records, keys and values on their failing
+    paths; pydantic puts the input into its messages.
+    """
+    record: logging.LogRecord | None = event.get("_record")
+    if record is None or record.name.split(".")[0] in OURS:
+        return event
+    template = (
+        record.msg if isinstance(record.msg, str) and (record.args or "%" in record.msg) else None
+    )
+    event["event"] = template or f"message of {record.name}"
+    event.pop("positional_args", None)
+    return event
+
+
+def _exception_without_values(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Say which exceptions were raised and where, not what they said."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    if isinstance(info, BaseException):
+        info = (type(info), info, info.__traceback__)
+    if not isinstance(info, tuple) or info[1] is None:
+        return event
+    event["exception"] = describe(info[1])
+    return event
+
+
+def describe(error: BaseException) -> str:
+    """Return type and place of *error* and its causes, innermost last; none of their texts."""
+    found = []
+    current: BaseException | None = error
+    while current is not None and len(found) < 5:  # noqa: PLR2004 - enough to find the place
+        frames = traceback.extract_tb(current.__traceback__)
+        place = f" at {frames[-1].name}:{frames[-1].lineno}" if frames else ""
+        found.append(f"{type(current).__name__}{place}")
+        current = current.__cause__ or current.__context__
+    return " <- ".join(found)
+
+
+def configure_logging(
+    level: str = "INFO", form: Format = "console", stream: TextIO | None = None
+) -> None:
+    """Send every log line, the libraries' too, through the rules of this module."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _exception_without_values,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, _without_values],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("faust", "mode", "aiokafka", "kafka"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger of one of our modules."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger

@@ -1,0 +1,175 @@
+"""
+How Faust 0.15.3 is made to hand over whole polls, and to commit only what watch calls durable.
+
+The one module that reaches into Faust. Per record Faust costs several tasks,
+its commit arithmetic is off by one (upstream #606), it commits although a
+changelog write failed, and its recovery goes record by record. Here one poll
+is one event, offsets are those that watch has made durable, and changelog
+rows are applied as polled. `docs/faust-traps.md` says which trap is answered
+where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage, Message
+from mode.utils.futures import notify
+
+FAUST_VERSION = "0.15.3"
+POLL_S = 1.0
+
+
+class WrongFaust(RuntimeError):
+    """Another Faust than the one whose inside this module knows."""
+
+
+def require_faust() -> None:
+    """
+    Refuse to run on any other Faust.
+
+    Raises:
+        WrongFaust: what is overridden here may mean something else there.
+    """
+    if faust.__version__ != FAUST_VERSION:
+        raise WrongFaust(f"watch needs faust-streaming {FAUST_VERSION}, found {faust.__version__}")
+
+
+class PolledMessage(ConsumerMessage):  # type: ignore[misc]
+    """What one poll returned, dressed as the single message that Faust can carry."""
+
+    __slots__ = ("polled",)
+    polled: Sequence[tuple[TP, Sequence[Any]]]
+
+
+class Keeper(Protocol):
+    """What the consumer needs of watch."""
+
+    durable: Mapping[TP, int]
+    """Offsets up to which everything is written and acknowledged, plus one."""
+
+    def restore(self, tp: TP, records: Sequence[Any]) -> None:
+        """Apply changelog rows."""
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]
+    """Delivers polls, not records; commits watch's durable offsets, not Faust's acks."""
+
+    @property
+    def _keeper(self) -> Keeper:
+        keeper: Keeper = self.app.keeper
+        return keeper
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        stopped = (self._stopped.is_set, fetcher._stopped.is_set)
+        try:
+            while not any(is_set() for is_set in stopped):
+                generation = self.app.consumer_generation_id
+                records, active = await self._wait_next_records(POLL_S)
+                await self.sleep(0)
+                stale = generation != self.app.consumer_generation_id
+                if not records or stale or self.should_stop:
+                    await self._finish_recovery()
+                    continue
+                if not self.flow_active:
+                    await self.perform_seek()
+                    continue
+                await self._deliver(
+                    {tp: found for tp, found in records.items() if active is None or tp in active}
+                )
+        except self.consumer_stopped_errors:
+            if not self.transport.app.should_stop:
+                raise
+        finally:
+            # Faust takes a fetcher that waits for records for one that hangs; this one has left.
+            self.not_waiting_next_records.set()
+
+    async def _deliver(self, records: Mapping[TP, Sequence[Any]]) -> None:
+        recovery = self.app.tables.recovery
+        polled = []
+        for tp, found in records.items():
+            if tp in recovery.active_tps:
+                self._keeper.restore(tp, found)
+                recovery.active_offsets[tp] = found[-1].offset
+            elif found:
+                polled.append((tp, found))
+                self._read_offset[tp] = found[-1].offset
+        await self._finish_recovery()
+        if polled:
+            tp, found = polled[-1]
+            last = self._to_message(tp, found[-1])
+            message = PolledMessage(
+                **{name: getattr(last, name) for name in _CARRIED}, key=None, value=b""
+            )
+            message.polled = polled
+            await self.wait_first(self.callback(message), self.suspend_flow.wait())
+
+    async def _finish_recovery(self) -> None:
+        """End the recovery once every changelog has been read to its end, compacted tails too."""
+        recovery = self.app.tables.recovery
+        if not recovery.in_recovery:
+            return
+        for tp, remaining in recovery.active_remaining().items():
+            # After compaction the last offsets may hold nothing: the position tells (trap 22).
+            highwater = recovery.active_highwaters[tp]
+            if remaining > 0 and (await self.position(tp) or 0) > highwater:
+                recovery.active_offsets[tp] = highwater
+        if not recovery.need_recovery():
+            recovery._set_recovery_ended()
+            recovery.signal_recovery_end.set()
+
+    def ack(self, message: Message) -> bool:
+        """Note that a poll has been dealt with; its offsets are watch's business."""
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        notify(self._waiting_for_ack)
+        return True
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return (
+            tp
+            for tp in list(self._keeper.durable)
+            if topics is None or tp in topics or tp.topic in topics
+        )
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self._keeper.durable.get(tp)
+
+
+_CARRIED = (
+    "topic",
+    "partition",
+    "offset",
+    "timestamp",
+    "timestamp_type",
+    "headers",
+    "checksum",
+    "tp",
+    "generation_id",
+)
+
+
+class Producer(driver.Producer):  # type: ignore[misc]
+    """Idempotent: a retry inside the client neither doubles nor reorders (trap 20)."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True, "linger_ms": 2}
+
+
+class Transport(driver.Transport):  # type: ignore[misc]
+    """Names our consumer and producer."""
+
+    Consumer = Consumer
+    Producer = Producer
+
+
+def polled_by(message: Message) -> Iterable[tuple[TP, Sequence[Any]]]:
+    """Return what the poll behind *message* returned."""
+    assert isinstance(message, PolledMessage)  # noqa: S101 - nothing else is ever delivered
+    return message.polled

@@ -1,0 +1,197 @@
+"""The shell of watch: does what the machine wants, one effect after the other, and keeps it awake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from faust.types import TP
+
+from cordwatch.runtime.wall_clock import WallClock
+from cordwatch.watch.effects import Durable, Effect, Record, Send, Write
+from cordwatch.watch.machine import Machine
+from cordwatch.watch.metrics import Metrics
+from cordwatch_schemas.topics import FACTS, TOPICS, WATCHED
+
+NAMES = {topic.noun: topic.name for topic in TOPICS}
+NOUNS = {topic.name: topic.noun for topic in TOPICS}
+IDLE_S = 1.0
+"""Longest sleep of the ticker when nothing is due: gauges are set in between."""
+
+
+class Broker(Protocol):
+    """What the keeper needs of Kafka."""
+
+    async def send(
+        self, topic: str, key: bytes, value: bytes | None, partition: int | None
+    ) -> Awaitable[Any]:
+        """Hand over a record; what is returned resolves when the broker has acknowledged it."""
+
+    async def ends(self, topics: Iterable[TP]) -> Mapping[TP, int]:
+        """Return the end offsets of *topics* now."""
+
+    def committed(self, topic: TP) -> int:
+        """Return the offset from which *topic* is read on takeover."""
+
+
+class Keeper:
+    """Drives one machine: input and ticks never interleave, alerts wait until the sources are read."""
+
+    def __init__(
+        self, machine: Machine, broker: Broker, clock: WallClock, metrics: Metrics, hold_s: float
+    ) -> None:
+        """Join *machine* and *broker*."""
+        self.machine = machine
+        self.durable: dict[TP, int] = {}
+        self.progress_at: float = 0.0
+        """Monotonic seconds of the last effect or idle look: what the watchdog reads."""
+        self.busy_since: float | None = None
+        self._broker = broker
+        self._clock = clock
+        self._metrics = metrics
+        self._hold_s = hold_s
+        self._lock = asyncio.Lock()
+        self._stir = asyncio.Event()
+        self._held_since: dict[int, datetime] = {}
+        self._ends: Mapping[TP, int] = {}
+
+    # --- partitions
+
+    def restore(self, tp: TP, records: Sequence[Any]) -> None:
+        """Apply changelog rows as polled."""
+        self.machine.own([tp.partition])
+        unread = self.machine.restore(tp.partition, ((one.key, one.value) for one in records))
+        if unread:
+            self._metrics.quarantine.labels("facts").inc(unread)
+
+    async def revoke(self, partitions: Iterable[int]) -> None:
+        """Forget partitions that another worker gets."""
+        async with self._lock:
+            gone = list(partitions)
+            self.machine.disown(gone)
+            for tp in [one for one in self.durable if one.partition in gone]:
+                del self.durable[tp]
+            for partition in gone:
+                self._held_since.pop(partition, None)
+
+    async def recovered(self, partitions: Iterable[int]) -> None:
+        """Begin to watch over *partitions*, whose rows are all here."""
+        async with self._lock:
+            owned = list(partitions)
+            self.machine.own(owned)
+            self.machine.restored(owned)
+            self._metrics.partitions.set(len(self.machine.partitions))
+        self._stir.set()
+
+    # --- input
+
+    async def take(self, polled: Iterable[tuple[TP, Sequence[Any]]]) -> None:
+        """Take in one poll."""
+        records = [
+            Record(NOUNS[tp.topic], tp.partition, one.offset, one.key, one.value)
+            for tp, found in polled
+            for one in found
+        ]
+        now = self._clock.now()
+        for noun in {record.noun for record in records}:
+            self._metrics.last_event_at.labels(noun).set(now.timestamp())
+        async with self._lock:
+            await self._do(self.machine.take(records, now))
+        self._stir.set()
+
+    async def _do(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            self.busy_since = self.busy_since or self._clock.monotonic()
+            match effect:
+                case Write():
+                    await self._acknowledged(
+                        (FACTS.name, key, value, partition)
+                        for partition, rows in effect.rows.items()
+                        for key, value in rows.items()
+                    )
+                case Send():
+                    await self._acknowledged(
+                        (NAMES[one.noun], one.key, one.value, None) for one in effect.messages
+                    )
+                case Durable():
+                    for (noun, partition), offset in effect.offsets.items():
+                        self.durable[TP(NAMES[noun], partition)] = offset
+            self.progress_at = self._clock.monotonic()
+        self.busy_since = None
+
+    async def _acknowledged(
+        self, records: Iterable[tuple[str, bytes, bytes | None, int | None]]
+    ) -> None:
+        """Send all, then wait for all: one round of acknowledgements for a whole poll."""
+        pending = [
+            await self._broker.send(topic, key, value, partition)
+            for topic, key, value, partition in records
+        ]
+        await asyncio.gather(*pending)
+
+    # --- wake-ups
+
+    async def tick_forever(self, is_ready: Callable[[], bool]) -> None:
+        """Look at whoever is due, as soon as they are; sleep until the next is."""
+        while True:
+            self._stir.clear()
+            if is_ready():
+                await self.tick()
+            self.machine.report(self._clock.now())
+            self.progress_at = self._clock.monotonic()
+            try:
+                await asyncio.wait_for(self._stir.wait(), self._pause())
+            except TimeoutError:
+                continue
+
+    def _pause(self) -> float:
+        if self._held_since:
+            return 0.05
+        wake_at = self.machine.wake_at()
+        if wake_at is None:
+            return IDLE_S
+        return min(IDLE_S, max(0.0, self._clock.seconds_until(wake_at)))
+
+    async def tick(self) -> None:
+        """Decide about everybody who waits, on partitions that have been read up to now."""
+        async with self._lock:
+            now = self._clock.now()
+            waiting = self.machine.waiting(now)
+        if not waiting:
+            return
+        # Whoever is behind what was known before need not be asked about again.
+        abreast = {one for one in waiting if self._is_read(one, self._ends)}
+        if abreast:
+            fresh = await self._broker.ends(
+                TP(topic.name, partition) for partition in abreast for topic in WATCHED
+            )
+            self._ends = {**self._ends, **fresh}
+        async with self._lock:
+            owned = self.machine.partitions
+            ready = {one for one in abreast if self._is_read(one, self._ends)} & owned
+            await self._do(self.machine.settle(sorted(ready), now))
+            stale = self._held((waiting - ready) & owned, now)
+            await self._do(self.machine.settle(sorted(stale), now, stale=True))
+
+    def _is_read(self, partition: int, ends: Mapping[TP, int]) -> bool:
+        return all(
+            self._position(TP(topic.name, partition)) >= ends.get(TP(topic.name, partition), 0)
+            for topic in WATCHED
+        )
+
+    def _position(self, tp: TP) -> int:
+        known = self.machine.positions.get((NOUNS[tp.topic], tp.partition))
+        return self._broker.committed(tp) if known is None else known
+
+    def _held(self, partitions: Iterable[int], now: datetime) -> frozenset[int]:
+        """Return the partitions that have been held long enough; remember the others."""
+        behind = set(partitions)
+        self._held_since = {one: self._held_since.get(one, now) for one in behind}
+        self._metrics.data_stale.set(len(behind))
+        return frozenset(
+            one
+            for one, since in self._held_since.items()
+            if (now - since).total_seconds() >= self._hold_s
+        )

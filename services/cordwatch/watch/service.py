@@ -1,0 +1,287 @@
+"""Watch as a Faust application: one agent, one table, one keeper; any unexpected error ends the process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import faust
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+
+from cordwatch.runtime.kafka import KafkaSettings, MissingTopics, admin_client
+from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch.watch.fast_consumer import Transport, polled_by, require_faust
+from cordwatch.watch.keeper import Keeper
+from cordwatch.watch.machine import Machine
+from cordwatch.watch.metrics import Metrics
+from cordwatch.watch.settings import WatchSettings
+from cordwatch.watch.watchdog import Watchdog
+from cordwatch_schemas.pack import Pack, load_pack
+from cordwatch_schemas.topics import FACTS, PARTITIONS, TOPICS, WATCHED
+
+EXIT_OK = 0
+EXIT_BROKEN = 70
+STUCK_S = 60.0
+PAUSED_PART_OF_SESSION = 3
+DRAIN_S = 20.0
+
+log = get_logger("cordwatch.watch")
+
+
+class WatchApp(faust.App):  # type: ignore[misc]
+    """A Faust app whose consumer hands over polls to a keeper."""
+
+    keeper: Keeper
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self, loop=self.loop)
+
+    def _new_producer_transport(self) -> Transport:
+        return Transport(self.conf.broker_producer, self, loop=self.loop)
+
+
+class FaustBroker:
+    """What the keeper needs of Kafka, through Faust's own consumer and producer."""
+
+    def __init__(self, app: WatchApp) -> None:
+        """Use the connections of *app*."""
+        self._app = app
+
+    async def send(
+        self, topic: str, key: bytes, value: bytes | None, partition: int | None
+    ) -> Awaitable[Any]:
+        """Hand over a record; what is returned resolves with the broker's acknowledgement."""
+        pending: Awaitable[Any] = await self._app.producer.send(
+            topic, key, value, partition, None, None
+        )
+        return pending
+
+    async def ends(self, topics: Iterable[TP]) -> Mapping[TP, int]:
+        """Return end offsets."""
+        found: Mapping[TP, int] = await self._app.consumer.highwaters(*topics)
+        return found
+
+    def committed(self, topic: TP) -> int:
+        """Return the offset from which *topic* is read."""
+        return self._app.consumer._committed_offset.get(topic) or 0  # noqa: SLF001 - Faust keeps it there
+
+
+def make_app(settings: WatchSettings, group: str) -> WatchApp:
+    """Return a Faust app with the settings that lose nothing (docs/faust-traps.md)."""
+    return WatchApp(
+        group,
+        broker=";".join(f"kafka://{one.strip()}" for one in settings.kafka.split(",")),
+        store="memory://",
+        processing_guarantee="at_least_once",
+        autodiscover=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        topic_partitions=PARTITIONS,
+        table_standby_replicas=0,
+        stream_publish_on_commit=False,
+        producer_threaded=False,
+        stream_wait_empty=True,
+        web_enabled=False,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=max(0.5, settings.session_timeout_s / 5),
+        broker_max_poll_interval=86_400.0,
+        broker_max_poll_records=20_000,
+        broker_commit_interval=1.0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        stream_recovery_delay=0.0,
+        worker_redirect_stdouts=False,
+    )
+
+
+class Watch:
+    """One worker: joins app, machine, metrics and watchdog, and runs them."""
+
+    def __init__(self, settings: WatchSettings, pack: Pack) -> None:
+        """Put the parts together; nothing runs yet."""
+        self.settings = settings
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(pack, self.registry)
+        self.metrics.session_timeout_s.set(settings.session_timeout_s)
+        self.machine = Machine(pack, self.metrics)
+        self.app = make_app(settings, settings.group)
+        self.keeper = Keeper(
+            self.machine, FaustBroker(self.app), settings.clock, self.metrics, settings.hold_s
+        )
+        self.app.keeper = self.keeper
+        self._recovery_began: float | None = None
+        self._ticker: asyncio.Task[None] | None = None
+        self._failed: BaseException | None = None
+        self._declare()
+
+    def _declare(self) -> None:
+        app = self.app
+        topic = app.topic(*(one.name for one in WATCHED), key_type=bytes, value_type=bytes)
+        changelog = app.topic(FACTS.name, key_type=bytes, value_type=bytes, partitions=PARTITIONS)
+        self.table = app.Table(
+            "facts",
+            partitions=PARTITIONS,
+            changelog_topic=changelog,
+            key_type=bytes,
+            value_type=bytes,
+        )
+
+        async def watch(stream: Any) -> None:
+            async for event in stream.noack().events():
+                await self._guarded(self.keeper.take(polled_by(event.message)))
+                event.ack()
+
+        app.agent(topic, concurrency=1, name="watch")(watch)
+        app.on_partitions_revoked.connect(self._on_revoked)
+        app.on_partitions_assigned.connect(self._on_assigned)
+        app.on_rebalance_complete.connect(self._on_recovered)
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        """Do *work*; on any error the process ends, and a supervisor starts it anew."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            log.error("watch cannot go on", exc_info=error)
+            self.end("unexpected error")
+
+    async def _on_revoked(self, _: Any, revoked: set[TP], **__: Any) -> None:
+        gone = {tp.partition for tp in revoked}
+        await self._guarded(self.keeper.revoke(gone))
+
+    async def _on_assigned(self, _: Any, assigned: set[TP], **__: Any) -> None:
+        self._recovery_began = self.settings.clock.monotonic()
+
+    async def _on_recovered(self, _: Any, **__: Any) -> None:
+        owned = {tp.partition for tp in self.app.assignor.assigned_actives()}
+        lost = self.machine.partitions - owned
+        await self._guarded(self.keeper.revoke(lost))
+        await self._guarded(self.keeper.recovered(owned))
+        if self._recovery_began is not None:
+            took = self.settings.clock.monotonic() - self._recovery_began
+            self.metrics.recovery_s.set(took)
+            self._recovery_began = None
+            log.info("watching", partitions=len(owned), recovery_s=round(took, 3))
+        if self._ticker is None:
+            self._ticker = asyncio.ensure_future(
+                self._guarded(self.keeper.tick_forever(self._is_ready))
+            )
+
+    def _is_ready(self) -> bool:
+        recovery = self.app.tables.recovery
+        return (
+            bool(self.machine.partitions)
+            and not recovery.in_recovery
+            and not self.app.rebalancing
+            and recovery.completed.is_set()
+        )
+
+    def end(self, reason: str) -> None:
+        """Leave at once, without another commit: what is durable is on the broker."""
+        log.error("ending", reason=reason)
+        os._exit(EXIT_BROKEN)
+
+    def stuck(self, now: float) -> str | None:
+        """Return what the watchdog finds wrong at *now* (monotonic seconds)."""
+        busy = self.keeper.busy_since
+        if busy is not None and now - max(busy, self.keeper.progress_at) > STUCK_S:
+            return "the broker does not acknowledge"
+        if self._recovery_began is not None:
+            if now - self._recovery_began > self.settings.recovery_budget_s:
+                return "recovery takes longer than its budget"
+        elif self._ticker is not None and now - self.keeper.progress_at > STUCK_S:
+            return "nothing moves"
+        return None
+
+    def health(self) -> tuple[bool, Mapping[str, Any]]:
+        """Return whether this worker makes progress, for `/healthz`."""
+        now = self.settings.clock.monotonic()
+        ready = self._is_ready()
+        wrong = self.stuck(now)
+        return ready and wrong is None, {
+            "ready": ready,
+            "wrong": wrong,
+            "partitions": len(self.machine.partitions),
+            "progress_age_s": round(now - self.keeper.progress_at, 3),
+        }
+
+    async def run(self, ready: Callable[[str], None] | None = None) -> int:
+        """Run until told to stop; return the exit code."""
+        server = MetricsServer(
+            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+        )
+        server.start()
+        log.info("metrics", address=server.address)
+        if ready is not None:
+            ready(server.address)
+        watchdog = Watchdog(
+            self.stuck,
+            paused_s=self.settings.session_timeout_s / PAUSED_PART_OF_SESSION,
+            monotonic=self.settings.clock.monotonic,
+            end=self.end,
+        )
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(one, stop.set)
+        self.app.finalize()
+        try:
+            await self.app.start()
+            watchdog.start()
+            await stop.wait()
+            log.info("stopping")
+            await asyncio.wait_for(self._drain(), DRAIN_S)
+        finally:
+            watchdog.stop()
+            server.stop()
+        return EXIT_OK
+
+    async def _drain(self) -> None:
+        """Finish the poll in hand, commit, and leave the group."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        await self.app.stop()
+
+
+def verify_topics(settings: WatchSettings) -> None:
+    """
+    Refuse to run on topics that are missing or are not as they must be.
+
+    Raises:
+        BrokerUnreachable: no broker answers.
+        MissingTopics: run `cordwatch topics apply`.
+    """
+    kafka = KafkaSettings(settings.kafka, settings.broker_timeout_s, settings.api_version)
+    with admin_client(kafka) as admin:
+        known = set(admin.list_topics())
+        missing = [topic.name for topic in TOPICS if topic.name not in known]
+        if missing:
+            raise MissingTopics(missing)
+        for one in admin.describe_topics([topic.name for topic in (*WATCHED, FACTS)]):
+            if len(one["partitions"]) != PARTITIONS:
+                raise MissingTopics([f"{one['name']} with {PARTITIONS} partitions"])
+
+
+def run(settings: WatchSettings, ready: Callable[[str], None] | None = None) -> int:
+    """
+    Run one watch worker until SIGTERM or Ctrl-C; return its exit code.
+
+    Raises:
+        BrokerUnreachable, MissingTopics, BadYaml: it cannot begin.
+    """
+    require_faust()
+    pack = load_pack(settings.pack)
+    verify_topics(settings)
+
+    async def main() -> int:
+        return await Watch(settings, pack).run(ready)
+
+    code = asyncio.run(main())
+    # Faust leaves threads behind that would keep the process from ending.
+    os._exit(code)
