@@ -62,9 +62,12 @@ docs: venv ## Write what is generated: schemas, examples, references
 	$(BIN)/python -m cordwatch_schemas.generate
 	$(BIN)/python -m cordwatch.app.generate_docs
 
-lock: ## Resolve the lock file anew (needs uv)
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --quiet
+
+lock: ## Resolve both lock files anew, the image's a part of the other (needs uv)
+	$(LOCK) --group dev -o requirements.lock
+	$(LOCK) --group build --constraint requirements.lock -o deploy/requirements.lock
 
 clean: ## Remove what was built
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .import_linter_cache .hypothesis
