@@ -101,6 +101,27 @@ def _not_stopped(instant: datetime, stopped: Stops) -> datetime:
     return instant
 
 
+def simulate_ward(
+    events: Iterable[Told], pack: Pack, until: datetime | None = None, stopped: Stops = ()
+) -> Ward:
+    """Return the patients as they stand at *until*, after *events* and everything that fell due."""
+    ward = Ward(pack)
+    arrivals: dict[datetime, list[Told]] = defaultdict(list)
+    last: datetime | None = None
+    for told in events:
+        arrivals[_not_stopped(told.received_at, stopped)].append(told)
+        last = told.received_at if last is None else max(last, told.received_at)
+    if last is None:
+        return ward
+    end_at = until or last + AFTER_LAST
+    for now in sorted(at for at in arrivals if at <= end_at):
+        _tick(ward, now, stopped)
+        _arrive(ward, arrivals[now], now)
+    # What falls on the end itself still counts.
+    _tick(ward, end_at + timedelta(microseconds=1), stopped)
+    return ward
+
+
 def simulate(
     events: Iterable[Told], pack: Pack, until: datetime | None = None, stopped: Stops = ()
 ) -> list[Alert]:
@@ -110,20 +131,7 @@ def simulate(
     Time runs along `received_at`; at one instant facts come before levels.
     *stopped* are spans [from, to) in which the service did not run.
     """
-    ward = Ward(pack)
-    arrivals: dict[datetime, list[Told]] = defaultdict(list)
-    last: datetime | None = None
-    for told in events:
-        arrivals[_not_stopped(told.received_at, stopped)].append(told)
-        last = told.received_at if last is None else max(last, told.received_at)
-    if last is None:
-        return []
-    end_at = until or last + AFTER_LAST
-    for now in sorted(at for at in arrivals if at <= end_at):
-        _tick(ward, now, stopped)
-        _arrive(ward, arrivals[now], now)
-    # What falls on the end itself still counts.
-    _tick(ward, end_at + timedelta(microseconds=1), stopped)
+    ward = simulate_ward(events, pack, until, stopped)
     found = {alert.alert_id: alert for alerts in _owned(ward) for alert in alerts.values()}
     return sorted(found.values(), key=lambda one: (one.raised_at, one.rule, one.alert_id))
 

@@ -9,12 +9,10 @@ from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, KafkaTimeoutError, NoBrokersAvailable
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 T = TypeVar("T")
 ACK_TIMEOUT_S = 30.0
-FIRST_RETRY_S = 0.5
-LAST_RETRY_S = 5.0
 
 
 class BrokerUnreachable(RuntimeError):
@@ -46,27 +44,21 @@ class KafkaSettings:
 
     def client(self) -> dict[str, Any]:
         """Return the settings that every client shares."""
-        shared: dict[str, Any] = {"bootstrap_servers": self.address.split(",")}
+        shared: dict[str, Any] = {
+            "bootstrap_servers": self.address.split(","),
+            "bootstrap_timeout_ms": round(self.timeout_s * 1000),
+        }
         if self.api_version is not None:
             shared["api_version"] = self.api_version
         return shared
 
 
 def _reached(settings: KafkaSettings, make: Callable[[], T]) -> T:
-    """Make a client, trying again with growing pauses until the time is up."""
-    from cordwatch.runtime.wall_clock import WallClock, pause  # noqa: PLC0415 - a leaf, kept light
-
-    clock = WallClock()
-    begun, wait_s = clock.monotonic(), FIRST_RETRY_S
-    while True:
-        try:
-            return make()
-        except (NoBrokersAvailable, KafkaTimeoutError, OSError):
-            waited = clock.monotonic() - begun
-            if waited + wait_s > settings.timeout_s:
-                raise BrokerUnreachable(settings.address, waited) from None
-        pause(wait_s)
-        wait_s = min(LAST_RETRY_S, wait_s * 2)
+    """Make a client; it tries again, with growing pauses, until the time is up."""
+    try:
+        return make()
+    except (KafkaConnectionError, KafkaTimeoutError, OSError):
+        raise BrokerUnreachable(settings.address, settings.timeout_s) from None
 
 
 @contextlib.contextmanager

@@ -51,7 +51,7 @@ def _exception_without_values(
 
 def describe(error: BaseException) -> str:
     """Return type and place of *error* and its causes, innermost last; none of their texts."""
-    found = []
+    found: list[str] = []
     current: BaseException | None = error
     while current is not None and len(found) < 5:  # noqa: PLR2004 - enough to find the place
         frames = traceback.extract_tb(current.__traceback__)

@@ -122,7 +122,7 @@ def _configs(admin: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:
         return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     found = admin.describe_configs(resources, config_filter="all")
-    topics = next(iter(found.values()), {})
+    topics: dict[str, dict[str, Any]] = next(iter(found.values()), {})
     return {
         name: {setting: str(one["value"]) for setting, one in settings.items()}
         for name, settings in topics.items()

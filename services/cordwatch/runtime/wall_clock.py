@@ -36,8 +36,3 @@ class WallClock:
     def seconds_until(self, instant: datetime) -> float:
         """Return how many real seconds it takes until *instant*; negative when it has passed."""
         return (instant - self.now()).total_seconds() / self.speed
-
-
-def pause(seconds: float) -> None:
-    """Wait; for retries of blocking clients only."""
-    time.sleep(seconds)

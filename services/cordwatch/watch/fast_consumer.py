@@ -9,6 +9,8 @@ rows are applied as polled. `docs/faust-traps.md` says which trap is answered
 where.
 """
 
+# ruff: noqa: SLF001 - reaching into Faust is what this module is for
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -148,14 +148,14 @@ class Watch:
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            log.error("watch cannot go on", exc_info=error)
+            log.error("watch cannot go on", exc_info=error)  # noqa: TRY400 - an error of a task
             self.end("unexpected error")
 
     async def _on_revoked(self, _: Any, revoked: set[TP], **__: Any) -> None:
         gone = {tp.partition for tp in revoked}
         await self._guarded(self.keeper.revoke(gone))
 
-    async def _on_assigned(self, _: Any, assigned: set[TP], **__: Any) -> None:
+    async def _on_assigned(self, _: Any, *__: Any, **___: Any) -> None:
         self._recovery_began = self.settings.clock.monotonic()
 
     async def _on_recovered(self, _: Any, **__: Any) -> None:

@@ -1,0 +1,81 @@
+"""Files of messages: HL7 v2 in any framing, or JSON lines of events, told apart by their first byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from cordwatch.feeds.hl7.framing import (
+    KEPT_OF_OVERSIZED_BYTES,
+    MAX_MESSAGE_BYTES,
+    PieceKind,
+    split_messages,
+)
+
+CHUNK_BYTES = 1 << 20
+
+Format = Literal["hl7v2", "event-json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message of a file, or bytes that are none, with the reason."""
+
+    kind: PieceKind
+    format: Format
+    data: bytes
+    reason: str = ""
+
+
+class EmptyFile(ValueError):
+    """A file without a single byte that means anything."""
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
+
+
+def read_file(path: Path, limit: int = MAX_MESSAGE_BYTES) -> Iterator[Item]:
+    """
+    Return the messages of a file, in order, in bounded memory.
+
+    Raises:
+        EmptyFile: there is nothing in it.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        begin = file.read(4096)
+        if not begin.strip(b"\r\n \t\xef\xbb\xbf"):
+            raise EmptyFile(str(path))
+        file.seek(0)
+        if begin.lstrip(b"\r\n \t\xef\xbb\xbf").startswith(b"{"):
+            yield from _lines(_chunks(file), limit)
+        else:
+            for piece in split_messages(_chunks(file), limit):
+                yield Item(piece.kind, "hl7v2", piece.data, piece.reason)
+
+
+def _lines(chunks: Iterable[bytes], limit: int) -> Iterator[Item]:
+    rest, dropped = b"", 0
+    for chunk in chunks:
+        *whole, last = chunk.split(b"\n")
+        for line in whole:
+            yield from _line(rest + line, dropped, limit)
+            rest, dropped = b"", 0
+        rest += last
+        if len(rest) > limit:
+            dropped += len(rest) - KEPT_OF_OVERSIZED_BYTES
+            rest = rest[:KEPT_OF_OVERSIZED_BYTES]
+    yield from _line(rest, dropped, limit)
+
+
+def _line(line: bytes, dropped: int, limit: int) -> Iterator[Item]:
+    line = line.strip()
+    if dropped or len(line) > limit:
+        reason = f"{len(line) + dropped} bytes are more than the limit of {limit}"
+        yield Item("oversized", "event-json", line[:KEPT_OF_OVERSIZED_BYTES], reason)
+    elif line:
+        yield Item("message", "event-json", line)

@@ -1,0 +1,130 @@
+"""The way of every message into Kafka: kept raw first, then its events, or the reason why not."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal
+
+from cordwatch.feeds.files import Item
+from cordwatch.feeds.mapping.mapper import map_message
+from cordwatch.feeds.mapping.reading import Fault
+from cordwatch.feeds.source import Source
+from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
+from cordwatch_schemas.base import Event
+from cordwatch_schemas.events import BadEvent, read_answer, read_event, topic_of
+from cordwatch_schemas.records import Identity, Quarantined, RawMessage
+from cordwatch_schemas.topics import ACKS, IDENTITIES, QUARANTINE, RAW, TOPICS
+
+Outcome = Literal["mapped", "irrelevant", "quarantined"]
+Told = Event | Acknowledged | StoodDown | Classified
+
+_NAMES = {topic.noun: topic.name for topic in TOPICS}
+_ANSWERS = (b'"acknowledged"', b'"stood-down"', b'"classified"')
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """What one item of input came to."""
+
+    item: Item
+    outcome: Outcome
+    sender: str
+    control_id: str
+    sent_at: datetime | None
+    told: Sequence[Told] = ()
+    faults: Sequence[Fault] = ()
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A record to be sent: topic, key, value."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+def translate(
+    item: Item, source: Source, received_at: datetime | None, *, replayed: bool = False
+) -> Translated:
+    """
+    Return the events in *item*, or why there are none.
+
+    *received_at* None takes the message's own time: simulation, and replay `--as-recorded`.
+    """
+    if item.kind != "message":
+        return Translated(item, "quarantined", "-", "-", None, (), (Fault("message", item.reason),))
+    if item.format == "event-json":
+        return _from_json(item, received_at, replayed=replayed)
+    mapped = map_message(item.data, source, received_at, replayed=replayed)
+    return Translated(
+        item,
+        mapped.outcome,
+        mapped.sender,
+        mapped.control_id,
+        mapped.sent_at,
+        mapped.events,
+        mapped.faults,
+        mapped.identity,
+    )
+
+
+def _from_json(item: Item, received_at: datetime | None, *, replayed: bool) -> Translated:
+    told: Told
+    try:
+        if any(kind in item.data for kind in _ANSWERS):
+            told = read_answer(item.data)
+        else:
+            told = read_event(item.data)
+    except BadEvent as error:
+        fault = Fault(error.field, error.reason)
+        return Translated(item, "quarantined", "json", "-", None, (), (fault,))
+    update: dict[str, object] = {"received_at": received_at} if received_at else {}
+    if replayed and isinstance(told, Event):
+        update["replayed"] = True
+    told = told.model_copy(update=update) if update else told
+    message_id = told.source_message_id if isinstance(told, Event) else told.event_id
+    return Translated(item, "mapped", "json", message_id, told.received_at, (told,))
+
+
+def raw_record(found: Translated, received_at: datetime) -> Published:
+    """Return the message as it came, for the raw topic."""
+    raw = RawMessage(
+        source=found.sender,
+        source_message_id=found.control_id,
+        content_sha256=sha256(found.item.data).hexdigest(),
+        received_at=received_at,
+        format=found.item.format,
+        content_base64=base64.b64encode(found.item.data).decode(),
+    )
+    key = f"{found.sender}|{found.control_id}".encode()
+    return Published(RAW.name, key, raw.model_dump_json().encode())
+
+
+def derived_records(found: Translated, received_at: datetime) -> Iterator[Published]:
+    """Return what follows from the message: events, identity, and what goes to quarantine."""
+    for told in found.told:
+        topic = _NAMES[topic_of(told)] if isinstance(told, Event) else ACKS.name
+        yield Published(topic, told.patient.encode(), told.model_dump_json().encode())
+    if found.identity is not None:
+        key = found.identity.patient.encode()
+        yield Published(IDENTITIES.name, key, found.identity.model_dump_json().encode())
+    for number, fault in enumerate(found.faults):
+        kept = Quarantined(
+            quarantine_id=f"{sha256(found.item.data).hexdigest()[:32]}-{number}",
+            source=found.sender,
+            source_message_id=found.control_id,
+            received_at=received_at,
+            stage="framing" if found.item.kind != "message" else "mapping",
+            field=fault.field[:200],
+            reason=fault.reason[:200],
+            content_sha256=sha256(found.item.data).hexdigest(),
+            content_base64=base64.b64encode(found.item.data).decode(),
+        )
+        key = f"{found.sender}|{found.control_id}".encode()
+        yield Published(QUARANTINE.name, key, kept.model_dump_json().encode())
