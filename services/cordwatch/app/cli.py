@@ -34,11 +34,11 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 class LazyGroup(click.Group):
     """Knows its commands by name and one line, and imports one only to run it."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of all commands."""
         return sorted(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the command *cmd_name*."""
         if cmd_name not in _COMMANDS:
             return None
@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
         )
         return found
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List commands from their one line, importing none."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, _COMMANDS[name][1]) for name in sorted(_COMMANDS)])
@@ -85,7 +85,7 @@ class LazyGroup(click.Group):
     show_default=True,
 )
 @click.pass_context
-def cordwatch(ctx: click.Context, **options: Any) -> None:
+def cordwatch(ctx: click.Context, /, **options: Any) -> None:
     """
     Keep the clocks of lymphoma patients with a threatened spinal cord.
 

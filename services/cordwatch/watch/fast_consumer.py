@@ -13,6 +13,7 @@ where.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -21,6 +22,9 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 from mode.utils.futures import notify
+
+FAUST_LOG = logging.getLogger("faust.cordwatch")
+"""Faust names loggers by module: under our name its lines would pass for ours, values and all."""
 
 FAUST_VERSION = "0.15.3"
 POLL_S = 1.0
@@ -60,6 +64,8 @@ class Keeper(Protocol):
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
     """Delivers polls, not records; commits watch's durable offsets, not Faust's acks."""
+
+    logger = FAUST_LOG
 
     @property
     def _keeper(self) -> Keeper:
@@ -159,6 +165,8 @@ _CARRIED = (
 
 class Producer(driver.Producer):  # type: ignore[misc]
     """Idempotent: a retry inside the client neither doubles nor reorders (trap 20)."""
+
+    logger = FAUST_LOG
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True, "linger_ms": 2}

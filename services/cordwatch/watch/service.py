@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from cordwatch.runtime.kafka import KafkaSettings, MissingTopics, admin_client
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
-from cordwatch.watch.fast_consumer import Transport, polled_by, require_faust
+from cordwatch.watch.fast_consumer import FAUST_LOG, Transport, polled_by, require_faust
 from cordwatch.watch.keeper import Keeper
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
@@ -30,6 +30,14 @@ STUCK_S = 60.0
 PAUSED_PART_OF_SESSION = 3
 DRAIN_S = 20.0
 
+_RAW = {
+    "key_type": bytes,
+    "value_type": bytes,
+    "key_serializer": "raw",
+    "value_serializer": "raw",
+}
+"""Bytes in, bytes out: what they mean is for the machine, which can put them in quarantine."""
+
 log = get_logger("cordwatch.watch")
 
 
@@ -37,6 +45,12 @@ class WatchApp(faust.App):  # type: ignore[misc]
     """A Faust app whose consumer hands over polls to a keeper."""
 
     keeper: Keeper
+    logger = FAUST_LOG
+
+    async def _on_agent_error(self, _: Any, error: BaseException) -> None:
+        """End the process where Faust would start the agent again, past what it had not done."""
+        log.error("the agent failed", exc_info=error)
+        os._exit(EXIT_BROKEN)
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self, loop=self.loop)
@@ -121,14 +135,12 @@ class Watch:
 
     def _declare(self) -> None:
         app = self.app
-        topic = app.topic(*(one.name for one in WATCHED), key_type=bytes, value_type=bytes)
-        changelog = app.topic(FACTS.name, key_type=bytes, value_type=bytes, partitions=PARTITIONS)
+        topic = app.topic(*(one.name for one in WATCHED), **_RAW)
+        changelog = app.topic(FACTS.name, partitions=PARTITIONS, **_RAW)
         self.table = app.Table(
             "facts",
             partitions=PARTITIONS,
             changelog_topic=changelog,
-            key_type=bytes,
-            value_type=bytes,
         )
 
         async def watch(stream: Any) -> None:

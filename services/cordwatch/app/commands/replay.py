@@ -60,7 +60,13 @@ def _groups(found: Iterator[Translated]) -> Iterator[list[Translated]]:
 @source_options
 @click.pass_context
 def replay(
-    ctx: click.Context, files: tuple[Path, ...], *, as_recorded: bool, as_json: bool, **source: Any
+    ctx: click.Context,
+    /,
+    files: tuple[Path, ...],
+    *,
+    as_recorded: bool,
+    as_json: bool,
+    **source: Any,
 ) -> None:
     """
     Publish the messages of FILES: raw, events, and quarantine for what cannot be understood.

@@ -139,6 +139,7 @@ def _short(instant: datetime | None) -> str:
 @click.pass_context
 def explain(
     ctx: click.Context,
+    /,
     files: tuple[Path, ...],
     patient: str | None,
     pack: str,
