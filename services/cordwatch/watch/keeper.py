@@ -168,12 +168,19 @@ class Keeper:
                 TP(topic.name, partition) for partition in abreast for topic in WATCHED
             )
             self._ends = {**self._ends, **fresh}
+        self._report_lag()
         async with self._lock:
             owned = self.machine.partitions
             ready = {one for one in abreast if self._is_read(one, self._ends)} & owned
             await self._do(self.machine.settle(sorted(ready), now))
             stale = self._held((waiting - ready) & owned, now)
             await self._do(self.machine.settle(sorted(stale), now, stale=True))
+
+    def _report_lag(self) -> None:
+        for topic in WATCHED:
+            tps = [TP(topic.name, one) for one in self.machine.partitions]
+            behind = sum(max(0, self._ends.get(tp, 0) - self._position(tp)) for tp in tps)
+            self._metrics.lag.labels(topic.noun).set(behind)
 
     def _is_read(self, partition: int, ends: Mapping[TP, int]) -> bool:
         return all(

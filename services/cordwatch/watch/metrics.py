@@ -18,8 +18,12 @@ class Metrics:
 
     def __init__(self, pack: Pack, registry: CollectorRegistry) -> None:
         """Register every series, and touch those that *pack* allows."""
-        self._rules = {rule.id for rule in pack.rules}
-        told = [item.id for item in (*pack.notices, *pack.advisories)]
+        self._input(registry)
+        self._output(registry)
+        self._worker(registry)
+        self._touch(pack)
+
+    def _input(self, registry: CollectorRegistry) -> None:
         self.events = Counter(
             "cordwatch_events",
             "Events read, by topic and what became of them",
@@ -32,6 +36,17 @@ class Metrics:
         self.quarantine = Counter(
             "cordwatch_quarantined", "Records put in quarantine", ["topic"], registry=registry
         )
+        self.last_event_at = Gauge(
+            "cordwatch_last_event_timestamp_seconds",
+            "When the last record of a topic was read (Unix time; 0: never)",
+            ["topic"],
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "cordwatch_lag_records", "Records not read yet, by topic", ["topic"], registry=registry
+        )
+
+    def _output(self, registry: CollectorRegistry) -> None:
         self.open_clocks = Gauge(
             "cordwatch_open_clocks", "Clocks that run, by rule", ["rule"], registry=registry
         )
@@ -53,19 +68,12 @@ class Metrics:
             buckets=_LATENESS_S,
             registry=registry,
         )
-        self.last_event_at = Gauge(
-            "cordwatch_last_event_timestamp_seconds",
-            "When the last record of a topic was read (Unix time; 0: never)",
-            ["topic"],
-            registry=registry,
-        )
+
+    def _worker(self, registry: CollectorRegistry) -> None:
         self.oldest_overdue_s = Gauge(
             "cordwatch_oldest_overdue_seconds",
             "How long the patient who waits longest has been due to be looked at",
             registry=registry,
-        )
-        self.lag = Gauge(
-            "cordwatch_lag_records", "Records not read yet, by topic", ["topic"], registry=registry
         )
         self.recovery_s = Gauge(
             "cordwatch_recovery_seconds", "How long the last recovery took", registry=registry
@@ -88,21 +96,20 @@ class Metrics:
             "After a crash another worker takes over in about this time",
             registry=registry,
         )
-        self._touch(told)
 
-    def _touch(self, told: list[str]) -> None:
+    def _touch(self, pack: Pack) -> None:
         for topic in WATCHED:
             self.last_event_at.labels(topic.noun).set(0)
             self.lag.labels(topic.noun).set(0)
             self.quarantine.labels(topic.noun)
             for outcome in _OUTCOMES:
                 self.events.labels(topic.noun, outcome)
-        for rule in self._rules:
-            self.open_clocks.labels(rule).set(0)
+        for rule in pack.rules:
+            self.open_clocks.labels(rule.id).set(0)
             for level in _LEVELS[:-1]:
-                self.alerts.labels(rule, level)
-        for item in told:
-            self.alerts.labels(item, "none")
+                self.alerts.labels(rule.id, level)
+        for item in (*pack.notices, *pack.advisories):
+            self.alerts.labels(item.id, "none")
         for status in ("open", "resolved", "withdrawn", "superseded"):
             self.ended.labels(status)
 
