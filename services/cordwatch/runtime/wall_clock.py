@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 
 class WallClock:
     """
     The time as the service sees it.
 
-    A demo lets it run faster: then `now` moves *speed* seconds a second, from
-    *starts_at* (else the present) on.
+    A demo lets it run faster: then `now` moves *speed* seconds a second, and
+    showed *starts_at* at the real instant *anchor*, so that two processes agree.
     """
 
-    def __init__(self, speed: float = 1.0, starts_at: datetime | None = None) -> None:
-        """Begin at *starts_at* with *speed* (1: as in life)."""
+    def __init__(
+        self,
+        speed: float = 1.0,
+        starts_at: datetime | None = None,
+        anchor: datetime | None = None,
+    ) -> None:
+        """Run with *speed* (1: as in life) from *starts_at* (else the present) at *anchor* (else now)."""
         self.speed = speed
-        self._begun = time.monotonic()
-        self._starts_at = starts_at
         self._shifted = speed != 1.0 or starts_at is not None
-        self._origin = starts_at or datetime.now(UTC)
+        self._anchor = anchor or datetime.now(UTC)
+        self._origin = starts_at or self._anchor
 
     def now(self) -> datetime:
         """Return the present instant in UTC."""
         if not self._shifted:
             return datetime.now(UTC)
-        elapsed = (time.monotonic() - self._begun) * self.speed
-        return self._origin + timedelta(seconds=elapsed)
+        return self._origin + (datetime.now(UTC) - self._anchor) * self.speed
 
     def monotonic(self) -> float:
         """Return seconds that only ever grow, for measuring how long something takes."""

@@ -8,7 +8,9 @@ import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+import aiokafka
 import faust
+from aiokafka.structs import TopicPartition
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
@@ -62,9 +64,21 @@ class WatchApp(faust.App):  # type: ignore[misc]
 class FaustBroker:
     """What the keeper needs of Kafka, through Faust's own consumer and producer."""
 
-    def __init__(self, app: WatchApp) -> None:
-        """Use the connections of *app*."""
+    def __init__(self, app: WatchApp, kafka: str) -> None:
+        """Use the connections of *app*, and one of its own for asking about offsets."""
         self._app = app
+        # On the consumer's connection a question waits behind a fetch that waits for records.
+        self._asking = aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=kafka, enable_auto_commit=False, group_id=None
+        )
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._asking.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._asking.stop()
 
     async def send(
         self, topic: str, key: bytes, value: bytes | None, partition: int | None
@@ -77,8 +91,9 @@ class FaustBroker:
 
     async def ends(self, topics: Iterable[TP]) -> Mapping[TP, int]:
         """Return end offsets."""
-        found: Mapping[TP, int] = await self._app.consumer.highwaters(*topics)
-        return found
+        asked = [TopicPartition(tp.topic, tp.partition) for tp in topics]
+        found = await self._asking.end_offsets(asked)
+        return {TP(one.topic, one.partition): offset for one, offset in found.items()}
 
     def committed(self, topic: TP) -> int:
         """Return the offset from which *topic* is read."""
@@ -124,8 +139,9 @@ class Watch:
         self.metrics.session_timeout_s.set(settings.session_timeout_s)
         self.machine = Machine(pack, self.metrics)
         self.app = make_app(settings, settings.group)
+        self.broker = FaustBroker(self.app, settings.kafka)
         self.keeper = Keeper(
-            self.machine, FaustBroker(self.app), settings.clock, self.metrics, settings.hold_s
+            self.machine, self.broker, settings.clock, self.metrics, settings.hold_s
         )
         self.app.keeper = self.keeper
         self._recovery_began: float | None = None
@@ -244,6 +260,7 @@ class Watch:
             loop.add_signal_handler(one, stop.set)
         self.app.finalize()
         try:
+            await self.broker.start()
             await self.app.start()
             watchdog.start()
             await stop.wait()
@@ -259,6 +276,7 @@ class Watch:
         if self._ticker is not None:
             self._ticker.cancel()
         await self.app.stop()
+        await self.broker.stop()
 
 
 def verify_topics(settings: WatchSettings) -> None:

@@ -42,6 +42,7 @@ from cordwatch.watch.settings import WatchSettings
 )
 @click.option("--clock-speed", default=1.0, hidden=True)
 @click.option("--clock-start", hidden=True)
+@click.option("--clock-anchor", hidden=True)
 @click.option("--embedded", is_flag=True, hidden=True)
 @click.pass_context
 def watch(
@@ -54,6 +55,7 @@ def watch(
     hold: float,
     clock_speed: float,
     clock_start: str | None,
+    clock_anchor: str | None,
     *,
     embedded: bool,
 ) -> None:
@@ -70,6 +72,7 @@ def watch(
     """
     kafka = kafka_of(ctx)
     starts_at = datetime.fromisoformat(clock_start) if clock_start else None
+    anchor = datetime.fromisoformat(clock_anchor) if clock_anchor else None
     settings = WatchSettings(
         kafka=kafka.address,
         group=group,
@@ -80,6 +83,6 @@ def watch(
         hold_s=hold,
         broker_timeout_s=kafka.timeout_s,
         api_version=(2, 0) if embedded else None,
-        clock=WallClock(clock_speed, starts_at),
+        clock=WallClock(clock_speed, starts_at, anchor),
     )
     sys.exit(run(settings))

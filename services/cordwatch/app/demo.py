@@ -1,0 +1,236 @@
+"""The demo: a day of invented messages, an embedded broker, one worker, and the alerts as they come."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from cordwatch.app.commands.alerts import alert_table, line_of
+from cordwatch.app.commands.replay import publish_group
+from cordwatch.app.demo_day import DAY, DAY_FILE
+from cordwatch.feeds.files import read_file
+from cordwatch.feeds.gateway import Translated, translate
+from cordwatch.feeds.source import Source
+from cordwatch.pathway.simulation import simulate
+from cordwatch.runtime.embedded_broker import KAFKA_PYTHON_API_VERSION, embedded_broker
+from cordwatch.runtime.kafka import KafkaSettings, Publisher, read_topic
+from cordwatch.runtime.wall_clock import WallClock
+from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.pack import load_pack
+from cordwatch_schemas.topics import ALERTS, TOPICS
+
+SPEED = 1500.0
+"""Twenty-five minutes of the wards in every second."""
+START_UP_S = 6.0
+"""The worker has joined its group by then; the day begins."""
+DAY_ENDS = DAY + timedelta(hours=27, minutes=7)
+"""Between two levels, so that a second more or less changes nothing."""
+TAIL_S = 4.0
+
+Key = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Seen:
+    """The alerts that came, by id; and whether each clock was told to be due."""
+
+    latest: dict[str, Alert] = field(default_factory=dict)
+
+    def take(self, alert: Alert) -> bool:
+        """Take in an alert; return whether it is a new one."""
+        known = self.latest.get(alert.alert_id)
+        if known is None or alert.revision >= known.revision:
+            self.latest[alert.alert_id] = alert
+        return known is None
+
+
+def outcomes(alerts: Iterator[Alert] | list[Alert]) -> dict[Key, tuple[str, bool]]:
+    """
+    Return by kind, rule and cause how it ended, and whether `due` was raised.
+
+    Levels before `due` may collapse on a clock that runs fast, so they are left
+    out: what was told, about which fact, and how it ended, may not differ.
+    """
+    found: dict[Key, tuple[str, bool]] = {}
+    for alert in alerts:
+        key = (alert.kind, alert.rule, alert.cause)
+        was_due = found.get(key, ("", False))[1]
+        found[key] = (alert.status, was_due or alert.level in {"due", "overdue"})
+    return found
+
+
+def expected_outcomes() -> dict[Key, tuple[str, bool]]:
+    """Return what the same day gives on a virtual clock."""
+    source = Source()
+    told = [one for item in read_file(DAY_FILE) for one in translate(item, source, None).told]
+    return outcomes(simulate(told, load_pack("mescc-lymphoma"), DAY_ENDS))
+
+
+class Demo:
+    """Runs the day once: publisher, worker and reader side by side."""
+
+    def __init__(self, address: str, console: Console) -> None:
+        """Prepare everything; nothing runs yet."""
+        self.console = console
+        self.kafka = KafkaSettings(address, api_version=KAFKA_PYTHON_API_VERSION)
+        self.anchor = WallClock().now() + timedelta(seconds=START_UP_S)
+        self.clock = WallClock(SPEED, DAY, self.anchor)
+        self.metrics_port = _free_port()
+        self.seen = Seen()
+        self.published = 0
+        self._stop = threading.Event()
+        self._alerts: queue.Queue[Alert] = queue.Queue()
+        self._failed: list[BaseException] = []
+
+    def worker(self) -> subprocess.Popen[bytes]:
+        """Start the watch worker, its clock running with ours."""
+        command = [sys.executable, "-m", "cordwatch.app.cli", "--kafka", self.kafka.address]
+        command += ["--log-level", "warning", "watch", "--embedded"]
+        command += ["--metrics-port", str(self.metrics_port), "--clock-speed", str(SPEED)]
+        command += ["--clock-start", DAY.isoformat(), "--clock-anchor", self.anchor.isoformat()]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
+
+    def start(self) -> None:
+        """Begin to publish and to read."""
+        for work in (self._publish, self._read):
+            threading.Thread(target=self._guard, args=(work,), daemon=True).start()
+
+    def _guard(self, work: object) -> None:
+        try:
+            work()  # type: ignore[operator]
+        except BaseException as error:  # noqa: BLE001 - told by the main thread
+            self._failed.append(error)
+
+    def _publish(self) -> None:
+        source, publisher = Source(), Publisher(self.kafka)
+        for item in read_file(DAY_FILE):
+            found = translate(item, source, None)
+            self._wait_until(found.sent_at or self.clock.now())
+            if self._stop.is_set():
+                break
+            received: Translated = translate(item, source, self.clock.now())
+            publish_group(publisher, [received], self.clock)
+            self.published += 1
+        publisher.close()
+
+    def _wait_until(self, instant: datetime) -> None:
+        left_s = self.clock.seconds_until(instant)
+        if left_s > 0:
+            self._stop.wait(left_s)
+
+    def _read(self) -> None:
+        for record in read_topic(self.kafka, ALERTS.name, follow=True):
+            if self._stop.is_set():
+                return
+            if record is not None and record[1] is not None:
+                self._alerts.put(Alert.model_validate_json(record[1]))
+
+    def show(self, worker: subprocess.Popen[bytes], *, once: bool) -> None:
+        """
+        Show alerts as they come, until the day is over (*once*) or for ever.
+
+        Raises:
+            RuntimeError: the worker or a part of the demo ended by itself.
+        """
+        live_screen = self.console.is_terminal
+        with Live(console=self.console, auto_refresh=False) as live:
+            while not once or self.clock.seconds_until(DAY_ENDS) > -TAIL_S:
+                if worker.poll() is not None or self._failed:
+                    raise RuntimeError("the worker or the broker ended")
+                for alert in self._arrived():
+                    if self.seen.take(alert) and not live_screen and alert.level != "overdue":
+                        self.console.print(line_of(alert), highlight=False, soft_wrap=True)
+                if live_screen:
+                    live.update(self._table(), refresh=True)
+
+    def _arrived(self) -> Iterator[Alert]:
+        try:
+            yield self._alerts.get(timeout=0.25)
+            while True:
+                yield self._alerts.get_nowait()
+        except queue.Empty:
+            return
+
+    def _table(self) -> Table:
+        telling = [
+            alert
+            for alert in self.seen.latest.values()
+            if alert.level != "overdue" or alert.status == "open"
+        ]
+        return alert_table(telling, self.clock.now())
+
+    def stop(self) -> None:
+        """End publisher and reader."""
+        self._stop.set()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def run_demo(*, once: bool) -> int:
+    """
+    Run the demo; return the exit code.
+
+    With *once* it ends with the day, and 0 means that exactly the alerts came
+    that the same messages give on a virtual clock.
+    """
+    console = Console()
+    with embedded_broker({topic.name: topic.partitions for topic in TOPICS}) as address:
+        demo = Demo(address, console)
+        console.print(
+            "cordwatch demo: invented patients, decision support only, not certified.\n"
+            f"Broker: embedded at {address}, in memory, gone when this ends.\n"
+            f"Clock: {SPEED:g} times as fast as life, from {DAY:%Y-%m-%d %H:%M} UTC.\n"
+            f"Metrics: http://127.0.0.1:{demo.metrics_port}/metrics\n"
+            f"The day takes {(DAY_ENDS - DAY).total_seconds() / SPEED:.0f} s. Ctrl-C ends it.",
+            highlight=False,
+        )
+        worker = demo.worker()
+        try:
+            demo.start()
+            demo.show(worker, once=once)
+        except KeyboardInterrupt:
+            console.print("ended")
+            return 0
+        except RuntimeError as error:
+            click.echo(f"cordwatch: {error}", err=True)
+            return 1
+        finally:
+            demo.stop()
+            worker.terminate()
+            worker.wait(timeout=30)
+        return summary(console, demo)
+
+
+def summary(console: Console, demo: Demo) -> int:
+    """Compare what came with what had to come; print it; return the exit code."""
+    until = DAY_ENDS
+    came = outcomes([one for one in demo.seen.latest.values() if one.raised_at <= until])
+    wanted = expected_outcomes()
+    wrong = {key for key in came.keys() | wanted.keys() if came.get(key) != wanted.get(key)}
+    rules = sorted({key[1] for key in wanted})
+    console.print(
+        f"{demo.published} messages, {len(demo.seen.latest)} alerts under "
+        f"{len(came)} clocks, notices and advisories; rules: {', '.join(rules)}",
+        highlight=False,
+    )
+    for kind, rule, cause in sorted(wrong):
+        key = (kind, rule, cause)
+        console.print(f"  {rule} {cause[:8]}: expected {wanted.get(key)}, came {came.get(key)}")
+    console.print("all as expected" if not wrong else f"{len(wrong)} differ from what was expected")
+    return 1 if wrong else 0
