@@ -106,7 +106,7 @@ def _arm(fault: str) -> None:
 
         await real(self, watched())  # type: ignore[arg-type]
 
-    Keeper._do = faulty  # type: ignore[method-assign, assignment]
+    Keeper._do = faulty  # type: ignore[method-assign]
 
 
 def main() -> None:
