@@ -28,6 +28,7 @@ FAUST_LOG = logging.getLogger("faust.cordwatch")
 
 FAUST_VERSION = "0.15.3"
 POLL_S = 1.0
+FETCH_WAIT_MS = 100
 
 
 class WrongFaust(RuntimeError):
@@ -62,10 +63,22 @@ class Keeper(Protocol):
         """Apply changelog rows."""
 
 
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """A fetch returns soon even when nothing comes: whatever is asked meanwhile waits behind it."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+
 class Consumer(driver.Consumer):  # type: ignore[misc]
     """Delivers polls, not records; commits watch's durable offsets, not Faust's acks."""
 
     logger = FAUST_LOG
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
     def _keeper(self) -> Keeper:

@@ -176,8 +176,11 @@ class Machine:
             if told is None:
                 continue
             patient, row = told
-            rows[record.partition][row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
+            # Known or not: what was written before a crash may not have been forwarded.
             touched[patient.reference] = patient
+            if row is None:
+                continue
+            rows[record.partition][row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
             self._dirty[record.partition][patient.reference] = patient
         if rows:
             yield Write(rows)
@@ -187,8 +190,8 @@ class Machine:
         self.positions.update(offsets)
         yield Durable(offsets)
 
-    def _read(self, record: Record) -> tuple[Patient, bytes] | None:
-        """Return the patient and the new row that a record gives, None if it tells nothing new."""
+    def _read(self, record: Record) -> tuple[Patient, bytes | None] | None:
+        """Return the patient of a record and the row to write, if it tells anything new."""
         reference = (record.key or b"").decode("ascii", "replace")
         if record.noun == "forwarded":
             return self._adopt(record, reference)
@@ -211,16 +214,16 @@ class Machine:
         patient = self._patient(record.partition, reference)
         row = patient.learn(fact)
         self._metrics.event(record.noun, kind, "known" if row is None else "fact")
-        return None if row is None else (patient, row)
+        return patient, row
 
-    def _adopt(self, record: Record, reference: str) -> tuple[Patient, bytes] | None:
+    def _adopt(self, record: Record, reference: str) -> tuple[Patient, bytes | None]:
         patient = self._patient(record.partition, reference)
         try:
             row = patient.learn_row(record.value or b"")
         except BadRow as error:
             raise BadEvent("row", str(error)) from None
         self._metrics.event("forwarded", "row", "known" if row is None else "fact")
-        return None if row is None else (patient, row)
+        return patient, row
 
     def _patient(self, partition: int, reference: str) -> Patient:
         patients = self._patients[partition]

@@ -1,0 +1,270 @@
+"""The watch machine, driven without a broker: killed between any two effects, it converges."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from cordwatch.pathway.simulation import simulate
+from cordwatch.watch.effects import Durable, Effect, Record, Send, Write
+from cordwatch.watch.machine import Machine
+from cordwatch.watch.metrics import Metrics
+from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.base import Event
+from cordwatch_schemas.events import topic_of
+from cordwatch_schemas.pack import load_pack
+from cordwatch_schemas.records import Quarantined
+from tests.builders import T, a_merge, a_suspicion, an_mri_done
+
+PACK = load_pack("mescc-lymphoma")
+PARTITIONS = 4
+
+
+class Log:
+    """A broker in memory: topics with offsets, compacted facts, and what was committed."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, int], list[tuple[bytes, bytes]]] = defaultdict(list)
+        self.facts: dict[int, dict[bytes, bytes]] = defaultdict(dict)
+        self.committed: dict[tuple[str, int], int] = {}
+        self.alerts: list[Alert] = []
+        self.quarantined: list[Quarantined] = []
+
+    def publish(self, noun: str, key: bytes, value: bytes) -> None:
+        """Append a record on the partition of its key."""
+        self.records[noun, sum(key) % PARTITIONS].append((key, value))
+
+    def tell(self, *events: Event) -> None:
+        """Publish events as a feed does."""
+        for event in events:
+            self.publish(topic_of(event), event.patient.encode(), event.model_dump_json().encode())
+
+    def unread(self, machine: Machine) -> list[Record]:
+        """Return what *machine* has not read."""
+        found = []
+        for (noun, partition), records in sorted(self.records.items()):
+            if noun in {"alerts", "quarantine"} or partition not in machine.partitions:
+                continue
+            begin = machine.positions.get(
+                (noun, partition), self.committed.get((noun, partition), 0)
+            )
+            found += [
+                Record(noun, partition, offset, *records[offset])
+                for offset in range(begin, len(records))
+            ]
+        return found
+
+    def do(self, effect: Effect) -> None:
+        """Do one effect, as an acknowledging broker would."""
+        match effect:
+            case Write():
+                for partition, rows in effect.rows.items():
+                    for key, value in rows.items():
+                        if value is None:
+                            self.facts[partition].pop(key, None)
+                        else:
+                            self.facts[partition][key] = value
+            case Send():
+                for message in effect.messages:
+                    if message.noun == "alerts":
+                        self.alerts.append(Alert.model_validate_json(message.value))
+                    elif message.noun == "quarantine":
+                        self.quarantined.append(Quarantined.model_validate_json(message.value))
+                    else:
+                        self.publish(message.noun, message.key, message.value)
+            case Durable():
+                self.committed.update(effect.offsets)
+
+
+def a_machine(log: Log) -> Machine:
+    """Return a worker that has just taken over everything."""
+    machine = Machine(PACK, Metrics(PACK, CollectorRegistry()))
+    machine.own(range(PARTITIONS))
+    for partition in range(PARTITIONS):
+        machine.restore(partition, list(log.facts[partition].items()))
+    machine.restored(range(PARTITIONS))
+    return machine
+
+
+def steps(machine: Machine, log: Log, now: datetime) -> Iterator[Effect]:
+    """Give every effect of reading all there is and looking at everybody."""
+    while records := log.unread(machine):
+        yield from machine.take(records, now)
+    yield from machine.settle(sorted(machine.waiting(now)), now)
+    while records := log.unread(machine):
+        yield from machine.take(records, now)
+    yield from machine.settle(sorted(machine.waiting(now)), now)
+
+
+def run(machine: Machine, log: Log, now: datetime, die_after: int | None = None) -> int:
+    """Do the steps, dying after *die_after* of them; return how many were done."""
+    done = 0
+    for effect in steps(machine, log, now):
+        if done == die_after:
+            return done
+        log.do(effect)
+        done += 1
+    return done
+
+
+def ids(alerts: list[Alert]) -> set[str]:
+    """Return the ids of *alerts*."""
+    return {alert.alert_id for alert in alerts}
+
+
+STORY = [
+    a_suspicion(at=T(0), patient="A"),
+    a_suspicion(at=T(1), patient="B"),
+    a_suspicion(at=T(2), patient="C"),
+    an_mri_done(at=T(3), patient="C"),
+]
+
+
+@pytest.mark.parametrize("die_after", range(12))
+def test_killed_between_any_two_effects_it_publishes_the_same_alerts(die_after: int) -> None:
+    """What was not written is read again, what was not published is found again."""
+    log = Log()
+    log.tell(*STORY)
+    run(a_machine(log), log, T(20), die_after)
+    run(a_machine(log), log, T(20))
+    smooth = Log()
+    smooth.tell(*STORY)
+    run(a_machine(smooth), smooth, T(20))
+    assert ids(log.alerts) == ids(smooth.alerts)
+    assert len(ids(smooth.alerts)) == 2
+
+
+def test_it_agrees_with_the_simulation_tick_by_tick() -> None:
+    """The same story on the virtual clock gives the same ids."""
+    log = Log()
+    machine = a_machine(log)
+    now = T(0)
+    for hour in range(30 * 12):
+        now = T(hour / 12)
+        log.tell(*(event for event in STORY if event.received_at == now))
+        run(machine, log, now)
+        while (at := machine.wake_at()) is not None and at < now + timedelta(minutes=5):
+            run(machine, log, at)
+    assert ids(log.alerts) == ids(simulate(STORY, PACK, now))
+
+
+def test_offsets_are_durable_only_after_their_facts() -> None:
+    """Invariant 1: no commit in front of the writes that it covers."""
+    log = Log()
+    log.tell(*STORY)
+    kinds = [type(effect) for effect in a_machine(log).take(log.unread(a_machine(log)), T(4))]
+    assert kinds == [Write, Durable]
+
+
+def test_an_alert_is_noted_only_after_it_was_published() -> None:
+    """Invariant 2: acknowledged first, then written as published."""
+    log = Log()
+    log.tell(STORY[0])
+    machine = a_machine(log)
+    for effect in machine.take(log.unread(machine), T(13)):
+        log.do(effect)
+    kinds = [type(effect) for effect in machine.settle(range(PARTITIONS), T(13))]
+    assert kinds == [Send, Write]
+
+
+def test_a_restart_needs_no_deciding_and_its_heap_is_whole() -> None:
+    """Invariant 3: wake-ups are stored with the rows that they belong to."""
+    log = Log()
+    log.tell(*STORY)
+    run(a_machine(log), log, T(4))
+    again = a_machine(log)
+    assert again.waiting(T(4)) == frozenset()
+    assert again.mismatches() == 0
+    assert again.wake_at() == T(6)
+
+
+def test_a_stored_wake_up_that_does_not_fit_its_rows_is_not_believed() -> None:
+    """A stale worker may have written it: the patient is looked at again."""
+    log = Log()
+    log.tell(STORY[0])
+    run(a_machine(log), log, T(4))
+    wake = next(key for key in log.facts[sum(b"A") % PARTITIONS] if key.endswith(b"|w"))
+    stale = log.facts[sum(b"A") % PARTITIONS][wake]
+    log.tell(a_suspicion(at=T(2), patient="A"))
+    run(a_machine(log), log, T(4))
+    log.facts[sum(b"A") % PARTITIONS][wake] = stale
+    assert sum(b"A") % PARTITIONS in a_machine(log).waiting(T(4))
+
+
+def test_a_look_costs_what_is_due_not_what_is_open() -> None:
+    """Two patients of a thousand are due at one instant: two are decided on."""
+    log, looked = Log(), []
+    log.tell(*(a_suspicion(at=T(n / 100), patient=f"p{n}") for n in range(1_000)))
+    machine = a_machine(log)
+    run(machine, log, T(10.5))
+    real = machine._decide
+
+    def counted(patient: str, *args: object, **kwargs: object) -> object:
+        looked.append(patient)
+        return real(patient, *args, **kwargs)
+
+    machine._decide = counted  # type: ignore[assignment]
+    at = machine.wake_at()
+    assert at is not None
+    run(machine, log, at)
+    assert sorted(looked) == ["p151", "p451"]
+
+
+def test_what_cannot_be_read_goes_to_quarantine_and_stops_nothing() -> None:
+    """The original is kept, the reason holds nothing of it, the good behind it counts."""
+    log = Log()
+    log.publish("admissions", b"A", b'{"kind":"assessed","patient":"Zebrafinch"}')
+    log.publish("admissions", b"A", b"\xff\x00")
+    log.publish("admissions", b"X", STORY[0].model_dump_json().encode())
+    log.tell(STORY[0])
+    run(a_machine(log), log, T(20))
+    assert len(log.quarantined) == 3
+    assert "Zebrafinch" not in " ".join(f"{one.field} {one.reason}" for one in log.quarantined)
+    assert len(ids(log.alerts)) == 1
+
+
+@pytest.mark.parametrize("die_after", [None, *range(14)])
+def test_a_merge_across_partitions_loses_and_doubles_no_clock(die_after: int | None) -> None:
+    """The survivor's owner gets every row; ids stay what they were; nobody is told twice."""
+    log = Log()
+    retired, survivor = "A", "B"
+    assert sum(b"A") % PARTITIONS != sum(b"B") % PARTITIONS
+    log.tell(a_suspicion(at=T(0), patient=retired))
+    run(a_machine(log), log, T(7))
+    before = ids(log.alerts)
+    log.tell(*a_merge(at=T(8), retired=retired, survivor=survivor))
+    run(a_machine(log), log, T(8), die_after)
+    run(a_machine(log), log, T(8))
+    run(a_machine(log), log, T(13))
+    assert len(before) == 1
+    raised = [(alert.level, alert.alert_id) for alert in log.alerts if alert.status == "open"]
+    assert len({alert for _, alert in raised}) == 2
+    log.tell(an_mri_done(at=T(13.5), patient=retired))
+    run(a_machine(log), log, T(14))
+    last = {alert.alert_id: alert.status for alert in log.alerts}
+    assert set(last.values()) == {"resolved"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_chopping_of_the_input_gives_the_same_alerts(seed: int) -> None:
+    """Batches, restarts and repeats at random: the set of ids is one."""
+    chance = random.Random(seed)
+    log = Log()
+    machine = a_machine(log)
+    for event in STORY:
+        for _ in range(chance.randint(1, 3)):
+            log.tell(event)
+        if chance.random() < 0.5:
+            run(machine, log, T(20), chance.randint(0, 6))
+            machine = a_machine(log)
+    run(machine, log, T(20))
+    smooth = Log()
+    smooth.tell(*STORY)
+    run(a_machine(smooth), smooth, T(20))
+    assert ids(log.alerts) >= ids(smooth.alerts)
+    assert {alert.clock for alert in log.alerts} >= {alert.clock for alert in smooth.alerts}
