@@ -1,0 +1,73 @@
+"""What a message brought along appears in no log line, on failing paths least of all."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from pydantic import ValidationError
+
+from cordwatch.runtime.logging import configure_logging, describe, get_logger
+from cordwatch_schemas.admissions import Admitted
+
+CANARY = "Zebrafinch 4711"
+
+
+@pytest.fixture(params=["json", "console"])
+def stream(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
+    """Give what is logged, in both forms; afterwards the root logger is as before."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    caught = io.StringIO()
+    configure_logging("debug", request.param, caught)
+    yield caught
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_a_foreign_line_keeps_its_template_and_loses_its_values(stream: io.StringIO) -> None:
+    """Faust and the Kafka clients log keys and values."""
+    logging.getLogger("faust.topics").warning("could not send %r to %s", CANARY, "topic")
+    logging.getLogger("aiokafka.producer").error(f"failed: {CANARY}")  # noqa: G004 - as they do
+    assert CANARY not in stream.getvalue()
+    assert "could not send" in stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["cordwatch.watch", "faust.app"])
+def test_an_exception_says_its_type_and_place_not_its_text(stream: io.StringIO, name: str) -> None:
+    """A JSON or pydantic error quotes what it could not read; locals are never shown."""
+    secret = CANARY
+    try:
+        json.loads(f'{{"name": "{secret}"')
+    except ValueError as error:
+        logging.getLogger(name).error("cannot read", exc_info=error)  # noqa: TRY400 - the path under test
+    try:
+        Admitted.model_validate({"patient": secret, "kind": "admitted"})
+    except ValidationError:
+        logging.getLogger(name).exception("cannot validate")
+    assert CANARY not in stream.getvalue()
+    assert "JSONDecodeError" in stream.getvalue()
+    assert "ValidationError" in stream.getvalue()
+
+
+def test_our_own_lines_keep_their_fields(stream: io.StringIO) -> None:
+    """They hold references and counts, by our own hand."""
+    get_logger("cordwatch.watch").info("watching", partitions=48)
+    assert "48" in stream.getvalue()
+
+
+def test_causes_are_told_by_type() -> None:
+    """The chain of an error, without a word of what it said."""
+    try:
+        try:
+            raise KeyError(CANARY)
+        except KeyError as cause:
+            raise RuntimeError(CANARY) from cause
+    except RuntimeError as error:
+        told = describe(error)
+    assert told.startswith("RuntimeError at ")
+    assert "KeyError" in told
+    assert CANARY not in told
