@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}$"
 
@@ -15,7 +15,7 @@ _EARLIEST_YEAR, _LATEST_YEAR = 1850, 2200
 
 def _as_text(value: object) -> object:
     if isinstance(value, int | float) or (isinstance(value, str) and value.isdecimal()):
-        raise ValueError("a bare number is no time")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError("a bare number is no time")
     return value
 
 
