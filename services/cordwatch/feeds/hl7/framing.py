@@ -1,4 +1,4 @@
-"""From bytes in any chunking to single messages: files, batches and MLLP frames alike."""
+"""From the bytes of a file, in any chunking, to single messages: batches and MLLP frames alike."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from typing import Literal
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 KEPT_OF_OVERSIZED_BYTES = 64 * 1024
 
-_START = re.compile(rb"(?:(?<=[\r\n\x0b\x1c])|\A)(?:\xef\xbb\xbf)?MSH(?=[^A-Za-z0-9\s])")
-_WRAPPER = re.compile(rb"(?:\A|(?<=[\r\n]))(?:FHS|BHS|BTS|FTS)[^A-Za-z0-9\s][^\r\n]*[\r\n]*")
-_BATCH_COUNT = re.compile(rb"(?:\A|[\r\n])BTS[^A-Za-z0-9\s](\d+)")
-_EDGE = b"\r\n\x0b\x1c \t\x00"
+BOM = b"\xef\xbb\xbf"
+_AT_LINE_START = rb"(?:(?<=[\r\n\x0b\x1c])|\A)(?:\xef\xbb\xbf)?"
+_BOUNDARY = re.compile(rb"\x1c|" + _AT_LINE_START + rb"(MSH|[FB]HS|[BF]TS)(?=[^A-Za-z0-9\s])")
+_LINE_END = re.compile(rb"[\r\n\x1c]")
+_SEPARATORS = b"\r\n\x0b\x1c"
+_BLANKS = _SEPARATORS + b" \t\x00"
+_COUNT = re.compile(rb"\d{1,9}")
 _MARGIN = 8
-"""A message start may lie across two chunks: look again at this many bytes."""
+"""A boundary may lie across two chunks: look again at this many bytes."""
 
 PieceKind = Literal["message", "unreadable", "oversized", "batch-count"]
 
@@ -31,78 +34,87 @@ class Piece:
 
 class Splitter:
     """
-    Cuts a stream of bytes into messages, sans-I/O.
+    Cuts the bytes of a file into messages, sans-I/O, so that no order goes missing in a batch.
 
-    A message begins with `MSH` at the start of a line or frame and ends where
-    the next one begins. Batch wrappers are unwrapped and their count is
-    checked. Nothing is dropped: what is no message comes out as `unreadable`.
+    A message begins with `MSH` at the start of a line or frame. It ends where
+    the next one begins, at the end of its MLLP frame, or at a batch wrapper.
+    Wrappers are taken off and their count is checked. Nothing is dropped: what
+    is no message comes out as `unreadable`. For a live connection, where the
+    frame is the unit that is answered, see `mllp.py`.
     """
 
     def __init__(self, limit: int = MAX_MESSAGE_BYTES) -> None:
         """Refuse messages above *limit* bytes, and go on after them."""
         self._limit = limit
+        self._kept = min(limit, KEPT_OF_OVERSIZED_BYTES)
         self._buffer = bytearray()
+        self._begun = b""
+        """The segment that opened what is in the buffer; empty between messages."""
         self._scanned = 0
-        self._overflowed = 0
+        self._head = b""
+        self._dropped = 0
         self._in_batch = 0
 
     def feed(self, data: bytes) -> Iterator[Piece]:
         """Take in *data* and return every message that is now complete."""
         self._buffer += data
-        while True:
-            # A start at 0 is the message at hand; the next one ends it.
-            match = _START.search(self._buffer, max(1, self._scanned))
-            if match is None:
-                break
+        while match := self._boundary().search(self._buffer, self._scanned):
+            begun = match[1] or b"" if match.lastindex else b""
             yield from self._cut(match.start())
-        self._scanned = max(1, len(self._buffer) - _MARGIN)
-        if len(self._buffer) > self._limit:
+            # A start stays as the first bytes of what it opens; an end is used up.
+            del self._buffer[: 0 if begun else 1]
+            self._begun = begun
+            self._scanned = 1 if begun else 0
+        self._scanned = max(self._scanned, len(self._buffer) - _MARGIN)
+        # Within the margin the end of a message that just fits may still be found.
+        if len(self._buffer) > self._limit + _MARGIN:
             self._overflow()
 
     def close(self) -> Iterator[Piece]:
         """Return what is left: the last message ends with the stream."""
         yield from self._cut(len(self._buffer))
+        self._begun = b""
+
+    def _boundary(self) -> re.Pattern[bytes]:
+        return _BOUNDARY if self._begun in {b"", b"MSH"} else _LINE_END
 
     def _overflow(self) -> None:
-        dropped = len(self._buffer) - KEPT_OF_OVERSIZED_BYTES - _MARGIN
-        self._overflowed += dropped
-        # Keep the head for the quarantine and the tail, where a start may begin.
-        del self._buffer[KEPT_OF_OVERSIZED_BYTES : KEPT_OF_OVERSIZED_BYTES + dropped]
-        self._scanned = len(self._buffer) - _MARGIN
+        self._head = self._head or bytes(self._buffer[: self._kept])
+        # One byte more than the margin: what stands before a start must be seen.
+        surplus = len(self._buffer) - _MARGIN - 1
+        self._dropped += surplus
+        del self._buffer[:surplus]
+        self._scanned = 1
 
     def _cut(self, end: int) -> Iterator[Piece]:
         data = bytes(self._buffer[:end])
         del self._buffer[:end]
-        self._scanned = 0
-        size, self._overflowed = len(data) + self._overflowed, 0
+        size = len(data) + self._dropped
+        head = self._head or data[: self._kept]
+        self._head, self._dropped, self._scanned = b"", 0, 0
         if size > self._limit:
+            self._in_batch += self._begun == b"MSH"
             reason = f"{size} bytes are more than the limit of {self._limit}"
-            yield Piece("oversized", data[:KEPT_OF_OVERSIZED_BYTES], reason)
-            return
-        yield from self._piece(data)
+            yield Piece("oversized", head, reason)
+        elif self._begun == b"MSH":
+            self._in_batch += 1
+            yield Piece("message", data.removeprefix(BOM).strip(_SEPARATORS))
+        elif self._begun:
+            yield from self._wrapper(data.removeprefix(BOM))
+        elif data.removeprefix(BOM).strip(_BLANKS):
+            yield Piece(
+                "unreadable", data.strip(_SEPARATORS), "no MSH segment at the start of a line"
+            )
 
-    def _piece(self, data: bytes) -> Iterator[Piece]:
-        count = _BATCH_COUNT.search(data)
-        body = _WRAPPER.sub(b"", data.removeprefix(b"\xef\xbb\xbf").strip(_EDGE)).strip(_EDGE)
-        if b"\x1c" in body:
-            body, _, rest = body.partition(b"\x1c")
-        else:
-            rest = b""
-        if body:
-            is_message = _START.match(body) is not None
-            self._in_batch += is_message
-            yield Piece("message", body) if is_message else _unreadable(body)
-        if rest.strip(_EDGE):
-            yield _unreadable(rest.strip(_EDGE))
-        if count is not None:
-            if int(count[1]) != self._in_batch:
-                reason = f"BTS-1 states {int(count[1])} messages, {self._in_batch} came"
+    def _wrapper(self, line: bytes) -> Iterator[Piece]:
+        if self._begun == b"BTS":
+            stated = line.split(line[3:4])[1].strip()
+            if stated and not _COUNT.fullmatch(stated):
+                yield Piece("batch-count", b"", "BTS-1 is no count")
+            elif stated and int(stated) != self._in_batch:
+                reason = f"BTS-1 states {int(stated)} messages, {self._in_batch} came"
                 yield Piece("batch-count", b"", reason)
-            self._in_batch = 0
-
-
-def _unreadable(data: bytes) -> Piece:
-    return Piece("unreadable", data, "no MSH segment at the start of a line")
+        self._in_batch = 0
 
 
 def split_messages(chunks: Iterable[bytes], limit: int = MAX_MESSAGE_BYTES) -> Iterator[Piece]:

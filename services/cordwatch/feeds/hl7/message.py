@@ -5,69 +5,71 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property, lru_cache
+from typing import Final
 
-NULL = '""'
-"""HL7's "delete this": not the same as empty, which means "nothing said"."""
+from cordwatch.feeds.hl7.encoding import (
+    Delimiters,
+    Unreadable,
+    decode,
+    read_delimiters,
+    unescape,
+)
 
-_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}\Z")
+__all__ = ["NULL", "Message", "Null", "Segment", "Unreadable", "parse"]
+
 _LINE = re.compile(r"\r\n|\r|\n")
-_DELIMITERS = 4
-_CODECS = {
-    "": "utf-8",
-    "ASCII": "ascii",
-    "UNICODE": "utf-8",
-    "UNICODE UTF-8": "utf-8",
-    "UTF-8": "utf-8",
-    "UTF8": "utf-8",
-    "UNICODE UTF-16": "utf-16",
-    "UNICODE UTF-32": "utf-32",
-    "ISO IR14": "iso2022_jp",
-    "ISO IR87": "iso2022_jp",
-    "ISO IR159": "iso2022_jp_1",
-    "GB 18030-2000": "gb18030",
-    "KS X 1001": "euc_kr",
-    "CNS 11643-1992": "big5",
-    "BIG-5": "big5",
-} | {f"8859/{part}": f"iso8859_{part}" for part in (*range(1, 12), 13, 14, 15, 16)}
-"""Table 0211 as Python knows it."""
+_NULL_AS_SENT = '""'
+_BOM = b"\xef\xbb\xbf"
 
 
-class Unreadable(ValueError):
-    """A message, or a part of it, that cannot be read; names the field and why, never the content."""
+class Null(Enum):
+    """HL7's "delete this": not the same as empty, which says nothing."""
 
-    def __init__(self, field: str, reason: str) -> None:
-        """Keep *field* (like `MSH-10`) and *reason*."""
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
+    NULL = _NULL_AS_SENT
 
 
-@dataclass(frozen=True, slots=True)
-class Delimiters:
-    """The characters that MSH-1 and MSH-2 declare."""
-
-    field: str
-    component: str
-    repetition: str
-    escape: str
-    subcomponent: str
+NULL: Final = Null.NULL
 
 
-@dataclass(frozen=True, slots=True)
 class Segment:
-    """One line of a message; fields are counted from 1, as HL7 does."""
+    """
+    One line of a message; fields and components are counted from 1, as HL7 does, MSH-1 included.
 
-    name: str
-    fields: Sequence[str]
-    delimiters: Delimiters
+    Repetitions are counted from 0, as lists are.
+    """
+
+    __slots__ = ("_fields", "_line", "delimiters", "name")
+
+    def __init__(self, line: str, delimiters: Delimiters) -> None:
+        """Keep *line*; it is split when first asked."""
+        self.name = line[:3]
+        self.delimiters = delimiters
+        self._line = line
+        self._fields: list[str] | None = None
+
+    def __repr__(self) -> str:
+        """Name the segment; its content is a patient's."""
+        return f"<{self.name}>"
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """Return the fields as sent; the name stands at 0."""
+        if self._fields is None:
+            self._fields = self._line.split(self.delimiters.field)
+            if self.name == "MSH":
+                self._fields.insert(1, self.delimiters.field)
+        return self._fields
 
     def raw(self, field: int, repetition: int = 0) -> str:
         """Return a repetition of a field as sent, empty if there is none."""
-        if field >= len(self.fields):
+        fields = self.fields
+        if field >= len(fields):
             return ""
-        value = self.fields[field]
-        if self.name in {"MSH", "FHS", "BHS"} and field <= 2:  # noqa: PLR2004 - the delimiters themselves
-            return value
+        value = fields[field]
+        if self.delimiters.repetition not in value or self._is_declaration(field):
+            return "" if repetition else value
         parts = value.split(self.delimiters.repetition)
         return parts[repetition] if repetition < len(parts) else ""
 
@@ -75,51 +77,50 @@ class Segment:
         """Return how often a field repeats; 0 when it is empty."""
         if field >= len(self.fields) or not self.fields[field]:
             return 0
+        if self._is_declaration(field):
+            return 1
         return self.fields[field].count(self.delimiters.repetition) + 1
+
+    def value(
+        self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1
+    ) -> str | Null | None:
+        """
+        Return what a place says: text (unescaped), NULL for "delete", None for nothing.
+
+        Nothing said leaves what is known; "delete" takes it back. A null field
+        makes every part of it null.
+        """
+        value = self.raw(field, repetition)
+        if self._is_declaration(field):
+            return value or None
+        for delimiter, place in (
+            (self.delimiters.component, component),
+            (self.delimiters.subcomponent, sub),
+        ):
+            if value == _NULL_AS_SENT:
+                return NULL
+            parts = value.split(delimiter)
+            if place > len(parts):
+                return None
+            value = parts[place - 1]
+        if value == _NULL_AS_SENT:
+            return NULL
+        return unescape(value, self.delimiters).strip() or None
 
     def text(self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1) -> str:
         """Return a component's text, unescaped; empty when absent, empty or null."""
-        parts = self.raw(field, repetition).split(self.delimiters.component)
-        if component > len(parts):
-            return ""
-        subs = parts[component - 1].split(self.delimiters.subcomponent)
-        value = subs[sub - 1] if sub <= len(subs) else ""
-        return "" if value == NULL else unescape(value, self.delimiters).strip()
+        value = self.value(field, component, repetition=repetition, sub=sub)
+        return value if isinstance(value, str) else ""
 
     def is_null(self, field: int) -> bool:
         """Return whether the field says "delete what you know" rather than nothing."""
-        return self.raw(field) == NULL
+        return self.raw(field) == _NULL_AS_SENT
+
+    def _is_declaration(self, field: int) -> bool:
+        return field <= 2 and self.name == "MSH"  # noqa: PLR2004 - the delimiters themselves
 
 
-_ESCAPE_TEXT = {".br": "\n", ".sp": "\n", "H": "", "N": ""}
-
-
-def unescape(value: str, delimiters: Delimiters) -> str:
-    r"""Return *value* with HL7 escapes resolved: \F\, \S\, \T\, \R\, \E\, \Xhh..\, \.br\."""
-    if not delimiters.escape or delimiters.escape not in value:
-        return value
-    escape = re.escape(delimiters.escape)
-    known = {
-        "F": delimiters.field,
-        "S": delimiters.component,
-        "T": delimiters.subcomponent,
-        "R": delimiters.repetition,
-        "E": delimiters.escape,
-        **_ESCAPE_TEXT,
-    }
-
-    def resolve(match: re.Match[str]) -> str:
-        code = match[1]
-        if code in known:
-            return known[code]
-        if re.fullmatch(r"X(?:[0-9A-Fa-f]{2})+", code):
-            return bytes.fromhex(code[1:]).decode("latin-1")
-        return match[0]
-
-    return re.sub(f"{escape}([^{escape}]*){escape}", resolve, value)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     """A whole message: its header has been read, its segments are in order."""
 
@@ -130,11 +131,11 @@ class Message:
         """Return MSH."""
         return self.segments[0]
 
-    @property
+    @cached_property
     def type(self) -> str:
         """Return message type and trigger, `ADT^A01`; the trigger of MSH-9 rules, not of EVN-1."""
-        header = self.header
-        return f"{header.text(9)}^{header.text(9, 2)}" if header.text(9, 2) else header.text(9)
+        code, trigger = self.header.text(9), self.header.text(9, 2)
+        return f"{code}^{trigger}" if trigger else code
 
     def all(self, *names: str) -> Iterator[Segment]:
         """Return the segments of these names, in order."""
@@ -148,20 +149,20 @@ class Message:
         """
         Return runs of segments that begin with one of *leaders*, in order.
 
-        A leader that follows directly on another one (OBR after ORC) stays in
-        its group; the same leader again opens the next, so that repeated
-        orders never collapse into one.
+        A leader that follows a higher one (OBR after ORC) stays in its group;
+        the same or a higher one opens the next, so that repeated orders never
+        collapse into one. What comes before the first leader is in no group.
         """
         group: list[Segment] = []
-        seen: set[str] = set()
+        lowest = -1
         for segment in self.segments:
             if segment.name in leaders:
                 rank = leaders.index(segment.name)
-                if segment.name in seen or any(leaders.index(one) > rank for one in seen):
+                if group and rank <= lowest:
                     yield group
-                    group, seen = [], set()
-                seen.add(segment.name)
-            if seen:
+                    group = []
+                lowest = rank
+            if lowest >= 0:
                 group.append(segment)
         if group:
             yield group
@@ -171,25 +172,27 @@ def parse(data: bytes, fallback: str = "iso8859_1") -> Message:
     """
     Return the message in *data*, with any of the three line ends.
 
-    *fallback* is the codec for a source that declares none and does not send UTF-8.
+    *fallback* is the codec for a source that declares none and does not send
+    UTF-8. A line that is no segment is text whose line break was not escaped:
+    it goes on with the field before it.
 
     Raises:
         Unreadable: header or charset; its text holds nothing of the content.
     """
-    delimiters = _delimiters(data)
-    text = _decode(data, delimiters, fallback)
-    segments: list[Segment] = []
-    for line in _LINE.split(text):
-        if not line.strip():
-            continue
-        name = line[:3]
-        if _SEGMENT.match(name) and (len(line) == len(name) or line[3] == delimiters.field):
-            segments.append(_segment(name, line, delimiters))
-        elif segments:
-            # A line break inside a field: it belongs to what went before.
-            last = segments[-1]
-            fields = [*last.fields[:-1], f"{last.fields[-1]}\n{line}"]
-            segments[-1] = Segment(last.name, fields, delimiters)
+    data = data.removeprefix(_BOM)
+    delimiters = read_delimiters(data)
+    start = _segment_start(delimiters.field)
+    lines: list[list[str]] = []
+    for line in _LINE.split(decode(data, delimiters, fallback)):
+        if start.match(line):
+            lines.append([line])
+        elif lines and line.strip():
+            lines[-1].append(line)
+    segments = [
+        Segment(parts[0] if len(parts) == 1 else "\n".join(parts), delimiters) for parts in lines
+    ]
+    if not segments or segments[0].name != "MSH":
+        raise Unreadable("MSH", "no header segment")
     message = Message(segments)
     for field, reason in ((9, "message type is missing"), (10, "control id is missing")):
         if not message.header.text(field):
@@ -197,42 +200,6 @@ def parse(data: bytes, fallback: str = "iso8859_1") -> Message:
     return message
 
 
-def _segment(name: str, line: str, delimiters: Delimiters) -> Segment:
-    fields = line.split(delimiters.field)
-    if name == "MSH":
-        fields.insert(1, delimiters.field)
-    return Segment(name, fields, delimiters)
-
-
-def _delimiters(data: bytes) -> Delimiters:
-    if not data.startswith(b"MSH") or len(data) < _DELIMITERS + 4:
-        raise Unreadable("MSH", "no header segment")
-    separator = chr(data[3])
-    encoding = data[4:].split(data[3:4], 1)[0].decode("latin-1")
-    if separator.isalnum() or separator.isspace() or not 1 <= len(encoding) <= _DELIMITERS + 1:
-        raise Unreadable("MSH-2", "delimiters are not readable")
-    if any(one.isalnum() or one.isspace() for one in encoding):
-        raise Unreadable("MSH-2", "delimiters are letters, digits or blanks")
-    padded = encoding + "^~\\&"[len(encoding) :]
-    return Delimiters(separator, padded[0], padded[1], padded[2], padded[3])
-
-
-def _decode(data: bytes, delimiters: Delimiters, fallback: str) -> str:
-    line = re.split(rb"[\r\n]", data, maxsplit=1)[0].decode("latin-1")
-    fields = line.split(delimiters.field)
-    declared = fields[17].split(delimiters.repetition) if len(fields) > 17 else [""]  # noqa: PLR2004 - MSH-18
-    names = [name.split(delimiters.component)[0].strip().upper() for name in declared]
-    # A repeating MSH-18 names the default first, then the sets that escapes switch to.
-    names = [name for name in names if name] or [""]
-    for name in names:
-        if name not in _CODECS:
-            raise Unreadable("MSH-18", "character set is not known")
-    codecs = [_CODECS[names[-1] if len(names) > 1 else names[0]]]
-    if names == [""]:
-        codecs.append(fallback)
-    for codec in codecs:
-        try:
-            return data.decode(codec)
-        except (UnicodeDecodeError, LookupError):
-            continue
-    raise Unreadable("MSH-18", "bytes do not fit the declared character set")
+@lru_cache(maxsize=64)
+def _segment_start(separator: str) -> re.Pattern[str]:
+    return re.compile(rf"[A-Z][A-Z0-9]{{2}}(?:{re.escape(separator)}|\Z)")

@@ -12,10 +12,11 @@ from cordwatch_schemas.base import TimeBasis
 StampPrecision = Literal["year", "month", "day", "hour", "minute", "second", "fraction"]
 
 _FORM = re.compile(
-    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\.\d{1,6})?)?)?)?)?)?([+-]\d{4})?"
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?([+-]\d{4})?",
+    re.ASCII,
 )
 _PRECISIONS: tuple[StampPrecision, ...] = ("year", "month", "day", "hour", "minute", "second")
-_MAX_OFFSET = timedelta(hours=14)
+_WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
 _TICK = timedelta(microseconds=1)
 
 
@@ -38,16 +39,17 @@ def offset_of(text: str) -> timezone | None:
     Return the UTC offset that an HL7 time states, None if it states none.
 
     Raises:
-        BadTime: an offset beyond 14 hours, or minutes beyond 59.
+        BadTime: an offset outside -12:00 to +14:00, or minutes beyond 59.
     """
     match = _FORM.fullmatch(text.strip())
     if match is None or not match[8]:
         return None
     hours, minutes = int(match[8][1:3]), int(match[8][3:])
     span = timedelta(hours=hours, minutes=minutes)
-    if minutes > 59 or span > _MAX_OFFSET:  # noqa: PLR2004 - minutes of an hour
+    span = -span if match[8][0] == "-" else span
+    if minutes > 59 or not _WEST <= span <= _EAST:  # noqa: PLR2004 - minutes of an hour
         raise BadTime("offset is out of range")
-    return timezone(-span if match[8][0] == "-" else span)
+    return timezone(span)
 
 
 def read_time(text: str, zone: tzinfo, message_offset: timezone | None = None) -> Stamp:
@@ -64,49 +66,51 @@ def read_time(text: str, zone: tzinfo, message_offset: timezone | None = None) -
     match = _FORM.fullmatch(text.strip())
     if match is None:
         raise BadTime("is not an HL7 time")
-    parts = [int(part) if part else None for part in match.groups()[:6]]
-    told = sum(part is not None for part in parts)
-    precision: StampPrecision = "fraction" if match[7] else _PRECISIONS[told - 1]
+    parts = [int(part) for part in match.groups()[:6] if part]
+    precision: StampPrecision = "fraction" if match[7] else _PRECISIONS[len(parts) - 1]
     own = offset_of(text)
-    begin = _local(parts, match[7])
     basis: TimeBasis = "field" if own else "message" if message_offset else "source"
     where = own or message_offset or zone
-    first, last, doubt = _instants(begin, where)
-    if precision in {"day", "hour"}:
-        span = timedelta(days=1) if precision == "day" else timedelta(hours=1)
-        last = _instants(begin + span, where)[0] - _TICK
-    return Stamp(first, max(first, last), precision, doubt or basis)
-
-
-def _local(parts: list[int | None], fraction: str | None) -> datetime:
-    year, month, day, hour, minute, second = parts
-    midnight = hour == 24  # noqa: PLR2004 - 2400 is the end of the day
-    if midnight and (minute or second or fraction):
-        raise BadTime("hour is out of range")
-    micros = round(float(fraction) * 1_000_000) if fraction else 0
     try:
-        begin = datetime(  # noqa: DTZ001 - the zone is applied by the caller
-            year or 0,
-            month or 1,
-            day or 1,
-            0 if midnight else hour or 0,
-            minute or 0,
-            second or 0,
-            min(micros, 999_999),
-        )
-        return begin + timedelta(days=1) if midnight else begin
+        begin = _local(parts, match[7] or "")
+        first, last, doubt = _instants(begin, where)
+        if precision == "hour" and doubt == "nonexistent":
+            # The whole hour moves by the gap, so its end does too.
+            last = first + timedelta(hours=1) - _TICK
+        elif precision in {"year", "month", "day", "hour"}:
+            last = _instants(_after(begin, precision), where)[0] - _TICK
     except (ValueError, OverflowError):
         raise BadTime("no such day or time exists") from None
+    if precision in {"year", "month", "day"}:
+        # The span covers a midnight that never was or came twice: no doubt is left.
+        doubt = None
+    return Stamp(first, last, precision, doubt or basis)
+
+
+def _local(parts: list[int], fraction: str) -> datetime:
+    year, month, day, hour, minute, second = [*parts, *(0, 1, 1, 0, 0, 0)[len(parts) :]]
+    micros = int(fraction[:6].ljust(6, "0")) if fraction else 0
+    midnight = hour == 24  # noqa: PLR2004 - 2400 is the end of the day
+    if midnight and (minute or second or micros):
+        raise BadTime("no such day or time exists")
+    hour = 0 if midnight else hour
+    begin = datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001 - zone below
+    return begin + timedelta(days=1) if midnight else begin
+
+
+def _after(begin: datetime, precision: StampPrecision) -> datetime:
+    """Return the local time at which the next hour, day, month or year begins."""
+    if precision == "year":
+        return begin.replace(year=begin.year + 1)
+    if precision == "month":
+        return (begin + timedelta(days=31)).replace(day=1)
+    return begin + (timedelta(days=1) if precision == "day" else timedelta(hours=1))
 
 
 def _instants(local: datetime, where: tzinfo) -> tuple[datetime, datetime, TimeBasis | None]:
     """Return the first and last instant of a local time, and what is doubtful about it."""
-    try:
-        one = local.replace(tzinfo=where, fold=0)
-        other = local.replace(tzinfo=where, fold=1)
-        first, second = one.astimezone(UTC), other.astimezone(UTC)
-    except OverflowError:
-        raise BadTime("no such day or time exists") from None
+    first = local.replace(tzinfo=where, fold=0).astimezone(UTC)
+    second = local.replace(tzinfo=where, fold=1).astimezone(UTC)
     if first == second:
         return first, first, None
     if first < second:
