@@ -66,6 +66,8 @@ class Keeper(Protocol):
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """A fetch returns soon even when nothing comes: whatever is asked meanwhile waits behind it."""
 
+    logger = FAUST_LOG
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
