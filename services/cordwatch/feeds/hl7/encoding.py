@@ -33,8 +33,8 @@ _SWITCHED = {"ISO IR14": "iso2022_jp_1", "ISO IR87": "iso2022_jp_1", "ISO IR159"
 """Sets that escape sequences in the text switch to; ASCII is part of each."""
 
 _DEFAULTS = "^~\\&"
-_ESCAPE_LOST = "^~&"
-"""A backslash that a sender's own source code swallowed."""
+_MISTYPED = {"^~&", "^~\\\\&"}
+"""A backslash that a sender's own source code swallowed or doubled: the defaults are meant."""
 
 _HEADER_BYTES_MIN = 8
 _CHARSET_FIELD = 18
@@ -77,7 +77,7 @@ def read_delimiters(data: bytes) -> Delimiters:
         raise Unreadable("MSH", "no header segment")
     separator = data[3:4]
     stated = data[4:12].split(separator, 1)[0].decode("latin-1")
-    if stated == _ESCAPE_LOST:
+    if stated in _MISTYPED:
         stated = _DEFAULTS
     # A fifth one, for truncation, came with v2.7.
     if not 1 <= len(stated) <= len(_DEFAULTS) + 1:
