@@ -136,7 +136,7 @@ def _field_at(data: bytes, position: int, delimiters: Delimiters) -> str:
     return f"{name}-{len(parts) - 1 + (name == 'MSH')}"
 
 
-_ESCAPED = r"(?:[FSTREHN]|X(?:[0-9A-Fa-f]{2})+|\.(?:br|ce|sp|sk|fi|nf|in|ti)[ +-]?\d{0,3})"
+_ESCAPED = r"(?:[FSTREHN]|X(?:[0-9A-Fa-f]{2})+|\.(?:br|ce|sp|sk|fi|nf|in|ti)[ +-]?[0-9]{0,3})"
 _FORMATTING = {".br": "\n", ".ce": "\n", ".sp": "\n", ".sk": " "}
 
 
@@ -165,7 +165,7 @@ def unescape(value: str, delimiters: Delimiters) -> str:
         return known.get(code, "")
 
     mark = re.escape(delimiters.escape)
-    return re.sub(f"{mark}({_ESCAPED}){mark}", resolve, value, flags=re.ASCII)
+    return re.sub(f"{mark}({_ESCAPED}){mark}", resolve, value)
 
 
 def _from_hex(digits: str) -> str:

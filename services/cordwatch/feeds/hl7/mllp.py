@@ -40,7 +40,7 @@ class FrameReader:
         """Take in *data* and return every frame that is now complete."""
         self._buffer += data
         while (edge := self._edge()) is not None:
-            whole = self._inside and self._buffer[edge : edge + 1] == FS
+            whole = self._buffer[edge : edge + 1] == FS
             self._inside = not whole
             yield from self._cut(edge, whole=whole)
         self._scanned = max(0, len(self._buffer) - _MARGIN)

@@ -122,6 +122,7 @@ def test_declared_delimiters_are_used(declared: str, sent: str) -> None:
         (message(charset="KLINGON"), "MSH-18"),
         (message(charset="UNICODE UTF-16"), "MSH-18"),
         (message("PID|1||7||Müller", charset="ASCII"), "PID-5"),
+        (message(charset="ASCII").replace(b"|A|", "|Müller|".encode()), "MSH-3"),
         (message("PID|1||7||Müller", charset="UNICODE UTF-8", codec="latin-1"), "PID-5"),
         (message("OBX|1|TX|||line\rstraße", charset="ASCII"), "MSH-18"),
     ],

@@ -68,6 +68,22 @@ def test_a_cut_frame_is_never_a_shorter_message() -> None:
     assert read([b"\x0b" + half]) == [Piece("unreadable", half, "no whole MLLP frame")]
 
 
+def test_a_vertical_tab_in_a_frame_is_text() -> None:
+    """A report with a soft line break is one report."""
+    report = ONE + b"OBX|1|TX|||cord\x0bcompressed\r"
+    assert read([frame(report)]) == [Piece("message", report)]
+
+
+def test_a_cut_frame_at_the_limit_keeps_all_its_bytes() -> None:
+    """Where the sender began anew is known three bytes later only."""
+    data = b"\x0b" + ONE + frame(ONE)
+    chunks = [data[i : i + 1] for i in range(len(data))]
+    assert read(chunks, len(ONE)) == [
+        Piece("unreadable", ONE, "no whole MLLP frame"),
+        Piece("message", ONE),
+    ]
+
+
 def test_a_frame_that_holds_no_message_comes_out_all_the_same() -> None:
     """The sender waits for an answer to it."""
     assert read([frame(b"hello")]) == [Piece("message", b"hello")]

@@ -128,6 +128,19 @@ def test_a_message_just_at_the_limit_passes_and_one_byte_more_does_not() -> None
         assert kinds(chunked(data, size), len(ONE) - 1) == [("oversized", ONE[:-1])]
 
 
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_a_message_at_the_limit_is_not_cut_while_the_next_one_begins(size: int) -> None:
+    """Its end is known some bytes later only: until then, all of it is kept."""
+    longer = ONE + b"|longer"
+    found = kinds(chunked(longer + b"\r" + BOM + TWO, size), len(longer) + 1)
+    assert found == [("message", longer), ("message", TWO)]
+
+
+def test_blanks_at_the_end_of_a_message_are_its_own() -> None:
+    """Only line ends and frame marks are taken off: the bytes are evidence."""
+    assert kinds([ONE + b"| \t\r\n"]) == [("message", ONE + b"| \t")]
+
+
 def test_a_huge_line_costs_little_memory_and_linear_time() -> None:
     """50 MiB without a single MSH: one unreadable item with its reason, and reading goes on."""
     chunk = b"x" * (1 << 20)
