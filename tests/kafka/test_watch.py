@@ -15,6 +15,7 @@ from cordwatch.pathway.decide import decide
 from cordwatch.pathway.facts import fact_of
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, read_topic
+from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.pack import load_pack
@@ -131,6 +132,30 @@ def test_a_second_worker_takes_its_share_and_nothing_is_lost(
         with Worker(provisioned, group, tmp_path / "two.log"):
             publish(provisioned, late)
             expect_every_alert_once(provisioned, early + late)
+
+
+def test_clocks_that_run_survive_a_rebalance(provisioned: str, tmp_path: Path) -> None:
+    """A worker keeps the clocks of partitions that it keeps, and gets those that it gets."""
+    group, run = a_group(), uuid.uuid4().hex[:10]
+    level_at = WallClock().now() + timedelta(seconds=20)
+    events: list[Event] = [
+        a_suspicion(
+            at=level_at - timedelta(hours=6),
+            patient=f"r-{run}-{number}",
+            received_at=level_at - timedelta(seconds=20),
+        )
+        for number in range(PATIENTS)
+    ]
+    with Worker(provisioned, group, tmp_path / "one.log"):
+        publish(provisioned, events)
+        assert eventually(lambda: "watching" in (tmp_path / "one.log").read_text())
+        with Worker(provisioned, group, tmp_path / "two.log"):
+            wanted = {event.patient for event in events}
+            eventually(lambda: {one.patient for one in alerts_of(provisioned, events)} == wanted)
+    came = alerts_of(provisioned, events)
+    assert {one.patient for one in came} == wanted
+    assert {one.level for one in came} == {"reminder"}
+    assert all(one.raised_at >= level_at for one in came)
 
 
 def test_a_worker_paused_past_its_session_ends_itself(provisioned: str, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ class Machine:
         self._due: dict[str, int] = {}
         """Who was taken from the heap and not looked at yet, and since when."""
         self._stored_wakes: dict[int, dict[str, bytes]] = defaultdict(dict)
+        self._restoring: dict[int, set[str]] = defaultdict(set)
         self._open: Counter[str] = Counter()
         self._rules: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.positions: dict[tuple[str, int], int] = {}
@@ -94,6 +95,7 @@ class Machine:
                 patient.wake_us = NEVER
             self._dirty.pop(partition, None)
             self._stored_wakes.pop(partition, None)
+            self._restoring.pop(partition, None)
             for topic in [one for one in self.positions if one[1] == partition]:
                 del self.positions[topic]
         self._heap = [entry for entry in self._heap if entry[2] in self._patients]
@@ -102,7 +104,7 @@ class Machine:
     def restore(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]]) -> int:
         """Apply rows of the facts topic, in order; return how many could not be read."""
         patients = self._patients.setdefault(partition, {})
-        wakes = self._stored_wakes[partition]
+        wakes, restoring = self._stored_wakes[partition], self._restoring[partition]
         unread = 0
         for key, value in rows:
             try:
@@ -110,6 +112,7 @@ class Machine:
             except BadRow:
                 unread += 1
                 continue
+            restoring.add(reference)
             if row_id == WAKE_ROW.encode():
                 if value is None:
                     wakes.pop(reference, None)
@@ -130,9 +133,14 @@ class Machine:
         for partition in partitions:
             wakes = self._stored_wakes.pop(partition, {})
             patients = self._patients.get(partition, {})
-            for reference in [one.reference for one in patients.values() if not one.rows]:
-                del patients[reference]
-            for patient in patients.values():
+            for reference in self._restoring.pop(partition, ()):
+                patient = patients.get(reference)
+                if patient is None:
+                    continue
+                if not patient.rows:
+                    self._count_open(patient, ())
+                    del patients[reference]
+                    continue
                 before = patient.open
                 stored = wakes.get(patient.reference)
                 if stored is None or not patient.restore_wake(

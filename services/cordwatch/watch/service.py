@@ -165,7 +165,6 @@ class Watch:
                 event.ack()
 
         app.agent(topic, concurrency=1, name="watch")(watch)
-        app.on_partitions_revoked.connect(self._on_revoked)
         app.on_partitions_assigned.connect(self._on_assigned)
         app.on_rebalance_complete.connect(self._on_recovered)
 
@@ -179,15 +178,12 @@ class Watch:
             log.error("watch cannot go on", exc_info=error)  # noqa: TRY400 - an error of a task
             self.end("unexpected error")
 
-    async def _on_revoked(self, _: Any, revoked: set[TP], **__: Any) -> None:
-        gone = {tp.partition for tp in revoked}
-        await self._guarded(self.keeper.revoke(gone))
-
     async def _on_assigned(self, _: Any, *__: Any, **___: Any) -> None:
         self._recovery_began = self.settings.clock.monotonic()
 
     async def _on_recovered(self, _: Any, **__: Any) -> None:
         owned = {tp.partition for tp in self.app.assignor.assigned_actives()}
+        # A rebalance revokes everything for a moment; Faust reads again only what was really lost.
         lost = self.machine.partitions - owned
         await self._guarded(self.keeper.revoke(lost))
         await self._guarded(self.keeper.recovered(owned))
