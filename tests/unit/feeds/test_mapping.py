@@ -73,6 +73,11 @@ def kinds(found: Mapped) -> list[str]:
             ],
             ["medication-given", "medication-not-given"],
         ),
+        (
+            "RAS^O17",
+            ["RXA|0|1|20260302080000||H02AB02^^ATC|4|mg" + "|" * 13 + "CP"],
+            ["medication-given"],
+        ),
         ("PPR^PC1", ["PRB|AD|20260302080000|G95.2^^I10|7"], ["diagnosed"]),
         ("PPR^PC3", ["PRB|DE|20260302080000|G95.2^^I10|7"], ["diagnosis-retracted"]),
         (
@@ -126,6 +131,12 @@ def test_an_undated_diagnosis_has_no_time_of_its_own() -> None:
 def test_a_request_to_cancel_is_no_cancellation(control: str, status: str, expected: str) -> None:
     """The status outranks the control code."""
     assert order_state(control, status) == expected
+
+
+def test_a_drug_order_without_its_order_segment_is_not_passed_over() -> None:
+    """It is kept, and named."""
+    found = mapped("RDE^O11", "RXE|^Q6H|H02AB02^^ATC|4||mg")
+    assert found.outcome == "quarantined"
 
 
 def test_what_cannot_be_understood_is_named_and_the_rest_is_read() -> None:

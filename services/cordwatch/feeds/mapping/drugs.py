@@ -33,7 +33,10 @@ def read_drug_orders(reading: Reading) -> bool:
     """Read RDE or OMP: every ORC group is an order, a change of dose, or a stop."""
     if not reading.identify(reading.message.first("PID")):
         return True
-    for segments in reading.message.groups("ORC"):
+    groups = list(reading.message.groups("ORC"))
+    if not groups:
+        reading.fault("ORC", "a drug order without its order segment")
+    for segments in groups:
         group = OrderGroup(segments)
         encoded, plain = group.one("RXE"), group.one("RXO")
         if encoded is None and plain is None:
@@ -93,7 +96,8 @@ def read_administrations(reading: Reading) -> bool:
     """Read RAS: each RXA is counted by itself; a deleted one is retracted."""
     if not reading.identify(reading.message.first("PID")):
         return True
-    for segments in reading.message.groups("ORC"):
+    # Some senders leave out ORC; what was given was given all the same.
+    for segments in list(reading.message.groups("ORC")) or [list(reading.message.segments)]:
         group = OrderGroup(segments)
         given = [one for one in segments if one.name == "RXA"]
         if not given:
