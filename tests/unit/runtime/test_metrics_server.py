@@ -1,0 +1,65 @@
+"""The one listener: metrics, and a health page that reports progress."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch.watch.metrics import Metrics
+from cordwatch_schemas.pack import load_pack
+from cordwatch_schemas.topics import WATCHED
+
+
+@pytest.fixture
+def well() -> dict[str, bool]:
+    """Say whether the service makes progress; the test may change it."""
+    return {"well": True}
+
+
+@pytest.fixture
+def address(well: dict[str, bool]) -> Iterator[str]:
+    """Give the address of a server with the metrics of watch."""
+    registry = CollectorRegistry()
+    Metrics(load_pack("mescc-lymphoma"), registry)
+    server = MetricsServer(registry, lambda: (well["well"], dict(well)), "127.0.0.1", 0)
+    server.start()
+    yield server.address
+    server.stop()
+
+
+def get(address: str, path: str) -> tuple[int, str]:
+    """Return status and body."""
+    try:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_every_series_is_there_before_anything_happened(address: str) -> None:
+    """An alarm on a series that never came would never ring."""
+    status, body = get(address, "/metrics")
+    assert status == 200
+    for topic in WATCHED:
+        assert f'cordwatch_events_total{{outcome="fact",topic="{topic.noun}"}} 0.0' in body
+    for rule in load_pack("mescc-lymphoma").rules:
+        assert f'cordwatch_open_clocks{{rule="{rule.id}"}} 0.0' in body
+        assert f'cordwatch_alerts_total{{level="due",rule="{rule.id}"}} 0.0' in body
+
+
+def test_health_is_progress(address: str, well: dict[str, bool]) -> None:
+    """503 when nothing moves, with what is known."""
+    assert get(address, "/healthz") == (200, json.dumps({"well": True}))
+    well["well"] = False
+    assert get(address, "/healthz")[0] == 503
+
+
+def test_nothing_else_is_served(address: str) -> None:
+    """No table row, to nobody."""
+    assert get(address, "/table/facts/A/")[0] == 404
