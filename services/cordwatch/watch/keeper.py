@@ -55,7 +55,8 @@ class Keeper:
         self._lock = asyncio.Lock()
         self._stir = asyncio.Event()
         self._held_since: dict[int, datetime] = {}
-        self._ends: Mapping[TP, int] = {}
+        self._ends: dict[TP, int] = {}
+        self._reported_at = 0.0
 
     # --- partitions
 
@@ -139,8 +140,11 @@ class Keeper:
             self._stir.clear()
             if is_ready():
                 await self.tick()
-            self.machine.report(self._clock.now())
             self.progress_at = self._clock.monotonic()
+            if self.progress_at - self._reported_at >= IDLE_S:
+                self._reported_at = self.progress_at
+                self.machine.report(self._clock.now())
+                self._report_lag()
             try:
                 await asyncio.wait_for(self._stir.wait(), self._pause())
             except TimeoutError:
@@ -167,8 +171,7 @@ class Keeper:
             fresh = await self._broker.ends(
                 TP(topic.name, partition) for partition in abreast for topic in WATCHED
             )
-            self._ends = {**self._ends, **fresh}
-        self._report_lag()
+            self._ends.update(fresh)
         async with self._lock:
             owned = self.machine.partitions
             ready = {one for one in abreast if self._is_read(one, self._ends)} & owned
