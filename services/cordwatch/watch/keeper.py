@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,8 +19,18 @@ from cordwatch_schemas.topics import FACTS, TOPICS, WATCHED
 
 NAMES = {topic.noun: topic.name for topic in TOPICS}
 NOUNS = {topic.name: topic.noun for topic in TOPICS}
+HELD_PAUSE_S = 0.05
 IDLE_S = 1.0
 """Longest sleep of the ticker when nothing is due: gauges are set in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who was to be looked at when, and how far their partition reached then."""
+
+    at: datetime
+    who: frozenset[str]
+    ends: Mapping[TP, int]
 
 
 class Broker(Protocol):
@@ -54,7 +66,7 @@ class Keeper:
         self._hold_s = hold_s
         self._lock = asyncio.Lock()
         self._stir = asyncio.Event()
-        self._held_since: dict[int, datetime] = {}
+        self._asked: dict[int, Asked] = {}
         self._ends: dict[TP, int] = {}
         self._reported_at = 0.0
 
@@ -75,7 +87,7 @@ class Keeper:
             for tp in [one for one in self.durable if one.partition in gone]:
                 del self.durable[tp]
             for partition in gone:
-                self._held_since.pop(partition, None)
+                self._asked.pop(partition, None)
 
     async def recovered(self, partitions: Iterable[int]) -> None:
         """Begin to watch over *partitions*, whose rows are all here."""
@@ -151,33 +163,48 @@ class Keeper:
                 continue
 
     def _pause(self) -> float:
-        if self._held_since:
-            return 0.05
+        if self._asked:
+            return HELD_PAUSE_S
         wake_at = self.machine.wake_at()
         if wake_at is None:
             return IDLE_S
         return min(IDLE_S, max(0.0, self._clock.seconds_until(wake_at)))
 
     async def tick(self) -> None:
-        """Decide about everybody who waits, on partitions that have been read up to now."""
+        """
+        Decide about those who wait, once their partition is read to the end it had when they were due.
+
+        The end is asked for once and then kept: under steady load a newer one
+        would always lie ahead.
+        """
         async with self._lock:
             now = self._clock.now()
             waiting = self.machine.waiting(now)
-        if not waiting:
-            return
-        # Whoever is behind what was known before need not be asked about again.
-        abreast = {one for one in waiting if self._is_read(one, self._ends)}
-        if abreast:
-            fresh = await self._broker.ends(
-                TP(topic.name, partition) for partition in abreast for topic in WATCHED
+            fresh = waiting - self._asked.keys()
+            who = {partition: self.machine.who_waits(partition) for partition in fresh}
+        if fresh:
+            ends = await self._broker.ends(
+                TP(topic.name, partition) for partition in fresh for topic in WATCHED
             )
-            self._ends.update(fresh)
+            self._ends.update(ends)
+            for partition in fresh:
+                self._asked[partition] = Asked(now, who[partition], ends)
         async with self._lock:
-            owned = self.machine.partitions
-            ready = {one for one in abreast if self._is_read(one, self._ends)} & owned
-            await self._do(self.machine.settle(sorted(ready), now))
-            stale = self._held((waiting - ready) & owned, now)
-            await self._do(self.machine.settle(sorted(stale), now, stale=True))
+            await self._settle()
+
+    async def _settle(self) -> None:
+        now = self._clock.now()
+        ready: dict[tuple[datetime, bool], dict[int, frozenset[str]]] = defaultdict(dict)
+        for partition, asked in list(self._asked.items()):
+            is_read = self._is_read(partition, asked.ends)
+            held = (now - asked.at).total_seconds() >= self._hold_s
+            if is_read or held:
+                del self._asked[partition]
+                ready[asked.at, not is_read][partition] = asked.who
+        self._metrics.data_stale.set(len(self._asked))
+        for (at, stale), found in sorted(ready.items()):
+            who = frozenset().union(*found.values())
+            await self._do(self.machine.settle(sorted(found), at, only=who, stale=stale))
 
     def _report_lag(self) -> None:
         for topic in WATCHED:
@@ -194,14 +221,3 @@ class Keeper:
     def _position(self, tp: TP) -> int:
         known = self.machine.positions.get((NOUNS[tp.topic], tp.partition))
         return self._broker.committed(tp) if known is None else known
-
-    def _held(self, partitions: Iterable[int], now: datetime) -> frozenset[int]:
-        """Return the partitions that have been held long enough; remember the others."""
-        behind = set(partitions)
-        self._held_since = {one: self._held_since.get(one, now) for one in behind}
-        self._metrics.data_stale.set(len(behind))
-        return frozenset(
-            one
-            for one, since in self._held_since.items()
-            if (now - since).total_seconds() >= self._hold_s
-        )

@@ -264,6 +264,10 @@ class Machine:
             heapq.heappop(self._heap)
         return None
 
+    def who_waits(self, partition: int) -> frozenset[str]:
+        """Return the patients of *partition* who are to be looked at."""
+        return frozenset(self._dirty.get(partition, ()))
+
     def waiting(self, now: datetime) -> frozenset[int]:
         """Return the partitions with somebody to look at now: due, or something arrived."""
         self._pull(micros(now))
@@ -284,19 +288,24 @@ class Machine:
         return None if oldest is None else EPOCH + timedelta(microseconds=oldest)
 
     def settle(
-        self, partitions: Iterable[int], now: datetime, *, stale: bool = False
+        self,
+        partitions: Iterable[int],
+        now: datetime,
+        *,
+        only: frozenset[str] | None = None,
+        stale: bool = False,
     ) -> Iterator[Effect]:
         """
-        Decide about everybody who waits on *partitions*, which have been read up to *now*.
+        Decide about everybody (*only* these) who waits on *partitions*, read up to *now*.
 
         Alerts are acknowledged before they are noted as published: a crash
         between the two publishes them again, under the same ids.
         """
-        for partition in partitions:
-            waiting = self._dirty.get(partition, {})
-            while waiting:
-                some = [waiting.pop(one) for one in list(waiting)[:LOOKED_AT_ONCE]]
-                yield from self._look(some, now, stale=stale)
+        waiting = [self._dirty.get(partition, {}) for partition in partitions]
+        chosen = [(found, one) for found in waiting for one in found if only is None or one in only]
+        for begin in range(0, len(chosen), LOOKED_AT_ONCE):
+            some = [found.pop(one) for found, one in chosen[begin : begin + LOOKED_AT_ONCE]]
+            yield from self._look(some, now, stale=stale)
 
     def _look(self, patients: Sequence[Patient], now: datetime, *, stale: bool) -> Iterator[Effect]:
         decisions: list[tuple[Patient, Decision]] = []
