@@ -41,6 +41,10 @@ from cordwatch_schemas.imaging import (
 from cordwatch_schemas.medications import MedicationGiven, MedicationOrdered, MedicationStopped
 from cordwatch_schemas.treatments import (
     Consulted,
+    DentalRecorded,
+    PainRecorded,
+    RiskScreened,
+    SupportRecorded,
     TreatmentBooked,
     TreatmentCancelled,
     TreatmentEnded,
@@ -63,6 +67,14 @@ CERVICAL_MRI = Code(system="LN", code="24938-3")
 THORACIC_MRI = Code(system="LN", code="24982-1")
 LUMBAR_MRI = Code(system="LN", code="24967-2")
 SPINE_MRI_PART_UNSTATED = Code(system="LN", code="36400-0")
+ZOLEDRONIC_ACID = Code(system="ATC", code="M05BA08")
+MORPHINE = Code(system="ATC", code="N02AA01")
+IBUPROFEN = Code(system="ATC", code="M01AE01")
+DULOXETINE = Code(system="ATC", code="N06AX21")
+AMITRIPTYLINE = Code(system="ATC", code="N06AA09")
+AN_SSRI = Code(system="ATC", code="N06AB04")
+PREDNISOLONE = Code(system="ATC", code="H02AB06")
+CIDP = Code(system="I10", code="G61.81")
 SPINE_CT = Code(system="LN", code="24987-0")
 
 WHOLE_TEAM = ("responsible-physician", "radiation-oncologist", "spinal-surgeon")
@@ -262,6 +274,51 @@ def a_treatment_cancelled(at: datetime, number: str = "RT1", **details: Any) -> 
 def a_treatment_no_show(at: datetime, number: str = "RT1", **details: Any) -> TreatmentNoShow:
     """The patient was not treated at the booked time."""
     return _event(TreatmentNoShow, at, {**_course(number), **details})
+
+
+def a_surgery_planned(at: datetime, number: str = "OP1", **details: Any) -> TreatmentPlanned:
+    """An operation on the spine was planned."""
+    return a_plan(at, number, **{"modality": "surgery", **details})
+
+
+def a_vertebroplasty(at: datetime, number: str = "VP1", **details: Any) -> TreatmentStarted:
+    """A vertebroplasty was made."""
+    return a_treatment_started(at, number, **{"modality": "vertebroplasty", **details})
+
+
+def a_drug_order(
+    at: datetime, code: Code, order: str = "RX9", frequency: str = "BID", **details: Any
+) -> MedicationOrdered:
+    """The drug *code* was ordered."""
+    timing = {"codes": (code,), "order_number": order, "frequency": frequency}
+    return _event(MedicationOrdered, at, {**timing, **details})
+
+
+def a_drug_stop(at: datetime, code: Code, order: str = "RX9", **details: Any) -> MedicationStopped:
+    """The order of the drug *code* was stopped."""
+    return _event(MedicationStopped, at, {"codes": (code,), "order_number": order, **details})
+
+
+def a_pain_record(
+    at: datetime, *kinds: str, score: float | None = 6, **details: Any
+) -> PainRecorded:
+    """Pain of *kinds* was recorded."""
+    return _event(PainRecorded, at, {"pain_kinds": kinds, "score": score, **details})
+
+
+def a_dental_record(at: datetime, **details: Any) -> DentalRecorded:
+    """Dental measures were recorded."""
+    return _event(DentalRecorded, at, details)
+
+
+def a_risk_screen(at: datetime, instrument: str = "ORT", **details: Any) -> RiskScreened:
+    """The risk of opioids was screened for."""
+    return _event(RiskScreened, at, {"instrument": instrument, **details})
+
+
+def a_support_record(at: datetime, support: str, **details: Any) -> SupportRecorded:
+    """A supportive measure was offered."""
+    return _event(SupportRecorded, at, {"support": support, **details})
 
 
 def a_consultation(at: datetime, roles: tuple[str, ...] = WHOLE_TEAM, **details: Any) -> Consulted:

@@ -27,6 +27,17 @@ Concept = Literal[
     "radiotherapy",
     "spinal-surgery",
     "vertebroplasty",
+    "cidp",
+    "bone-agent",
+    "opioid",
+    "nsaid",
+    "acetaminophen",
+    "other-analgesic",
+    "duloxetine",
+    "gabapentinoid",
+    "tricyclic",
+    "venlafaxine",
+    "tricyclic-interaction",
 ]
 ImagingModality = Literal["MR", "CT", "XR", "NM"]
 SpineRegion = Literal["C", "T", "L"]

@@ -135,6 +135,15 @@ class Tellable(Basis):
     text: Annotated[str, Field(min_length=1)]
 
 
+class Interaction(_Data):
+    """A kind of drug that interacts with tricyclics: its name, and its codes as `SYSTEM|prefix`."""
+
+    name: Annotated[str, Field(min_length=1)]
+    codes: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]+\|[A-Z0-9]+$")], ...], Field(min_length=1)
+    ]
+
+
 class Policy(_Data):
     """The figures that a hospital may set, each with the default of the pathway text."""
 
@@ -152,6 +161,16 @@ class Policy(_Data):
     low_dose_mg: Annotated[float, Field(gt=0)]
     high_dose_mg: Annotated[float, Field(gt=0)]
     scan_mentioned: Span
+    paraplegia_over: Span
+    surgery_from_months: float
+    prolonged_from_months: float
+    stereotactic_offered: bool
+    dental_within: Span
+    opioid_reassessed_within: Span
+    vertebroplasty_relief: Span
+    surveillance_every: Span
+    support_within: Span
+    tricyclic_interactions: tuple[Interaction, ...] = ()
 
 
 class Pack(_Data):

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.app.cli import cordwatch
 from cordwatch.app.commands.packs import span
-from cordwatch.feeds.mapping.results import FINDING_CODES, OWN_SYSTEM
+from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.pack import load_pack
 
@@ -80,8 +80,7 @@ def findings_page() -> str:
             f"OBX-3 with system `{OWN_SYSTEM}`: an assessment is an ORU^R01 whose OBX segments carry these.\n",
             "| code | value (OBX-5) |",
             "|---|---|",
-            *(f"| `{code}` | {_VALUES[code]} |" for code in FINDING_CODES),
-            "| `consultation` | roles, repeated: `responsible-physician`, `radiation-oncologist`, `spinal-surgeon` |",
+            *(f"| `{code}` | {finding.values} |" for code, finding in FINDINGS.items()),
             "| `cord-compression` | in a report: `positive` or `negative`, the coded conclusion |",
             "| `regions` | in a report: `C`, `T`, `L`, repeated |",
             "| `contrast` | in a report: Y or N |",
@@ -89,19 +88,6 @@ def findings_page() -> str:
         )
     )
 
-
-_SIDE = "`unilateral`, `bilateral` or `unstated`"
-_VALUES = {
-    "back-pain": "Y or N",
-    "radicular-pain": _SIDE,
-    "radicular-deficit": _SIDE,
-    "progressive": "Y or N; absent counts as progressive",
-    "developed-over-days": "number of days",
-    "lhermitte": "Y or N",
-    "suspected-mescc": "Y or N",
-    "paraplegia-hours": "number of hours",
-    "life-expectancy-months": "number of months",
-}
 
 PAGES = {
     "cli.md": cli_page,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
-from cordwatch.pathway.advisories import ADVISORIES
+from cordwatch.pathway.advisories import advisories
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.identity import persons
@@ -23,11 +24,10 @@ _CAN_MATTER = frozenset(
         "imaging-ordered",
         "imaging-reported",
         "report-classified",
-        "medication-ordered",
         "merged",
     }
 )
-"""Without one of these no clock or advisory can exist."""
+"""Without one of these no clock or advisory can exist (a drug alone concerns nobody)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +158,7 @@ def _follows(clock: Clock, alert: Alert) -> bool:
 def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
     picture, now = telling.picture, telling.now
     holding: dict[tuple[str, str, str], Condition] = {}
-    found = list(notices(picture, now))
-    for advisory in ADVISORIES:
-        found += advisory(picture, now)
-    for condition in found:
+    for condition in chain(notices(picture, now), advisories(picture, now)):
         told = picture.pack.told(condition.rule)
         if told is None or condition.key in holding:
             continue

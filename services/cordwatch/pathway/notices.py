@@ -28,6 +28,8 @@ class Condition:
     missing: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     until: datetime | None = None
+    detail: str = ""
+    """What exactly, in words without patient data: which contraindication, which drug."""
 
     @property
     def key(self) -> tuple[str, str, str]:

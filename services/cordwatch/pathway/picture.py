@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cordwatch.pathway.clocks import Clock, Episode, Episodes
+from cordwatch.pathway.drugs import Drugs
 from cordwatch.pathway.endings import Endings
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import History
 from cordwatch.pathway.identity import Persons
+from cordwatch.pathway.starts import lymphoma_known
 from cordwatch_schemas.pack import Pack
 
 _PLACES = ("admitted", "transferred", "transfer-cancelled", "discharge-cancelled")
@@ -36,6 +38,13 @@ class Picture:
         self.endings = Endings(self.history, pack.policy)
         self.episodes: list[Episode] = Episodes(self.endings, pack).found
         self.clocks: list[Clock] = [one for episode in self.episodes for one in episode.clocks]
+        self.drugs = Drugs(self.history)
+        self.lymphoma = lymphoma_known(self.history, pack.policy)
+
+    @property
+    def is_of_interest(self) -> bool:
+        """Return whether advice about drugs, pain and procedures is for this patient (pathway, Who)."""
+        return self.lymphoma is not None or bool(self.clocks)
 
     def open_clocks(self, at: datetime) -> list[Clock]:
         """Return the clocks that run at *at*."""
@@ -54,5 +63,7 @@ class Picture:
     def changes_after(self, now: datetime) -> list[datetime]:
         """Return the instants after *now* at which something ends or changes by time alone."""
         ends = [clock.end.at for clock in self.clocks if clock.end is not None]
-        doses = self.endings.steroid.changes() if self.clocks else []
-        return [at for at in (*ends, *doses) if at > now]
+        if not self.is_of_interest:
+            return []
+        drugs = {*self.drugs.edges(), *self.endings.steroid.changes()}
+        return [at for at in (*ends, *drugs) if at > now]

@@ -21,6 +21,10 @@ _ALWAYS = frozenset(
         "record-retracted",
         "report-classified",
         "consulted",
+        "dental-recorded",
+        "risk-screened",
+        "pain-recorded",
+        "support-recorded",
         "stood-down",
         "treatment-planned",
         "treatment-booked",
@@ -30,7 +34,7 @@ _ALWAYS = frozenset(
         "treatment-no-show",
     }
 )
-_BY_CODE = frozenset({"diagnosed", "diagnosis-retracted", "medication-ordered", "medication-given"})
+_BY_CODE = frozenset({"diagnosed", "diagnosis-retracted", "medication-ordered"})
 _IMAGING = frozenset(
     {
         "imaging-ordered",
@@ -41,8 +45,22 @@ _IMAGING = frozenset(
         "imaging-no-show",
     }
 )
-_DIAGNOSES = frozenset({"lymphoma", "myeloma", "cord-compression"})
-_DRUGS = frozenset({"dexamethasone", "corticosteroid"})
+_DIAGNOSES = frozenset({"lymphoma", "myeloma", "cord-compression", "cidp"})
+_STEROIDS = frozenset({"dexamethasone", "corticosteroid"})
+_DRUGS = _STEROIDS | frozenset(
+    {
+        "bone-agent",
+        "opioid",
+        "nsaid",
+        "acetaminophen",
+        "other-analgesic",
+        "duloxetine",
+        "gabapentinoid",
+        "tricyclic",
+        "venlafaxine",
+        "tricyclic-interaction",
+    }
+)
 
 
 def cord_compression_reason(fact: Fact) -> bool:
@@ -67,6 +85,9 @@ def is_kept(fact: Fact) -> bool:
     concepts = {found.concept for system, code in fact.codes if (found := meaning(system, code))}
     if fact.kind == "medication-stopped":
         return not fact.codes or bool(concepts & _DRUGS)
+    if fact.kind == "medication-given":
+        # Of other drugs only orders are read: their doses would be most of what a hospital sends.
+        return bool(concepts & _STEROIDS)
     if fact.kind in _BY_CODE:
         return bool(concepts & (_DIAGNOSES | _DRUGS))
     if fact.kind in _IMAGING:

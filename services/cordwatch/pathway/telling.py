@@ -174,7 +174,7 @@ class Telling:
             start_at=clock.start_at if clock else None,
             due_at=clock.due_at if clock else None,
             raised_at=self.now,
-            reason=told.text,
+            reason=f"{told.text}: {condition.detail}" if condition.detail else told.text,
             missing=condition.missing,
             flags=(*cause.flags, *condition.flags),
             clause=told.clause,

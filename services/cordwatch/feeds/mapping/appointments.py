@@ -6,7 +6,7 @@ from typing import Any
 
 from cordwatch.feeds.hl7.message import Segment, Unreadable
 from cordwatch.feeds.hl7.times import Stamp
-from cordwatch.feeds.mapping.reading import Reading, coded, concepts
+from cordwatch.feeds.mapping.reading import Reading, coded, concepts, modality_of, site_by
 from cordwatch_schemas import imaging as img
 from cordwatch_schemas import treatments as cure
 
@@ -26,7 +26,7 @@ def read_appointment(reading: Reading) -> bool:
     codes = coded(service, 3) if service else []
     found = concepts(codes)
     order = schedule.text(26) or schedule.text(27)
-    treating = found & {"radiotherapy", "spinal-surgery"}
+    treating = modality_of(codes)
     if not treating and "spine-imaging" not in found and (not order or codes):
         return False
     if not reading.identify(reading.message.first("PID")):
@@ -34,6 +34,7 @@ def read_appointment(reading: Reading) -> bool:
     try:
         fields: dict[str, Any] = {"codes": codes}
         if treating:
+            fields |= {"modality": treating, "site": site_by(treating)}
             _treatment(reading, trigger, schedule, service, fields)
         else:
             _imaging(reading, trigger, schedule, service, fields)
@@ -79,12 +80,7 @@ def _treatment(
     service: Segment | None,
     fields: dict[str, Any],
 ) -> None:
-    surgery = "spinal-surgery" in concepts(fields["codes"])
-    fields |= {
-        "treatment_number": schedule.text(26) or schedule.text(2) or schedule.text(1) or None,
-        "modality": "surgery" if surgery else "radiotherapy",
-        "site": "spine" if surgery else None,
-    }
+    fields["treatment_number"] = schedule.text(26) or schedule.text(2) or schedule.text(1) or None
     said_at = reading.first_stamp()
     if trigger in _BOOKING:
         booked = _booked_for(reading, schedule, service)

@@ -6,7 +6,14 @@ from typing import Any, Literal
 
 from cordwatch.feeds.hl7.message import Segment, Unreadable
 from cordwatch.feeds.hl7.times import Stamp
-from cordwatch.feeds.mapping.reading import CodeAsSent, Reading, coded, concepts
+from cordwatch.feeds.mapping.reading import (
+    CodeAsSent,
+    Reading,
+    coded,
+    concepts,
+    modality_of,
+    site_by,
+)
 from cordwatch_schemas import imaging as img
 from cordwatch_schemas import treatments as cure
 from cordwatch_schemas.admissions import RecordRetracted
@@ -90,7 +97,7 @@ def read_orders(reading: Reading) -> bool:
             continue
         codes = coded(group.request, 4)
         found = concepts(codes)
-        if found & {"radiotherapy", "spinal-surgery"}:
+        if modality_of(codes) is not None:
             reader = _treatment
         elif "spine-imaging" in found or _reasons(group.request):
             reader = _imaging
@@ -159,13 +166,14 @@ def _imaging(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> No
 
 def _treatment(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> None:
     number = group.number(2) or group.number(3)
-    surgery = "spinal-surgery" in concepts(codes)
+    modality = modality_of(codes)
+    assert modality is not None  # noqa: S101 - read_orders looked
     common, request = group.common, group.request
     said_at = reading.first_stamp((common, 9))
     fields: dict[str, Any] = {
         "treatment_number": number,
-        "modality": "surgery" if surgery else "radiotherapy",
-        "site": "spine" if surgery else site_of(request),
+        "modality": modality,
+        "site": site_by(modality) or site_of(request),
         "codes": codes,
         "recorded_at": reading.recorded((common, 9)),
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cordwatch.feeds.hl7.message import Segment, Unreadable
+from cordwatch.feeds.mapping.findings import OWN_SYSTEM
 from cordwatch.feeds.mapping.reading import Reading, coded
-from cordwatch.feeds.mapping.results import OWN_SYSTEM
 from cordwatch_schemas import admissions as to
 
 _NOT_CONFIRMED = ("P", "S", "D", "U", "R")

@@ -15,6 +15,7 @@ from cordwatch.feeds.hl7.times import BadTime, Stamp, offset_of, read_time
 from cordwatch.feeds.source import Source
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.code_table import Meaning, meaning
+from cordwatch_schemas.treatments import Modality, Site
 
 E = TypeVar("E", bound=Event)
 CodeAsSent = dict[str, str | None]
@@ -186,3 +187,21 @@ def meanings(codes: list[CodeAsSent]) -> Iterator[Meaning]:
 def concepts(codes: list[CodeAsSent]) -> set[str]:
     """Return the concepts that *codes* name."""
     return {found.concept for found in meanings(codes)}
+
+
+_MODALITIES: dict[str, Modality] = {
+    "spinal-surgery": "surgery",
+    "vertebroplasty": "vertebroplasty",
+    "radiotherapy": "radiotherapy",
+}
+
+
+def modality_of(codes: list[CodeAsSent]) -> Modality | None:
+    """Return what treatment *codes* name, None where they name none."""
+    found = concepts(codes)
+    return next((one for concept, one in _MODALITIES.items() if concept in found), None)
+
+
+def site_by(modality: Modality) -> Site | None:
+    """Return the site that a treatment has by its nature; None: the code does not say."""
+    return None if modality == "radiotherapy" else "spine"

@@ -1,4 +1,4 @@
-"""ORU^R01: imaging reports, coded assessments and consultations, pathology with a coded diagnosis."""
+"""ORU^R01: imaging reports, coded findings, pathology with a coded diagnosis."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from cordwatch.feeds.hl7.message import Segment, Unreadable
+from cordwatch.feeds.mapping.findings import RETRACTED, own_code, read_findings, yes
 from cordwatch.feeds.mapping.orders import OrderGroup
 from cordwatch.feeds.mapping.reading import Reading, coded, concepts
 from cordwatch_schemas import admissions as to
 from cordwatch_schemas import imaging as img
-from cordwatch_schemas.treatments import Consulted
-
-OWN_SYSTEM = "99CORDWATCH"
-"""Code system of coded findings where a hospital has none of its own (docs/reference/findings.md)."""
 
 _STATUS = {
     "P": "preliminary",
@@ -21,32 +18,6 @@ _STATUS = {
     "F": "final",
     "C": "corrected",
 }
-_SIGNS = frozenset({"unilateral", "bilateral", "unstated"})
-_RETRACTED = frozenset({"D", "W"})
-
-
-def _yes(text: str) -> bool:
-    return text.strip().upper() in {"Y", "YES", "TRUE", "1"}
-
-
-def _sign(text: str) -> str:
-    return text.lower() if text.lower() in _SIGNS else "unstated"
-
-
-_FINDINGS: dict[str, tuple[str, Callable[[str], object]]] = {
-    "back-pain": ("back_pain", _yes),
-    "radicular-pain": ("radicular_pain", _sign),
-    "radicular-deficit": ("radicular_deficit", _sign),
-    "progressive": ("progressive", _yes),
-    "developed-over-days": ("developed_over_d", float),
-    "lhermitte": ("lhermitte", _yes),
-    "suspected-mescc": ("suspected_mescc", _yes),
-    "paraplegia-hours": ("paraplegia_h", float),
-    "life-expectancy-months": ("life_expectancy_months", float),
-}
-"""Finding code -> field of `assessed`, and how its value is read."""
-
-FINDING_CODES = tuple(_FINDINGS)
 
 
 def read_results(reading: Reading) -> bool:
@@ -76,8 +47,8 @@ Reader = Callable[[Reading, OrderGroup, list[Segment]], None]
 def _reader(group: OrderGroup, observed: list[Segment]) -> Reader | None:
     if group.request is not None and "spine-imaging" in concepts(coded(group.request, 4)):
         return _report
-    if any(_own_code(one) for one in observed):
-        return _assessment
+    if any(own_code(one) for one in observed):
+        return read_findings
     wanted = {"lymphoma", "cord-compression"}
     if any(concepts(coded(one, 5)) & wanted for one in observed if _is_coded(one)):
         return _diagnosis
@@ -88,21 +59,13 @@ def _is_coded(observed: Segment) -> bool:
     return observed.text(2) in {"CE", "CWE", "CNE"}
 
 
-def _own_code(observed: Segment) -> str | None:
-    """Return the finding code of an OBX, if it is one of ours."""
-    for component in (1, 4):
-        if observed.text(3, component + 2) == OWN_SYSTEM:
-            return observed.text(3, component)
-    return None
-
-
 def _finding(observed: list[Segment]) -> img.Finding | None:
     """Return the coded conclusion of a report; free text is never interpreted."""
     found: img.Finding | None = None
     for one in observed:
-        if one.text(11).upper() in _RETRACTED:
+        if one.text(11).upper() in RETRACTED:
             continue
-        if _own_code(one) == "cord-compression":
+        if own_code(one) == "cord-compression":
             value: Literal["positive", "negative"] | None = {
                 "positive": "positive",
                 "negative": "negative",
@@ -129,7 +92,7 @@ def _report(reading: Reading, group: OrderGroup, observed: list[Segment]) -> Non
     if status is None:
         return
     exam = reading.stamp(request, 7)
-    own = {code: one for one in observed if (code := _own_code(one))}
+    own = {code: one for one in observed if (code := own_code(one))}
     regions = _regions(own.get("regions"))
     contrast = own.get("contrast")
     reading.add(
@@ -140,7 +103,7 @@ def _report(reading: Reading, group: OrderGroup, observed: list[Segment]) -> Non
         exam_at=exam.at if exam else None,
         exam_latest_at=exam.latest_at if exam and exam.latest_at != exam.at else None,
         regions=regions,
-        contrast=_yes(contrast.text(5)) if contrast else None,
+        contrast=yes(contrast.text(5)) if contrast else None,
         **fields,
     )
 
@@ -152,53 +115,13 @@ def _regions(observed: Segment | None) -> list[str] | None:
     return [region for region in stated if region in {"C", "T", "L"}] or None
 
 
-def _assessment(reading: Reading, group: OrderGroup, observed: list[Segment]) -> None:
-    own = [(code, one) for one in observed if (code := _own_code(one))]
-    record = group.number(3) or group.number(2)
-    when = reading.first_stamp((own[0][1], 14), (group.request, 7))
-    written = reading.recorded((group.request, 22))
-    statuses = {one.text(11).upper() for _, one in own}
-    if statuses <= _RETRACTED:
-        if record is None:
-            reading.fault("OBR-3", "a retraction without the number of what it retracts")
-            return
-        reading.add(
-            to.RecordRetracted,
-            when,
-            target_kind="assessed",
-            target=record,
-            record_id=f"{record}/retraction",
-            recorded_at=written,
-        )
-        return
-    fields: dict[str, Any] = {}
-    roles: list[str] = []
-    for code, one in own:
-        if one.text(11).upper() in _RETRACTED:
-            continue
-        if code == "consultation":
-            roles += [one.text(5, repetition=n) for n in range(one.repetitions(5))]
-        elif code in _FINDINGS:
-            name, read = _FINDINGS[code]
-            try:
-                fields[name] = read(one.text(5))
-            except ValueError:
-                reading.fault("OBX-5", f"the value of {code} cannot be read")
-    common = {"record_id": record, "recorded_at": written}
-    corrects = record if "C" in statuses else None
-    if fields:
-        reading.add(to.Assessed, when, corrects=corrects, **fields, **common)
-    if roles:
-        reading.add(Consulted, when, corrects=corrects, roles=roles, **common)
-
-
 def _diagnosis(reading: Reading, _: OrderGroup, observed: list[Segment]) -> None:
     for one in observed:
         codes = coded(one, 5) if _is_coded(one) else []
         if not concepts(codes):
             continue
         when = reading.first_stamp((one, 14))
-        if one.text(11).upper() in _RETRACTED:
+        if one.text(11).upper() in RETRACTED:
             reading.add(to.DiagnosisRetracted, when, codes=codes)
         else:
             status = "suspected" if one.text(11).upper() == "P" else "confirmed"

@@ -6,7 +6,7 @@ from typing import Any
 
 from cordwatch.feeds.hl7.message import Segment, Unreadable
 from cordwatch.feeds.hl7.times import Stamp
-from cordwatch.feeds.mapping.reading import Reading, coded, concepts
+from cordwatch.feeds.mapping.reading import Reading, coded, concepts, modality_of, site_by
 from cordwatch_schemas import admissions as to
 from cordwatch_schemas.treatments import TreatmentStarted
 
@@ -171,10 +171,9 @@ def _procedures(reading: Reading) -> None:
     """Read PR1: a procedure that was done is a treatment that started."""
     for segment in reading.message.all("PR1"):
         codes = coded(segment, 3)
-        found = concepts(codes)
-        if not found & {"radiotherapy", "spinal-surgery"}:
+        modality = modality_of(codes)
+        if modality is None:
             continue
-        surgery = "spinal-surgery" in found
         try:
             when = reading.stamp(segment, 5)
         except Unreadable as error:
@@ -187,6 +186,6 @@ def _procedures(reading: Reading) -> None:
             TreatmentStarted,
             when,
             codes=codes,
-            modality="surgery" if surgery else "radiotherapy",
-            site="spine" if surgery else None,
+            modality=modality,
+            site=site_by(modality),
         )

@@ -1,72 +1,17 @@
-"""Advisories: advice without a deadline, raised once per cause. Imaging and steroids."""
+"""Advisories on steroids: too little, too much, the wrong drug, the wrong time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from cordwatch.pathway.clocks import Clock, Episode
+from cordwatch.pathway.dosage import dose_mg, is_once
 from cordwatch.pathway.facts import Fact
-from cordwatch.pathway.imaging import Study, missing_names
 from cordwatch.pathway.notices import Condition
 from cordwatch.pathway.picture import Picture
-from cordwatch.pathway.starts import concepts_of, lymphoma_known
-from cordwatch.pathway.steroids import DAY, concept_of, dose_mg, is_once
-
-Advisory = Callable[[Picture, datetime], Iterator[Condition]]
-
-
-def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
-    """An MRI clock runs and only radiograph, CT or scintigraphy of the spine is ordered or done."""
-    clocks = [clock for clock in picture.open_clocks(now) if clock.is_mri]
-    if not clocks:
-        return
-    clock = min(clocks, key=lambda one: (one.rule.window, one.due_at, one.id))
-    since = min(one.start_at for one in clocks)
-    counted = [one for one in picture.endings.studies if one.is_active or _made(one, since)]
-    others = [study for study in counted if study.modality in {"CT", "XR", "NM"}]
-    if others and not any(study.is_mri for study in counted):
-        cause = min((_first_fact(study) for study in others), key=lambda one: (one.at, one.id))
-        yield Condition("mri.wrong-modality", cause, max(cause.start_at, since), (clock,))
-
-
-def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
-    """The 12 h clock runs and what is ordered or done leaves part of the spine out."""
-    wait = picture.pack.policy.partial_coverage_after
-    for clock in picture.open_clocks(now):
-        if clock.rule.satisfied_by != "whole-spine-mri":
-            continue
-        mris = [study for study in picture.endings.studies if study.is_mri]
-        made = [study for study in mris if _made(study, clock.start_at)]
-        counted = [*made, *(study for study in mris if study.is_active)]
-        if any(not study.regions and study.is_active for study in counted):
-            continue
-        known = [study for study in counted if study.regions]
-        missing = missing_names(region for study in known for region in study.regions)
-        if known and missing:
-            times = [_first_fact(one).start_at + wait for one in known if one.is_active]
-            times += [_scan_at(study, clock) for study in made if study.regions]
-            cause = min((_first_fact(one) for one in known), key=lambda one: (one.at, one.id))
-            since = max(min(times), clock.start_at)
-            yield Condition("mri.partial-coverage", cause, since, (clock,), missing)
-
-
-def no_contrast(picture: Picture, now: datetime) -> Iterator[Condition]:
-    """The MRI that stopped a clock was made without contrast, and none with contrast since."""
-    seen: set[str] = set()
-    for clock in picture.clocks:
-        if not clock.is_mri or clock.end is None or clock.end.status != "satisfied":
-            continue
-        end_at, scan = clock.end.at, clock.end.fact
-        study = next(
-            one for one in picture.endings.studies if one.key == picture.history.study(scan)
-        )
-        made_up = any(
-            one.is_mri and one.contrast and _made(one, end_at) for one in picture.endings.studies
-        )
-        if study.contrast is False and not made_up and scan.id not in seen and end_at <= now:
-            seen.add(scan.id)
-            yield Condition("mri.no-contrast", scan, end_at, (clock,))
+from cordwatch.pathway.starts import concepts_of
+from cordwatch.pathway.steroids import DAY, concept_of
 
 
 def low_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
@@ -98,7 +43,7 @@ def low_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
 
 def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
     """A single or daily dose of dexamethasone lies above the highest with evidence."""
-    if not picture.clocks and lymphoma_known(picture.history, picture.pack.policy) is None:
+    if not picture.is_of_interest:
         return
     steroid, maximum = picture.endings.steroid, picture.pack.policy.high_dose_mg
     ordered = False
@@ -164,34 +109,6 @@ def before_biopsy(picture: Picture, now: datetime) -> Iterator[Condition]:
                 "steroid.before-biopsy", fact, max(fact.start_at, lymphomas[0].start_at)
             )
             return
-
-
-ADVISORIES: tuple[Advisory, ...] = (
-    wrong_modality,
-    partial_coverage,
-    no_contrast,
-    low_dose,
-    high_dose,
-    other_drug,
-    abrupt_stop,
-    before_biopsy,
-)
-"""All there are. Another one is an entry in the pack and a predicate here."""
-
-
-def _first_fact(study: Study) -> Fact:
-    facts = [fact for fact in (study.order, study.booking, study.done, study.final_report) if fact]
-    return facts[0]
-
-
-def _made(study: Study, since: datetime) -> bool:
-    scan = study.scan_for(since)
-    return scan is not None and scan.done_at >= since
-
-
-def _scan_at(study: Study, clock: Clock) -> datetime:
-    scan = study.scan_for(clock.start_at)
-    return scan.done_at if scan is not None else clock.start_at
 
 
 def _steroid_clocks(episode: Episode) -> tuple[Clock, ...]:

@@ -1,0 +1,50 @@
+"""
+Advisories: advice without a deadline, raised once per cause.
+
+Each is a predicate that says, given the picture of a patient and an instant,
+what holds. Another one is an entry in the pack and a predicate here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from cordwatch.pathway.advisories import course, imaging, pain, steroids, treatment
+from cordwatch.pathway.notices import Condition
+from cordwatch.pathway.picture import Picture
+
+Advisory = Callable[[Picture, datetime], Iterator[Condition]]
+
+ADVISORIES: tuple[Advisory, ...] = (
+    imaging.wrong_modality,
+    imaging.partial_coverage,
+    imaging.no_contrast,
+    steroids.low_dose,
+    steroids.high_dose,
+    steroids.other_drug,
+    steroids.abrupt_stop,
+    steroids.before_biopsy,
+    treatment.surgery_contraindicated,
+    treatment.surgery_indicated,
+    treatment.no_radiotherapy,
+    treatment.vertebroplasty_followup,
+    pain.no_dental_measures,
+    pain.bone_agent_alone,
+    pain.no_risk_screen,
+    pain.opioid_not_reassessed,
+    pain.no_first_line,
+    pain.no_anti_inflammatory,
+    course.neurolymphomatosis_masked,
+    course.surveillance_due,
+    course.support_not_offered,
+)
+
+
+def advisories(picture: Picture, now: datetime) -> Iterator[Condition]:
+    """Return the advisories that hold at *now* or will by time alone; none for the dead."""
+    death_at = picture.endings.death_at
+    if death_at is not None and death_at <= now:
+        return
+    for advisory in ADVISORIES:
+        yield from advisory(picture, now)

@@ -1,0 +1,146 @@
+"""Advisories on definitive treatment: when surgery is unwise or wanted, and that radiotherapy is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from cordwatch.pathway.cure import Course
+from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.notices import Condition
+from cordwatch.pathway.picture import Picture
+
+A_MOMENT = timedelta(seconds=1)
+"""`More than` a time begins a second after it: times on the wards are whole seconds."""
+
+_INDICATIONS = {
+    "instability": "spinal instability",
+    "recurrence-after-radiotherapy": "recurrence or progression after radiotherapy",
+    "deterioration-under-treatment": "deterioration under radiotherapy and steroids",
+}
+
+
+def surgery_contraindicated(picture: Picture, _: datetime) -> Iterator[Condition]:
+    """Surgery is planned although something speaks against it; an absolute indication is named beside."""
+    against = _contraindications(picture)
+    if not against or not picture.is_of_interest:
+        return
+    detail = ", ".join(name for _, name in against)
+    indicated = _indicated(picture)
+    if indicated:
+        named = [_INDICATIONS[one] for one in indicated[-1].values["surgical_indications"]]
+        detail += f"; recorded as indication: {', '.join(named)}"
+    for course in _of(picture, "surgery"):
+        plan = course.get("planned") or course.get("booked")
+        if plan is not None and course.is_active:
+            since = max(plan.start_at, min(at for at, _ in against))
+            yield Condition("surgery.contraindicated", plan, since, detail=detail)
+
+
+def surgery_indicated(picture: Picture, _: datetime) -> Iterator[Condition]:
+    """An absolute indication is recorded, and no surgeon was heard or operation planned since."""
+    heard = [
+        fact.done_at
+        for fact in picture.history.standing("consulted")
+        if "spinal-surgeon" in fact.values.get("roles", ())
+    ]
+    for course in _of(picture, "surgery"):
+        meant = (course.get(kind) for kind in ("planned", "booked", "started"))
+        heard += [fact.done_at for fact in meant if fact is not None and not course.is_cancelled]
+    last = max(heard, default=None)
+    waiting = [one for one in _indicated(picture) if last is None or one.start_at > last]
+    if waiting and picture.is_of_interest:
+        first = waiting[0]
+        named = [_INDICATIONS[one] for one in first.values["surgical_indications"]]
+        yield Condition("surgery.indication", first, first.start_at, detail=", ".join(named))
+
+
+def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
+    """Surgery is planned, or contraindicated at half of the treatment clock, and no radiotherapy planned."""
+    detail = _regimen(picture)
+    for course in _of(picture, "surgery"):
+        begun, plan = course.get("started"), course.get("planned") or course.get("booked")
+        cause = plan or begun
+        if cause is None or not (begun or course.is_active) or not picture.is_of_interest:
+            continue
+        until = begun.start_at + picture.pack.policy.treatment_running if begun else None
+        if not _irradiated(picture, cause.start_at) and (until is None or now < until):
+            yield Condition("rt.regimen", cause, cause.start_at, detail=detail, until=until)
+            return
+    against = _contraindications(picture)
+    for clock in picture.open_clocks(now):
+        if clock.rule.satisfied_by == "treatment-started" and against:
+            half = clock.start_at + (clock.due_at - clock.start_at) / 2
+            since = max(half, min(at for at, _ in against))
+            if not _irradiated(picture, clock.start_at):
+                yield Condition("rt.regimen", clock.cause, since, (clock,), detail=detail)
+
+
+def vertebroplasty_followup(picture: Picture, _: datetime) -> Iterator[Condition]:
+    """Relief is expected within days of a vertebroplasty; nobody has asked about the pain since."""
+    if not picture.is_of_interest:
+        return
+    records = picture.history.standing("pain-recorded")
+    for fact in picture.history.standing("treatment-started"):
+        if fact.values["modality"] != "vertebroplasty":
+            continue
+        if not any(record.done_at >= fact.start_at for record in records):
+            since = fact.done_at + picture.pack.policy.vertebroplasty_relief + A_MOMENT
+            yield Condition("vertebroplasty.followup", fact, since)
+
+
+def _of(picture: Picture, modality: str) -> list[Course]:
+    return [
+        course
+        for course in picture.endings.courses
+        if any(fact.values["modality"] == modality for fact in course.facts.values())
+    ]
+
+
+def _irradiated(picture: Picture, since: datetime) -> bool:
+    """Return whether radiotherapy is planned, running, or was given since."""
+    for course in _of(picture, "radiotherapy"):
+        begun, ended = course.get("started"), course.get("ended")
+        if course.is_active or (begun is not None and (ended is None or ended.done_at >= since)):
+            return True
+    return False
+
+
+def _latest(picture: Picture, name: str) -> Fact | None:
+    """Return the last assessment that states *name*."""
+    stating = [one for one in picture.history.standing("assessed") if name in one.values]
+    return stating[-1] if stating else None
+
+
+def _contraindications(picture: Picture) -> list[tuple[datetime, str]]:
+    policy, found = picture.pack.policy, []
+    if picture.lymphoma is not None:
+        found.append((picture.lymphoma.start_at, "lymphoma"))
+    paraplegic, expected = (
+        _latest(picture, "paraplegia_h"),
+        _latest(picture, "life_expectancy_months"),
+    )
+    if paraplegic and timedelta(hours=paraplegic.values["paraplegia_h"]) > policy.paraplegia_over:
+        found.append((paraplegic.start_at, "paraplegia for too long"))
+    if expected and expected.values["life_expectancy_months"] < policy.surgery_from_months:
+        found.append((expected.start_at, "life expectancy too short"))
+    return found
+
+
+def _indicated(picture: Picture) -> Sequence[Fact]:
+    return [
+        one
+        for one in picture.history.standing("assessed")
+        if one.values.get("surgical_indications")
+    ]
+
+
+def _regimen(picture: Picture) -> str:
+    """Return what regimens come into question, without saying why for this patient."""
+    policy, named = picture.pack.policy, ["hypofractionated is the approach of choice"]
+    expected = _latest(picture, "life_expectancy_months")
+    if expected and expected.values["life_expectancy_months"] >= policy.prolonged_from_months:
+        named.append("5x4 or 10x3 Gy come into question")
+    if policy.stereotactic_offered:
+        named.append("stereotactic is offered")
+    return ", ".join(named)
