@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from cordwatch.runtime.logging import configure_logging
-from cordwatch.watch.effects import Durable, Write
+from cordwatch.watch.effects import Durable, Send, Write
 from cordwatch.watch.keeper import Keeper
 from cordwatch.watch.service import run
 from cordwatch.watch.settings import WatchSettings
@@ -26,6 +26,7 @@ FAULTS = (
     "before-facts",
     "facts-written",
     "offsets-durable",
+    "alerts-meant",
     "alerts-published",
     "alerts-noted",
 )
@@ -93,6 +94,8 @@ def _arm(fault: str) -> None:
                 if fault == "before-facts" and isinstance(effect, Write) and not seen:
                     _die()
                 if fault == "facts-written" and isinstance(effect, Durable) and last == "Write":
+                    _die()
+                if fault == "alerts-meant" and isinstance(effect, Send) and last == "Write":
                     _die()
                 if fault == "alerts-published" and isinstance(effect, Write) and last == "Send":
                     _die()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 from cordwatch.pathway.decide import Decision, decide
-from cordwatch.pathway.facts import Fact, fact_of, fact_of_answer
+from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.identity import persons
 from cordwatch.pathway.relevance import is_kept
 from cordwatch.watch.effects import Durable, Effect, Outgoing, Record, Send, Write
@@ -28,10 +26,10 @@ from cordwatch.watch.patients import (
     split_key,
     wake_key,
 )
+from cordwatch.watch.reading import quarantined, read_fact
 from cordwatch_schemas.alerts import Alert
-from cordwatch_schemas.events import TOPIC_KINDS, BadEvent, read_answer, read_event
+from cordwatch_schemas.events import BadEvent
 from cordwatch_schemas.pack import Pack
-from cordwatch_schemas.records import Quarantined
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOOKED_AT_ONCE = 500
@@ -178,7 +176,7 @@ class Machine:
             try:
                 told = self._read(record)
             except BadEvent as error:
-                outgoing.append(_quarantined(record, error, received_at))
+                outgoing.append(quarantined(record, error, received_at))
                 self._metrics.quarantined(record.noun)
                 continue
             if told is None:
@@ -203,19 +201,7 @@ class Machine:
         reference = (record.key or b"").decode("ascii", "replace")
         if record.noun == "forwarded":
             return self._adopt(record, reference)
-        if record.value is None:
-            raise BadEvent("value", "is empty")
-        if record.noun == "acks":
-            answer = read_answer(record.value)
-            kind, named, fact = answer.kind, answer.patient, fact_of_answer(answer)
-        else:
-            event = read_event(record.value)
-            kind, named = event.kind, event.patient  # type: ignore[attr-defined]
-            if kind not in TOPIC_KINDS[record.noun]:
-                raise BadEvent("kind", "does not belong on this topic")
-            fact = fact_of(event)
-        if named != reference:
-            raise BadEvent("patient", "is not the key of the record")
+        kind, fact = read_fact(record, reference)
         if fact is None or not self._keep(fact):
             self._metrics.event(record.noun, kind, "irrelevant")
             return None
@@ -298,8 +284,10 @@ class Machine:
         """
         Decide about everybody (*only* these) who waits on *partitions*, read up to *now*.
 
-        Alerts are acknowledged before they are noted as published: a crash
-        between the two publishes them again, under the same ids.
+        What is about to be published is noted first, then published, then
+        noted as published. So whoever takes over knows every alert that may
+        be out there, publishes again (under its id) what is not certain, and
+        closes what has ended since.
         """
         waiting = [self._dirty.get(partition, {}) for partition in partitions]
         chosen = [(found, one) for found in waiting for one in found if only is None or one in only]
@@ -308,28 +296,40 @@ class Machine:
             yield from self._look(some, now, stale=stale)
 
     def _look(self, patients: Sequence[Patient], now: datetime, *, stale: bool) -> Iterator[Effect]:
-        decisions: list[tuple[Patient, Decision]] = []
-        alerts: list[Outgoing] = []
+        decisions: list[tuple[Patient, Decision, list[Alert]]] = []
+        meant: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
+        messages: list[Outgoing] = []
         for patient in patients:
             decision = self._decide(
                 patient.reference, patient.facts(), patient.alerts(), self._pack, now, stale=stale
             )
-            decisions.append((patient, decision))
             for alert in decision.alerts:
-                # Keyed by the owner: of a merged patient every alert stays in one order.
-                value = alert.model_dump_json().encode()
-                alerts.append(Outgoing("alerts", patient.reference.encode(), value))
+                row = alert_row(alert, sent=False)
+                meant[patient.partition][row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
                 self._metrics.alert(alert)
-        if alerts:
-            yield Send(alerts)
+            alerts = [*decision.alerts, *_left_over(patient, decision)]
+            # Keyed by the owner: of a merged patient every alert stays in one order.
+            key = patient.reference.encode()
+            messages += [Outgoing("alerts", key, one.model_dump_json().encode()) for one in alerts]
+            decisions.append((patient, decision, alerts))
+        if meant:
+            yield Write(meant)
+        if messages:
+            yield Send(messages)
         rows: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
-        for patient, decision in decisions:
-            self._note(patient, decision, rows[patient.partition])
+        for patient, decision, alerts in decisions:
+            self._note(patient, decision, alerts, rows[patient.partition])
         written = {partition: found for partition, found in rows.items() if found}
         if written:
             yield Write(written)
 
-    def _note(self, patient: Patient, decision: Decision, rows: dict[bytes, bytes | None]) -> None:
+    def _note(
+        self,
+        patient: Patient,
+        decision: Decision,
+        alerts: Sequence[Alert],
+        rows: dict[bytes, bytes | None],
+    ) -> None:
         due = self._due.pop(patient.reference, None)
         if decision.expired:
             rows.update(dict.fromkeys(all_keys(patient)))
@@ -337,8 +337,8 @@ class Machine:
             patient.wake_us = NEVER
             self._patients[patient.partition].pop(patient.reference, None)
             return
-        for alert in decision.alerts:
-            row = alert_row(alert)
+        for alert in alerts:
+            row = alert_row(alert, sent=True)
             patient.put(row)
             rows[row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
         wake_us = micros(decision.wake_at)
@@ -367,29 +367,7 @@ class Machine:
         self._metrics.oldest_overdue_s.set((now - oldest).total_seconds() if oldest else 0)
 
 
-def _quarantined(record: Record, error: BadEvent, received_at: datetime) -> Outgoing:
-    value = record.value or b""
-    kept = Quarantined(
-        quarantine_id=f"{record.noun}-{record.partition}-{record.offset}",
-        source=record.noun,
-        source_message_id=f"{record.partition}/{record.offset}",
-        received_at=received_at,
-        stage="watch",
-        field=error.field[:200],
-        reason=error.reason[:200],
-        content_sha256=sha256(value).hexdigest(),
-        content_base64=base64.b64encode(value).decode(),
-    )
-    key = f"{record.noun}|{record.partition}/{record.offset}"
-    return Outgoing("quarantine", key.encode(), kept.model_dump_json().encode())
-
-
-def published_alerts(effects: Iterable[Effect]) -> list[Alert]:
-    """Return the alerts that *effects* publish, in order."""
-    return [
-        Alert.model_validate_json(message.value)
-        for effect in effects
-        if isinstance(effect, Send)
-        for message in effect.messages
-        if message.noun == "alerts"
-    ]
+def _left_over(patient: Patient, decision: Decision) -> list[Alert]:
+    """Return what a former owner meant to publish, as far as *decision* does not say it anew."""
+    told = {alert.alert_id for alert in decision.alerts}
+    return [alert for alert in patient.unsent() if alert.alert_id not in told]

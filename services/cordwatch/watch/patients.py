@@ -15,6 +15,8 @@ from cordwatch_schemas.alerts import Alert
 ROW_ID_BYTES = 25
 """One letter for the kind of row, and the 24 of its id."""
 WAKE_ROW = "w"
+UNSENT = b"!"
+"""Stands before the value of an alert's row until the broker has acknowledged the alert itself."""
 NEVER = -1
 """`wake_us` of a patient who need not be looked at until something arrives."""
 
@@ -88,12 +90,13 @@ class Patient:
         try:
             if row[:1] == b"f":
                 return self.learn(decode_fact(row[ROW_ID_BYTES:]))
-            alert = Alert.model_validate_json(row[ROW_ID_BYTES:])
+            alert = _alert(row)
         except (ValueError, ValidationError):
             raise BadRow("unreadable row") from None
         known_row = self.find(row[:ROW_ID_BYTES])
         if known_row is not None:
-            known = Alert.model_validate_json(known_row[ROW_ID_BYTES:])
+            known = _alert(known_row)
+            # Of one revision the row that was sent is the greater.
             if (known.revision, known_row) >= (alert.revision, row):
                 return None
         self.put(row)
@@ -104,10 +107,12 @@ class Patient:
         return [decode_fact(row[ROW_ID_BYTES:]) for row in self.rows if row[:1] == b"f"]
 
     def alerts(self) -> list[Alert]:
-        """Return the alerts that were published, decoded."""
-        return [
-            Alert.model_validate_json(row[ROW_ID_BYTES:]) for row in self.rows if row[:1] == b"a"
-        ]
+        """Return the alerts that were published, or were about to be, decoded."""
+        return [_alert(row) for row in self.rows if row[:1] == b"a"]
+
+    def unsent(self) -> list[Alert]:
+        """Return the alerts of which a former owner did not live to see that they were published."""
+        return [_alert(row) for row in self.rows if is_unsent(row)]
 
     def wake_row(self, pack: str) -> bytes:
         """Return what spares a restart the deciding: valid only for exactly these rows and pack."""
@@ -135,9 +140,19 @@ def fact_row(fact: Fact) -> bytes:
     return b"f" + fact.id.encode() + encode_fact(fact)
 
 
-def alert_row(alert: Alert) -> bytes:
-    """Return the row of an alert as published."""
-    return b"a" + alert.alert_id.encode() + alert.model_dump_json(exclude_defaults=True).encode()
+def alert_row(alert: Alert, *, sent: bool) -> bytes:
+    """Return the row of an alert: *sent*, or about to be."""
+    value = alert.model_dump_json(exclude_defaults=True).encode()
+    return b"a" + alert.alert_id.encode() + (value if sent else UNSENT + value)
+
+
+def is_unsent(row: bytes) -> bool:
+    """Return whether *row* is that of an alert about to be sent."""
+    return row[:1] == b"a" and row[ROW_ID_BYTES : ROW_ID_BYTES + 1] == UNSENT
+
+
+def _alert(row: bytes) -> Alert:
+    return Alert.model_validate_json(row[ROW_ID_BYTES:].removeprefix(UNSENT))
 
 
 def row_key(reference: str, row: bytes) -> bytes:

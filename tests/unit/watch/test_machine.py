@@ -161,15 +161,45 @@ def test_offsets_are_durable_only_after_their_facts() -> None:
     assert kinds == [Write, Durable]
 
 
-def test_an_alert_is_noted_only_after_it_was_published() -> None:
-    """Invariant 2: acknowledged first, then written as published."""
+def test_an_alert_is_noted_before_and_after_it_is_published() -> None:
+    """Invariant 2: first that it is meant, then, when the broker has it, that it was sent."""
     log = Log()
     log.tell(STORY[0])
     machine = a_machine(log)
     for effect in machine.take(log.unread(machine), T(13)):
         log.do(effect)
     kinds = [type(effect) for effect in machine.settle(range(PARTITIONS), T(13))]
-    assert kinds == [Send, Write]
+    assert kinds == [Write, Send, Write]
+
+
+def test_what_was_published_but_not_noted_is_closed_all_the_same() -> None:
+    """Killed between the alert and its note, and the scan is done before anybody looks again."""
+    log = Log()
+    log.tell(STORY[0])
+    machine = a_machine(log)
+    effects = steps(machine, log, T(13))
+    while not log.alerts:
+        log.do(next(effects))
+    assert [alert.status for alert in log.alerts] == ["open"]
+    log.tell(an_mri_done(at=T(12), patient="A"))
+    run(a_machine(log), log, T(14))
+    assert log.alerts[-1].alert_id == log.alerts[0].alert_id
+    assert log.alerts[-1].status == "resolved"
+
+
+def test_what_was_meant_and_never_published_is_published_by_the_next_owner() -> None:
+    """Killed between the note and the alert: under its id, and once."""
+    log = Log()
+    log.tell(STORY[0])
+    machine = a_machine(log)
+    for effect in machine.take(log.unread(machine), T(13)):
+        log.do(effect)
+    log.do(next(iter(machine.settle(range(PARTITIONS), T(13)))))
+    assert log.alerts == []
+    run(a_machine(log), log, T(13))
+    assert [(alert.level, alert.status) for alert in log.alerts] == [("due", "open")]
+    run(a_machine(log), log, T(13))
+    assert len(log.alerts) == 1
 
 
 def test_a_restart_needs_no_deciding_and_its_heap_is_whole() -> None:
