@@ -162,13 +162,18 @@ class _Teller:
                 found |= {alert.raised_at + hours * HOUR} if hours <= 24 else set()
         return min((at for at in found if at > now), default=None)
 
-    def told(self, cases: list[Case], now: datetime) -> list[Expected]:
-        """Return every alert with its status at *now*."""
+    def told(self, cases: list[Case]) -> list[Expected]:
+        """Return every alert with its status as the *cases* stand."""
+        if not cases:
+            return []
+        now = cases[0].now
         known = ever_known(self.deliveries, now)
-        clocks = {clock.name: clock for case in cases for clock in case.clocks}
-        facts = {fact.key: fact for case in cases for fact in case.facts}
+        heard = persons(self.deliveries, now).values()
+        whose = {
+            delivery.key: case for told, case in zip(heard, cases, strict=True) for delivery in told
+        }
         found = [
-            replace(alert, status=_status(name, clocks, facts, known, now))
+            replace(alert, status=_status(name, whose[name[2]], known))
             for (name, _, _), alert in self.clocks.items()
         ]
         for (*name, _), alert in self.conditions.items():
@@ -197,24 +202,17 @@ def _refused_merges(
             yield notice("merge-refused", fact)
 
 
-def _status(
-    name: Name,
-    clocks: dict[Name, Clock],
-    facts: dict[str, Fact],
-    known: dict[str, Any],
-    now: datetime,
-) -> str:
+def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
     """Return how the alerts of a clock stand, by the clock as it is now."""
-    clock = clocks.get(name)
-    if clock is not None:
-        if not clock.has_ended(now):
-            return "open"
-        return "resolved" if clock.how == "satisfied" else "withdrawn"
+    for clock in case.clocks:
+        if clock.name == name:
+            if not clock.has_ended(case.now):
+                return "open"
+            return "resolved" if clock.how == "satisfied" else "withdrawn"
     rule, _, key = name
-    same_rule = [other for other in clocks.values() if other.rule == rule]
-    if any(
-        other.fact.key == key or _replaces(other.fact, key, facts, known) for other in same_rule
-    ):
+    facts = {fact.key: fact for fact in case.facts}
+    same_rule = [clock.fact for clock in case.clocks if clock.rule == rule]
+    if any(fact.key == key or _replaces(fact, key, facts, known) for fact in same_rule):
         return "superseded"
     # The one clock of its kind in an episode starts from another fact now.
     still_stands = key in facts and not _was_replaced(facts[key], facts)
@@ -280,5 +278,6 @@ def story(events: Sequence[Told], until: datetime, stopped: Stops = ()) -> list[
     while now is not None and (now := _awake(now, stopped)) <= until:
         cases = teller.look(now)
         now = teller.next_look(cases, now)
-    cases = teller.look(until)
-    return sorted(teller.told(cases, until), key=lambda alert: alert.raised_at)
+    if _awake(until, stopped) == until:
+        cases = teller.look(until)
+    return sorted(teller.told(cases), key=lambda alert: alert.raised_at)
