@@ -10,7 +10,15 @@ from tests.oracle.known import Fact, of_kinds
 from tests.oracle.studies import meanings
 
 DAY = timedelta(hours=24)
-NEVER_SYSTEMIC = {"OP", "OT", "TP", "IH", "IT"}
+NEVER_SYSTEMIC = {"OP", "OT", "TP", "IH", "IT", "NEB", "NS"} | {
+    "OPHTHALMIC",
+    "OTIC",
+    "TOPICAL",
+    "INHALATION",
+    "INHALED",
+    "INTRATHECAL",
+    "NASAL",
+}
 MINIMUM_MG = 16
 MAXIMUM_MG = 100
 _TIMES = {

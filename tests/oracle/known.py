@@ -141,12 +141,10 @@ def _thing(event: Any, studies: dict[str, str]) -> str:
 
 
 def _is_dead(fact: Fact, facts: list[Fact], seen: frozenset[str]) -> bool:
-    own = getattr(fact.event, "record_id", None)
     for other in facts:
         if other.key == fact.key or other.key in seen:
             continue
-        corrects = getattr(other.event, "corrects", None)
-        if own is not None and corrects == own and other.kind == fact.kind:
+        if _corrects(other, fact):
             return True
         if (
             other.kind == "record-retracted"
@@ -157,6 +155,14 @@ def _is_dead(fact: Fact, facts: list[Fact], seen: frozenset[str]) -> bool:
         ):
             return True
     return False
+
+
+def _corrects(later: Fact, fact: Fact) -> bool:
+    own = getattr(fact.event, "record_id", None)
+    if own is None or getattr(later.event, "corrects", None) != own or later.kind != fact.kind:
+        return False
+    # Corrections that keep the number of what they correct do not kill their own successors.
+    return fact.event.corrects != own or fact.recorded_at < later.recorded_at
 
 
 def _numbers(fact: Fact) -> set[str]:
