@@ -9,6 +9,18 @@ facts, stand-downs, deaths; all thirteen notices; the advisories `mri.*` and
 
 Not in scope: texts, flags, `missing`, routing, acknowledgements (they stop
 nothing), switches other than the default, dropping of old facts.
+
+Readings of our own, where the text leaves a choice: `mri.wrong-modality`,
+`mri.partial-coverage`, `steroid.low-dose` and `steroid.other-drug` hold or not
+as a whole, so a second cause of one that is open raises nothing, and a study's
+order and scan are one cause. A clock that is for the board only silences none.
+A notice or advisory about a fact older than 30 days at receipt, or replayed,
+is not paged. A clock whose lymphoma was refuted is withdrawn. A taper stop is
+the first instant after which no dexamethasone order is in force, `ends_at`
+included; `steroid.abrupt-stop` no longer applies once one is in force again.
+Conditions are never late, only repeats of `report-unclassified` are. An alert
+keeps the due instant that it was raised with. A refused merge is told once,
+where either patient has an episode.
 """
 
 from __future__ import annotations
