@@ -1,0 +1,161 @@
+"""Dexamethasone and its like: what was given, what is ordered, how much a day."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from tests.oracle.known import Fact, of_kinds
+from tests.oracle.studies import meanings
+
+DAY = timedelta(hours=24)
+NEVER_SYSTEMIC = {"OP", "OT", "TP", "IH", "IT", "NEB", "NS"} | {
+    "OPHTHALMIC",
+    "OTIC",
+    "TOPICAL",
+    "INHALATION",
+    "INHALED",
+    "INTRATHECAL",
+    "NASAL",
+}
+MINIMUM_MG = 16
+MAXIMUM_MG = 100
+_TIMES = {
+    "QD": 1.0,
+    "DAILY": 1.0,
+    "OD": 1.0,
+    "QAM": 1.0,
+    "QPM": 1.0,
+    "QHS": 1.0,
+    "BID": 2.0,
+    "TID": 3.0,
+    "QID": 4.0,
+    "QOD": 0.5,
+}
+_ONCE = {"ONCE", "STAT", "1X", "ONE TIME"}
+_MG = {"MG": 1.0, "G": 1000.0, "UG": 0.001, "MCG": 0.001}
+
+
+def _is_systemic(fact: Fact) -> bool:
+    return (fact.event.route or "").strip().upper() not in NEVER_SYSTEMIC
+
+
+def is_dexamethasone(fact: Fact) -> bool:
+    """Return whether the drug is dexamethasone by a route that reaches the whole body."""
+    return bool(meanings(fact, "dexamethasone")) and _is_systemic(fact)
+
+
+def doses(facts: list[Fact]) -> list[Fact]:
+    """Return the systemic dexamethasone doses given, earliest first."""
+    given = [f for f in of_kinds(facts, "medication-given") if is_dexamethasone(f)]
+    return sorted(given, key=lambda fact: (fact.at, fact.received_at, fact.key))
+
+
+def other_steroids(facts: list[Fact]) -> list[Fact]:
+    """Return the doses of another systemic corticosteroid, earliest first."""
+    given = [
+        fact
+        for fact in of_kinds(facts, "medication-given")
+        if meanings(fact, "corticosteroid")
+        and not meanings(fact, "dexamethasone")
+        and _is_systemic(fact)
+    ]
+    return sorted(given, key=lambda fact: (fact.at, fact.key))
+
+
+def in_force(facts: list[Fact], at: datetime) -> list[Fact]:
+    """Return the systemic dexamethasone orders in force at *at*, the longest standing first."""
+    timeline = [
+        f for f in of_kinds(facts, "medication-ordered", "medication-stopped") if f.at <= at
+    ]
+    timeline.sort(key=lambda f: (f.at, f.recorded_at, f.kind == "medication-stopped", f.key))
+    standing: dict[str, Fact] = {}
+    for fact in timeline:
+        if fact.kind == "medication-ordered":
+            # Orders without a number are things of their own.
+            standing[fact.thing or fact.key] = fact
+        elif fact.thing:
+            standing.pop(fact.thing, None)
+        else:
+            standing = {name: order for name, order in standing.items() if order.thing}
+    return [
+        order
+        for order in standing.values()
+        if is_dexamethasone(order) and (order.event.ends_at is None or at < order.event.ends_at)
+    ]
+
+
+def times_a_day(order: Fact) -> float | None:
+    """Return how often a day it is to be given, None where that is not known."""
+    frequency = (order.event.frequency or "").strip().upper()
+    every = re.fullmatch(r"Q(\d+)H", frequency)
+    return 24 / int(every[1]) if every and int(every[1]) else _TIMES.get(frequency)
+
+
+def is_single(order: Fact) -> bool:
+    """Return whether the order is for one dose."""
+    return (order.event.frequency or "").strip().upper() in _ONCE
+
+
+def mg(fact: Fact) -> float | None:
+    """Return the amount of one dose in mg, None where it is not known."""
+    unit = _MG.get((fact.event.dose_unit or "").strip().upper())
+    return None if unit is None or fact.event.dose is None else fact.event.dose * unit
+
+
+def highest_mg(fact: Fact) -> float:
+    """Return the largest amount of one dose that the record allows, 0 where it is not known."""
+    unit = _MG.get((fact.event.dose_unit or "").strip().upper(), 0.0)
+    return max(fact.event.dose or 0.0, fact.event.dose_max or 0.0) * unit
+
+
+def daily_mg(order: Fact) -> float | None:
+    """Return dose times frequency, None where the order cannot be judged."""
+    one, times = mg(order), times_a_day(order)
+    return None if one is None or times is None else one * times
+
+
+def ordered_mg(facts: list[Fact], at: datetime) -> float:
+    """Return the daily dose of all orders in force at *at* that can be judged."""
+    return sum(daily_mg(order) or 0 for order in in_force(facts, at))
+
+
+def changes(facts: list[Fact]) -> list[datetime]:
+    """Return the instants at which the orders in force can change."""
+    touched = of_kinds(facts, "medication-ordered", "medication-stopped")
+    ends = {getattr(f.event, "ends_at", None) for f in touched}
+    return sorted({f.at for f in touched} | {end for end in ends if end is not None})
+
+
+def falls(facts: list[Fact], since: datetime, before: datetime) -> int:
+    """Return how often the daily dose was lowered in between: the ordered, else the given."""
+    instants = [since, *(at for at in changes(facts) if since < at < before)]
+    amounts = [ordered_mg(facts, at) for at in instants]
+    if not any(is_dexamethasone(f) for f in of_kinds(facts, "medication-ordered")):
+        days = range((before - since) // DAY + 1)
+        amounts = [given_mg(facts, since + day * DAY, before) for day in days]
+    return sum(0 < now < was for was, now in pairwise(amounts))
+
+
+def given_mg(facts: list[Fact], since: datetime, before: datetime | None = None) -> float:
+    """Return the sum of the doses given in the 24 h from *since* (and before *before*)."""
+    end = since + DAY if before is None else min(before, since + DAY)
+    return sum(mg(fact) or 0 for fact in doses(facts) if since <= fact.at < end)
+
+
+def was_lowered_after_a_full_day(facts: list[Fact], now: datetime) -> bool:
+    """Return whether the ordered dose fell after 24 h at the minimum or more: a taper has begun."""
+    was, enough_since = 0.0, None
+    for at in changes(facts):
+        if at > now:
+            break
+        amount = ordered_mg(facts, at)
+        if enough_since is not None and amount < was and at - enough_since >= DAY:
+            return True
+        if amount < MINIMUM_MG:
+            enough_since = None
+        elif enough_since is None:
+            enough_since = at
+        was = amount
+    return False

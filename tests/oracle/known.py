@@ -1,0 +1,197 @@
+"""What was known at an instant: facts once, retractions and corrections applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cordwatch_schemas.code_table import canonical_system
+
+FUTURE_TOLERANCE = timedelta(minutes=5)
+_ENVELOPE = {
+    "schema_version",
+    "event_id",
+    "source",
+    "source_message_id",
+    "received_at",
+    "recorded_at",
+    "replayed",
+    "codes",
+}
+_MERGES = {"merged", "merge-cancelled"}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that happened, however often it was sent."""
+
+    key: str
+    kind: str
+    event: Any
+    thing: str
+    """The natural thing that it is about: study, drug order, course of treatment."""
+    at: datetime
+    """When it happened, at its earliest: what a start counts from."""
+    latest_at: datetime
+    """When it happened, at its latest but never after receipt: what satisfies."""
+    received_at: datetime
+    recorded_at: datetime
+    """By which a later reading replaces an earlier one."""
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An event as it came, with the fact that it tells."""
+
+    key: str
+    event: Any
+
+
+def delivered(events: Iterable[Any]) -> list[Delivery]:
+    """Return every event with the identity of its fact."""
+    return [Delivery(_content(event), event) for event in events if event.kind != "acknowledged"]
+
+
+def _content(event: Any) -> str:
+    told = event.model_dump(exclude=_ENVELOPE)
+    if told.get("occurred_precision") == "unstated":
+        del told["occurred_at"], told["occurred_latest_at"]
+    if event.kind in _MERGES:
+        # Published once under each of the two references.
+        del told["patient"]
+    codes = [(canonical_system(c.system), c.code) for c in getattr(event, "codes", ())]
+    return repr((sorted(told.items()), codes))
+
+
+def known_at(deliveries: Sequence[Delivery], now: datetime) -> list[Fact]:
+    """Return the facts received by *now* that are neither retracted nor corrected."""
+    sent: dict[str, list[Any]] = {}
+    for delivery in deliveries:
+        if delivery.event.received_at <= now:
+            sent.setdefault(delivery.key, []).append(delivery.event)
+    studies = _studies([events[0] for events in sent.values()])
+    facts = [_fact(key, events, studies) for key, events in sent.items()]
+    return [fact for fact in facts if not _is_dead(fact, facts, frozenset())]
+
+
+def ever_known(deliveries: Sequence[Delivery], now: datetime) -> dict[str, Any]:
+    """Return, by the identity of its fact, an event of all that was received by *now*."""
+    return {d.key: d.event for d in deliveries if d.event.received_at <= now}
+
+
+def _fact(key: str, events: list[Any], studies: dict[str, str]) -> Fact:
+    event = events[0]
+    received_at = min(one.received_at for one in events)
+    recorded = [r for r in (getattr(one, "recorded_at", None) for one in events) if r is not None]
+    at = event.occurred_at
+    latest_at = getattr(event, "occurred_latest_at", None)
+    if getattr(event, "occurred_precision", None) == "unstated":
+        at, latest_at = min(recorded, default=min(one.occurred_at for one in events)), None
+    if at > received_at + FUTURE_TOLERANCE:
+        at, latest_at = received_at, None
+    return Fact(
+        key=key,
+        kind="report-classified" if event.kind == "classified" else event.kind,
+        event=event,
+        thing=_thing(event, studies),
+        at=at,
+        latest_at=at if latest_at is None else max(at, min(latest_at, received_at)),
+        received_at=received_at,
+        recorded_at=max(recorded, default=received_at),
+        replayed=all(getattr(one, "replayed", False) for one in events),
+    )
+
+
+def _numbers_of_study(event: Any) -> list[str]:
+    if event.kind == "classified":
+        return [f"order {event.report_number}", f"accession {event.report_number}"]
+    found = []
+    if getattr(event, "accession_number", None) is not None:
+        found.append(f"accession {event.accession_number}")
+    if hasattr(event, "accession_number") and event.order_number is not None:
+        found.append(f"order {event.order_number}")
+    return found
+
+
+def _studies(events: list[Any]) -> dict[str, str]:
+    """Return one name per study for all of its numbers: an event with two numbers ties them."""
+    name: dict[str, str] = {}
+    for event in events:
+        # A person's answer names a number of either sort, and ties nothing.
+        numbers = [] if event.kind == "classified" else _numbers_of_study(event)
+        tied = {name.get(number, number) for number in numbers}
+        if tied:
+            one = min(tied)
+            name.update(dict.fromkeys(numbers, one))
+            name.update({number: one for number, old in name.items() if old in tied})
+    return name
+
+
+def _thing(event: Any, studies: dict[str, str]) -> str:
+    numbers = _numbers_of_study(event)
+    if numbers:
+        return next((studies[n] for n in numbers if n in studies), numbers[0])
+    for name in ("treatment_number", "order_number"):
+        if getattr(event, name, None) is not None:
+            return str(getattr(event, name))
+    return ""
+
+
+def _is_dead(fact: Fact, facts: list[Fact], seen: frozenset[str]) -> bool:
+    for other in facts:
+        if other.key == fact.key or other.key in seen:
+            continue
+        if _corrects(other, fact):
+            return True
+        if (
+            other.kind == "record-retracted"
+            and other.event.target_kind == fact.kind
+            and other.event.target in _numbers(fact)
+            and fact.recorded_at <= other.recorded_at
+            and not _is_dead(other, facts, seen | {fact.key})
+        ):
+            return True
+    return False
+
+
+def _corrects(later: Fact, fact: Fact) -> bool:
+    own = getattr(fact.event, "record_id", None)
+    if own is None or getattr(later.event, "corrects", None) != own or later.kind != fact.kind:
+        return False
+    # Corrections that keep the number of what they correct do not kill their own successors.
+    return fact.event.corrects != own or fact.recorded_at < later.recorded_at
+
+
+def _numbers(fact: Fact) -> set[str]:
+    names = ("record_id", "order_number", "accession_number", "treatment_number", "report_number")
+    return {value for name in names if (value := getattr(fact.event, name, None)) is not None}
+
+
+def of_kinds(facts: Iterable[Fact], *kinds: str) -> list[Fact]:
+    """Return the facts of these kinds, as they were recorded."""
+    chosen = [fact for fact in facts if fact.kind in kinds]
+    return sorted(chosen, key=lambda fact: (fact.recorded_at, fact.at, fact.key))
+
+
+def by_thing(fact: Fact) -> str:
+    """Tell facts apart by the natural thing that they are about."""
+    return fact.thing
+
+
+def by_encounter(fact: Fact) -> object:
+    """Tell facts apart by the visit."""
+    return fact.event.encounter
+
+
+def current(
+    facts: Iterable[Fact], *kinds: str, by: Callable[[Fact], object] = lambda _: None
+) -> list[Fact]:
+    """
+    Return, of each natural thing (told apart by *by*), the reading recorded last.
+
+    Of two recorded at once the later event rules, as for what satisfies.
+    """
+    return list({by(fact): fact for fact in of_kinds(facts, *kinds)}.values())

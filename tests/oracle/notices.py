@@ -1,0 +1,125 @@
+"""The notices that hold: what went wrong with an order, a booking, a report or an admission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.oracle.clocks import is_spinal_treatment
+from tests.oracle.conditions import Case, Condition, notice
+from tests.oracle.known import Fact, by_encounter, by_thing, current, of_kinds
+from tests.oracle.starts import SUSPECTED, death, is_contradicted, readings
+from tests.oracle.studies import MR, bookings, modality_of, orders, scans, without_proof
+from tests.oracle.tellings import booked, plans
+
+
+def notices(case: Case) -> Iterator[Condition]:
+    """Yield the notices that hold for a living patient."""
+    yield from _missed_imaging(case)
+    yield from _imaging_booked_late(case)
+    yield from _missed_treatment(case)
+    yield from _treatment_booked_late(case)
+    yield from _admissions(case)
+    yield from _reports(case)
+    yield from _scans(case)
+
+
+def _missed_imaging(case: Case) -> Iterator[Condition]:
+    """A spinal MRI was cancelled or missed, and none was ordered or booked since."""
+    placed = [*orders(case.facts, MR), *bookings(case.facts, MR)]
+    ordering = current(case.facts, "imaging-ordered", "imaging-cancelled", by=by_thing)
+    booking = current(case.facts, "imaging-scheduled", "imaging-no-show", by=by_thing)
+    for fact in [*ordering, *booking]:
+        rule = {"imaging-cancelled": "order-cancelled", "imaging-no-show": "no-show"}.get(fact.kind)
+        if (
+            rule is not None
+            and modality_of(fact, case.facts) == "MR"
+            and case.still_open_since(fact.at, "mri.")
+            and not any(one.at >= fact.at for one in placed)
+        ):
+            yield notice(rule, fact)
+
+
+def _imaging_booked_late(case: Case) -> Iterator[Condition]:
+    standing = bookings(case.facts, MR)
+    for clock in case.open_mri():
+        if any(clock.start_at <= b.event.scheduled_at <= clock.due_at for b in standing):
+            continue
+        for fact in standing:
+            if fact.event.scheduled_at > clock.due_at:
+                yield notice("booked-late", fact, clock.name)
+
+
+def _missed_treatment(case: Case) -> Iterator[Condition]:
+    """Spinal treatment was cancelled or missed, and none was planned or booked since."""
+    placed = [*plans(case.facts), *booked(case.facts)]
+    planning = current(case.facts, "treatment-planned", "treatment-cancelled", by=by_thing)
+    kinds = ("treatment-booked", "treatment-no-show", "treatment-cancelled")
+    booking = current(case.facts, *kinds, by=by_thing)
+    gone = {f.key: f for f in [*planning, *booking] if is_spinal_treatment(f)}
+    for fact in gone.values():
+        if (
+            fact.kind in {"treatment-cancelled", "treatment-no-show"}
+            and case.still_open_since(fact.at, "treatment.")
+            and not any(one.at >= fact.at for one in placed)
+        ):
+            yield notice(fact.kind, fact)
+
+
+def _treatment_booked_late(case: Case) -> Iterator[Condition]:
+    standing = booked(case.facts)
+    for clock in case.still_open_since(case.now, "treatment."):
+        if any(clock.start_at <= b.event.scheduled_at <= clock.due_at for b in standing):
+            continue
+        for fact in standing:
+            if fact.event.scheduled_at > clock.due_at:
+                yield notice("treatment-booked-late", fact, clock.name)
+
+
+def _admissions(case: Case) -> Iterator[Condition]:
+    left = current(case.facts, "discharged", "discharge-cancelled", by=by_encounter)
+    visits = current(case.facts, "admitted", "admission-cancelled", by=by_encounter)
+    rules = {"discharged": "discharged-open", "admission-cancelled": "admission-cancelled"}
+    for fact in [*left, *visits]:
+        if fact.kind in rules and case.still_open_since(fact.at):
+            yield notice(rules[fact.kind], fact)
+
+
+def deaths(case: Case) -> Iterator[Condition]:
+    """Yield the notice of a death that cannot be, for a patient with an episode."""
+    died = death(case.facts)
+    if died is not None and case.clocks and is_contradicted(case.facts, died):
+        yield notice("death-contradicted", died)
+
+
+def _reports(case: Case) -> Iterator[Condition]:
+    """A report of spinal imaging waits for someone to say what it shows."""
+    waited_for = [
+        clock
+        for clock in case.clocks
+        if clock.is_mri and clock.start_at <= case.now
+        if clock.how == "satisfied" or clock.is_open(case.now)
+    ]
+    if not waited_for:
+        return
+    for thing in {f.thing for f in of_kinds(case.facts, "imaging-reported")}:
+        latest = readings(case.facts, thing)[-1]
+        if latest.event.finding is None and modality_of(latest, case.facts) is not None:
+            yield notice("report-unclassified", latest)
+
+
+def _scans(case: Case) -> Iterator[Condition]:
+    told: dict[str, Fact] = {}
+    for clock in case.open_mri():
+        if clock.rule == SUSPECTED:
+            for scan in scans(case.facts, clock.start_at, MR):
+                if not scan.regions and scan.at <= case.now:
+                    told[scan.fact.key] = scan.fact
+    for fact in told.values():
+        yield notice("region-unstated", fact)
+    unproved = {
+        report.key: report
+        for clock in case.open_mri()
+        for report in without_proof(case.facts, clock.start_at)
+    }
+    for fact in unproved.values():
+        yield notice("exam-time-missing", fact)

@@ -1,0 +1,295 @@
+"""
+The whole story of a set of events, told naively: what is raised when, and what became of it.
+
+In scope: the nine deadline rules with episodes; fixed levels, their collapse
+when they passed unseen, the grid of repeats and its end; severity, paging;
+retractions, corrections, replaced readings, day precision, late and future
+facts, stand-downs, deaths; all thirteen notices; the advisories `mri.*` and
+`steroid.*` of the default pack with its switches as shipped; merges.
+
+Not in scope: texts, flags, `missing`, routing, acknowledgements (they stop
+nothing), switches other than the default, dropping of old facts.
+
+Readings of our own, where the text leaves a choice: `mri.wrong-modality`,
+`mri.partial-coverage`, `steroid.low-dose` and `steroid.other-drug` hold or not
+as a whole, so a second cause of one that is open raises nothing, and a study's
+order and scan are one cause. A clock that is for the board only silences none.
+A notice or advisory about a fact older than 30 days at receipt, or replayed,
+is not paged. A clock whose lymphoma was refuted is withdrawn. A taper stop is
+the first instant after which no dexamethasone order is in force, `ends_at`
+included; `steroid.abrupt-stop` no longer applies once one is in force again.
+Conditions are never late, only repeats of `report-unclassified` are. An alert
+keeps the due instant that it was raised with. A refused merge is told once,
+where either patient has an episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
+from cordwatch_schemas.base import Event
+from tests.oracle.advisories import ONE_AT_A_TIME, advisories
+from tests.oracle.clocks import ONCE_AN_EPISODE, Clock
+from tests.oracle.conditions import Case, Condition, case_of, notice
+from tests.oracle.known import Delivery, Fact, delivered, ever_known, known_at
+from tests.oracle.notices import deaths, notices
+from tests.oracle.people import merged, persons
+from tests.oracle.starts import is_dead
+from tests.oracle.tellings import (
+    BOARD_ONLY_AFTER,
+    Name,
+    instants,
+    is_paged,
+    next_step,
+    severity,
+)
+
+Told: TypeAlias = Event | StoodDown | Classified | Acknowledged
+Stops: TypeAlias = Sequence[tuple[datetime, datetime]]
+
+HOUR = timedelta(hours=1)
+DELAYS = (timedelta(0), timedelta(minutes=2), 24 * HOUR)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An alert as the pathway has it, with its status at the end."""
+
+    kind: str
+    rule: str
+    level: str | None
+    repeat: int
+    raised_at: datetime
+    start_at: datetime | None
+    due_at: datetime | None
+    late_by_s: int
+    severity: str
+    paged: bool
+    status: str = "open"
+
+
+@dataclass
+class _Teller:
+    """What was told so far; nothing else is remembered from one instant to the next."""
+
+    deliveries: list[Delivery]
+    clocks: dict[tuple[Name, str, int], Expected] = field(default_factory=dict)
+    conditions: dict[tuple[str, str, int], Expected] = field(default_factory=dict)
+    holding: set[tuple[str, str]] = field(default_factory=set)
+
+    def raised(self) -> dict[tuple[Name, str, int], datetime]:
+        """Return when which level was raised."""
+        return {key: alert.raised_at for key, alert in self.clocks.items()}
+
+    def look(self, now: datetime) -> list[Case]:
+        """Raise everything that is to be raised at *now*."""
+        heard = persons(self.deliveries, now)
+        cases = [case_of(known_at(told, now), now) for told in heard.values()]
+        held: set[tuple[str, str]] = set()
+        for case in cases:
+            for clock in case.clocks:
+                if clock.is_open(now):
+                    self._raise_level(clock, case)
+            for condition in self._holding_now(case):
+                held.add((condition.rule, condition.cause))
+                self._raise_condition(condition, now)
+        for condition in _refused_merges(self.deliveries, cases, now):
+            held.add((condition.rule, condition.cause))
+            self._raise_condition(condition, now)
+        self.holding = held
+        return cases
+
+    def _raise_level(self, clock: Clock, case: Case) -> None:
+        step = next_step(clock, self.raised(), case.now)
+        if step is None:
+            return
+        key = (clock.name, step.level, step.repeat)
+        self.clocks[key] = Expected(
+            kind="clock",
+            rule=clock.rule,
+            level=step.level,
+            repeat=step.repeat,
+            raised_at=case.now,
+            start_at=clock.start_at,
+            due_at=clock.due_at,
+            late_by_s=(case.now - step.own_at) // timedelta(seconds=1),
+            severity=severity(clock, step.level, case.facts, case.now),
+            paged=is_paged(clock, case.clocks, self.raised(), case.now),
+        )
+
+    def _holding_now(self, case: Case) -> Iterator[Condition]:
+        found = list(deaths(case))
+        if not is_dead(case.facts, case.now):
+            found += [*notices(case), *advisories(case)]
+        once = {(one.rule, one.cause): one for one in reversed(found)}
+        for key, one in reversed(once.items()):
+            rivals = [k for k in once if k[0] == one.rule]
+            open_already = [k for k in rivals if k in self.holding]
+            chosen = open_already or list(reversed(rivals))
+            if one.rule not in ONE_AT_A_TIME or key == chosen[0]:
+                yield one
+
+    def _raise_condition(self, condition: Condition, now: datetime) -> None:
+        name = (condition.rule, condition.cause)
+        first = self.conditions.get((*name, 0))
+        is_report = condition.rule == "report-unclassified"
+        number = 0
+        if first is not None:
+            hours = (now - first.raised_at) // HOUR
+            told = max(n for *one, n in self.conditions if tuple(one) == name)
+            if not is_report or hours <= told or now > first.raised_at + 24 * HOUR:
+                return
+            number = hours
+        own_at = now if first is None else first.raised_at + number * HOUR
+        fact = condition.fact
+        is_old = fact.at < fact.received_at - BOARD_ONLY_AFTER
+        self.conditions[(*name, number)] = Expected(
+            kind=condition.kind,
+            rule=condition.rule,
+            level=None,
+            repeat=number,
+            raised_at=now,
+            start_at=None,
+            due_at=None,
+            late_by_s=(now - own_at) // timedelta(seconds=1),
+            severity="urgent" if is_report else "warning",
+            paged=not (is_old or fact.replayed),
+        )
+
+    def next_look(self, cases: list[Case], now: datetime) -> datetime | None:
+        """Return the next instant at which anything could change."""
+        found = {d.event.received_at for d in self.deliveries}
+        for case in cases:
+            found |= {at for fact in case.facts for at in _instants_of(fact)}
+            for clock in case.clocks:
+                if not clock.has_ended(now):
+                    found |= set(instants(clock, self.raised(), now))
+        for (*name, number), alert in self.conditions.items():
+            if alert.rule == "report-unclassified" and number == 0 and tuple(name) in self.holding:
+                hours = (now - alert.raised_at) // HOUR + 1
+                found |= {alert.raised_at + hours * HOUR} if hours <= 24 else set()
+        return min((at for at in found if at > now), default=None)
+
+    def told(self, cases: list[Case]) -> list[Expected]:
+        """Return every alert with its status as the *cases* stand."""
+        if not cases:
+            return []
+        now = cases[0].now
+        known = ever_known(self.deliveries, now)
+        heard = persons(self.deliveries, now).values()
+        whose = {
+            delivery.key: case for told, case in zip(heard, cases, strict=True) for delivery in told
+        }
+        found = [
+            replace(alert, status=_status(name, whose[name[2]], known))
+            for (name, _, _), alert in self.clocks.items()
+        ]
+        for (*name, _), alert in self.conditions.items():
+            holds = tuple(name) in self.holding
+            found.append(replace(alert, status="open" if holds else "resolved"))
+        return found
+
+
+def _instants_of(fact: Fact) -> Iterator[datetime]:
+    for at in (fact.at, fact.latest_at, fact.received_at):
+        for delay in DELAYS:
+            yield at + delay
+    ends_at = getattr(fact.event, "ends_at", None)
+    if ends_at is not None:
+        yield ends_at
+
+
+def _refused_merges(
+    deliveries: list[Delivery], cases: list[Case], now: datetime
+) -> Iterator[Condition]:
+    """Yield the notices of refused merges, where anyone concerned has an episode."""
+    _, refused = merged(deliveries, now)
+    watched = {fact.event.patient for case in cases if case.clocks for fact in case.facts}
+    for fact in refused:
+        if watched & {fact.event.survivor, fact.event.retired}:
+            yield notice("merge-refused", fact)
+
+
+def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
+    """Return how the alerts of a clock stand, by the clock as it is now."""
+    for clock in case.clocks:
+        if clock.name == name:
+            if not clock.has_ended(case.now):
+                return "open"
+            return "resolved" if clock.how == "satisfied" else "withdrawn"
+    rule, _, key = name
+    facts = {fact.key: fact for fact in case.facts}
+    same_rule = [clock.fact for clock in case.clocks if clock.rule == rule]
+    if any(fact.key == key or _replaces(fact, key, facts, known) for fact in same_rule):
+        return "superseded"
+    # The one clock of its kind in an episode starts from another fact now.
+    still_stands = key in facts and not _was_replaced(facts[key], facts)
+    return "superseded" if rule in ONCE_AN_EPISODE and same_rule and still_stands else "withdrawn"
+
+
+def _is_later_reading(later: Fact, fact: Fact) -> bool:
+    reports = {"imaging-reported", "report-classified"}
+    if fact.kind in reports:
+        same = later.kind in reports and later.thing == fact.thing
+    elif fact.kind == "diagnosed":
+        same = later.kind == "diagnosed" and (
+            (later.event.codes, later.event.status, later.event.encounter)
+            == (fact.event.codes, fact.event.status, fact.event.encounter)
+        )
+    else:
+        same = later.kind == fact.kind == "imaging-ordered" and later.thing == fact.thing
+    return same and later.key != fact.key and later.recorded_at >= fact.recorded_at
+
+
+def _was_replaced(fact: Fact, facts: dict[str, Fact]) -> bool:
+    """Return whether a later reading of the same thing says otherwise."""
+    later = [one for one in facts.values() if _is_later_reading(one, fact)]
+    if fact.kind in {"imaging-reported", "report-classified"}:
+        return any(one.event.finding == "negative" for one in later)
+    return bool(later)
+
+
+def _replaces(successor: Fact, key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:
+    """Return whether *successor* corrected the fact *key*, or is a later reading of its thing."""
+    if key in facts:
+        return _is_later_reading(successor, facts[key])
+    record_id = getattr(known.get(key), "record_id", None)
+    corrects = getattr(successor.event, "corrects", None)
+    while record_id is not None and corrects is not None:
+        if corrects == record_id:
+            return True
+        before = [
+            e
+            for e in known.values()
+            if getattr(e, "record_id", None) == corrects and e.kind == successor.kind
+        ]
+        corrects = getattr(before[0], "corrects", None) if before else None
+    return False
+
+
+def _awake(at: datetime, stopped: Stops) -> datetime:
+    for begun, ended in stopped:
+        if begun <= at < ended:
+            return ended
+    return at
+
+
+def story(events: Sequence[Told], until: datetime, stopped: Stops = ()) -> list[Expected]:
+    """
+    Return every alert of the events up to *until*, as it stands then, in order of raising.
+
+    While the worker is *stopped* nobody looks; at the end of it everything is looked at at once.
+    """
+    teller = _Teller(delivered(events))
+    cases: list[Case] = []
+    now = min((d.event.received_at for d in teller.deliveries), default=None)
+    while now is not None and (now := _awake(now, stopped)) <= until:
+        cases = teller.look(now)
+        now = teller.next_look(cases, now)
+    if _awake(until, stopped) == until:
+        cases = teller.look(until)
+    return sorted(teller.told(cases), key=lambda alert: alert.raised_at)

@@ -1,0 +1,154 @@
+"""Imaging of the spine, read off the facts that are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cordwatch_schemas.code_table import Meaning, meaning
+from tests.oracle.known import Fact, by_thing, current, of_kinds
+
+WHOLE_SPINE = frozenset("CTL")
+MR = {"MR"}
+NOT_MR = {"CT", "XR", "NM"}
+_DICOM = {"MR": "MR", "CT": "CT", "CR": "XR", "DX": "XR", "XR": "XR", "RG": "XR", "NM": "NM"}
+_ABOUT_STUDIES = (
+    "imaging-ordered",
+    "imaging-scheduled",
+    "imaging-done",
+    "imaging-reported",
+    "imaging-cancelled",
+    "imaging-no-show",
+)
+
+
+def meanings(fact: Fact, concept: str) -> list[Meaning]:
+    """Return what the codes of the fact say about *concept*."""
+    found = [meaning(code.system, code.code) for code in fact.event.codes]
+    return [what for what in found if what is not None and what.concept == concept]
+
+
+def _own_modality(fact: Fact) -> str | None:
+    coded = meanings(fact, "spine-imaging")
+    sent = _DICOM.get((fact.event.modality or "").upper())
+    if coded:
+        return coded[0].modality or sent
+    # A part of the spine named beside a foreign code makes it imaging of the spine.
+    return sent if fact.event.regions else None
+
+
+def modality_of(fact: Fact, facts: list[Fact]) -> str | None:
+    """Return the modality of spinal imaging, None for anything else; the order tells if need be."""
+    about = [fact, *(f for f in of_kinds(facts, *_ABOUT_STUDIES) if f.thing == fact.thing)]
+    known = (_own_modality(f) for f in about if f.kind in _ABOUT_STUDIES)
+    return next((modality for modality in known if modality is not None), None)
+
+
+def regions_of(fact: Fact) -> frozenset[str]:
+    """Return the parts of the spine that a study or report names; empty: not stated."""
+    if fact.event.regions is not None:
+        return frozenset(fact.event.regions)
+    return frozenset(r for what in meanings(fact, "spine-imaging") for r in what.regions)
+
+
+def contrast_of(fact: Fact) -> bool | None:
+    """Return whether the fact says with or without contrast, None if it does not."""
+    if fact.event.contrast is not None:
+        return bool(fact.event.contrast)
+    said = [w.contrast for w in meanings(fact, "spine-imaging") if w.contrast is not None]
+    return said[0] if said else None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A study that was made."""
+
+    at: datetime
+    regions: frozenset[str]
+    fact: Fact
+
+
+def final_reports(facts: list[Fact]) -> list[Fact]:
+    """Return the final reports, per study the one recorded last."""
+    finals = [f for f in of_kinds(facts, "imaging-reported") if f.event.status != "preliminary"]
+    return current(finals, "imaging-reported", by=by_thing)
+
+
+def orders(facts: list[Fact], modalities: set[str]) -> list[Fact]:
+    """Return the orders of spinal imaging that stand: placed, not cancelled."""
+    latest = current(facts, "imaging-ordered", "imaging-cancelled", by=by_thing)
+    placed = [fact for fact in latest if fact.kind == "imaging-ordered"]
+    return [fact for fact in placed if modality_of(fact, facts) in modalities]
+
+
+def bookings(facts: list[Fact], modalities: set[str]) -> list[Fact]:
+    """Return the bookings of spinal imaging that stand: neither missed nor cancelled since."""
+    cancelled = {
+        fact.thing: fact.recorded_at
+        for fact in current(facts, "imaging-ordered", "imaging-cancelled", by=by_thing)
+        if fact.kind == "imaging-cancelled"
+    }
+    latest = current(facts, "imaging-scheduled", "imaging-no-show", by=by_thing)
+    return [
+        fact
+        for fact in latest
+        if fact.kind == "imaging-scheduled"
+        and modality_of(fact, facts) in modalities
+        and not (fact.thing in cancelled and fact.recorded_at <= cancelled[fact.thing])
+    ]
+
+
+def scans(facts: list[Fact], start_at: datetime, modalities: set[str]) -> list[Scan]:
+    """Return the studies made at or after *start_at*, earliest first."""
+    done = current(facts, "imaging-done", by=by_thing)
+    reports = {report.thing: report for report in final_reports(facts)}
+    found = []
+    for scan in done:
+        report = reports.get(scan.thing)
+        told = regions_of(report) if report is not None else frozenset[str]()
+        found.append(Scan(scan.latest_at, told or regions_of(scan), scan))
+    scanned = {scan.thing for scan in done}
+    for thing, report in reports.items():
+        at = proven_at(facts, report, start_at)
+        if thing not in scanned and at is not None:
+            found.append(Scan(at, regions_of(report), report))
+    kept = [s for s in found if s.at >= start_at and modality_of(s.fact, facts) in modalities]
+    return sorted(kept, key=lambda scan: (scan.at, scan.fact.key))
+
+
+def proven_at(facts: list[Fact], report: Fact, start_at: datetime) -> datetime | None:
+    """Return when the study of a final report was made, None if that cannot be told."""
+    exam_at: datetime | None = report.event.exam_latest_at or report.event.exam_at
+    if exam_at is not None:
+        return min(exam_at, report.received_at)
+    placed = [f for f in of_kinds(facts, "imaging-ordered") if f.thing == report.thing]
+    if any(order.at >= start_at for order in placed):
+        return report.latest_at
+    return None
+
+
+def without_proof(facts: list[Fact], start_at: datetime) -> list[Fact]:
+    """Return the final MRI reports since *start_at* from which the time of the scan cannot be told."""
+    scanned = {fact.thing for fact in of_kinds(facts, "imaging-done")}
+    return [
+        report
+        for report in final_reports(facts)
+        if report.thing not in scanned
+        and report.latest_at >= start_at
+        and modality_of(report, facts) == "MR"
+        and proven_at(facts, report, start_at) is None
+    ]
+
+
+def active_orders(facts: list[Fact], modalities: set[str]) -> list[Fact]:
+    """Return the orders of spinal imaging that are neither cancelled nor done."""
+    made = {fact.thing for fact in of_kinds(facts, "imaging-done")}
+    made |= {report.thing for report in final_reports(facts)}
+    return [order for order in orders(facts, modalities) if order.thing not in made]
+
+
+def is_without_contrast(facts: list[Fact], scan: Scan) -> bool:
+    """Return whether the study is known to have been made without contrast; a report wins."""
+    reports = [f for f in of_kinds(facts, "imaging-reported") if f.thing == scan.fact.thing]
+    said = [contrast_of(fact) for fact in [*reversed(reports), scan.fact]]
+    return next((one for one in said if one is not None), None) is False

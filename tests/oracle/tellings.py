@@ -1,0 +1,142 @@
+"""How far a clock has run: its levels and repeats, how loudly they are said, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tests.oracle.clocks import WINDOW, Clock, is_spinal_treatment
+from tests.oracle.drugs import in_force
+from tests.oracle.known import Fact, by_thing, current
+from tests.oracle.studies import MR, active_orders
+
+SEVERITIES = ("info", "warning", "urgent", "critical")
+_SEVERITY = {
+    "reminder": "info",
+    "warning": "warning",
+    "urgent": "urgent",
+    "prompt": "urgent",
+    "due": "critical",
+    "overdue": "critical",
+}
+_PERCENT = {"prompt": 0, "reminder": 50, "warning": 75, "urgent": 90, "due": 100}
+_LEVELS_OF = {
+    "steroid.start": ("prompt", "due"),
+    "steroid.taper": ("reminder", "urgent", "due"),
+}
+_LEVELS = ("reminder", "warning", "urgent", "due")
+BOARD_ONLY_AFTER = timedelta(days=30)
+
+Name = tuple[str, datetime, str]
+Raised = Mapping[tuple[Name, str, int], datetime]
+"""When which level of which clock was raised before."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A level or repeat that is to be raised, and the instant that it belongs to."""
+
+    level: str
+    repeat: int
+    own_at: datetime
+
+
+def fixed_levels(clock: Clock) -> list[Step]:
+    """Return the fixed levels of the clock with their instants."""
+    span = clock.due_at - clock.start_at
+    return [
+        Step(level, 0, clock.start_at + span * _PERCENT[level] // 100)
+        for level in _LEVELS_OF.get(clock.rule, _LEVELS)
+    ]
+
+
+def _last_repeat(clock: Clock, raised: Raised) -> int:
+    return max((n for name, _, n in raised if name == clock.name), default=0)
+
+
+def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
+    """Return the one thing to raise for an open clock: all that passed unseen collapses into it."""
+    steps = fixed_levels(clock)
+    told = [place for place, s in enumerate(steps) if (clock.name, s.level, 0) in raised]
+    passed = [place for place, s in enumerate(steps) if s.own_at <= now]
+    if passed and passed[-1] > max(told, default=-1):
+        return steps[passed[-1]]
+    due_raised_at = raised.get((clock.name, "due", 0))
+    if due_raised_at is None or now > due_raised_at + clock.lasting:
+        return None
+    number = max((now - clock.due_at) // clock.every, 0)
+    own_at = clock.due_at + number * clock.every
+    # Repeats from before `due` was raised (late) are dropped.
+    if number > _last_repeat(clock, raised) and own_at > due_raised_at:
+        return Step("overdue", number, own_at)
+    return None
+
+
+def instants(clock: Clock, raised: Raised, now: datetime) -> list[datetime]:
+    """Return when there may be something to raise for the clock."""
+    number = max((now - clock.due_at) // clock.every, 0) + 1
+    due_raised_at = raised.get((clock.name, "due", 0))
+    found = [step.own_at for step in fixed_levels(clock)]
+    if due_raised_at is not None and now <= due_raised_at + clock.lasting:
+        found.append(clock.due_at + number * clock.every)
+    return [*found, *([clock.end_at] if clock.end_at is not None else [])]
+
+
+def severity(clock: Clock, level: str, facts: list[Fact], now: datetime) -> str:
+    """Return how loudly to say it: a step up while nothing is ordered or planned."""
+    place = SEVERITIES.index(_SEVERITY[level])
+    return SEVERITIES[min(place + _is_unprovided(clock, facts, now), 3)]
+
+
+def _is_unprovided(clock: Clock, facts: list[Fact], now: datetime) -> bool:
+    if clock.is_mri:
+        return not active_orders(facts, MR)
+    if clock.rule == "steroid.start":
+        return not in_force(facts, now)
+    return clock.rule == "treatment.start" and not plans(facts) and not booked(facts)
+
+
+def plans(facts: list[Fact]) -> list[Fact]:
+    """Return the plans of spinal treatment that stand."""
+    latest = current(facts, "treatment-planned", "treatment-cancelled", by=by_thing)
+    return [f for f in latest if f.kind == "treatment-planned" and is_spinal_treatment(f)]
+
+
+def booked(facts: list[Fact]) -> list[Fact]:
+    """Return the bookings of spinal treatment that stand."""
+    kinds = ("treatment-booked", "treatment-no-show", "treatment-cancelled")
+    latest = current(facts, *kinds, by=by_thing)
+    return [f for f in latest if f.kind == "treatment-booked" and is_spinal_treatment(f)]
+
+
+def is_board_only(clock: Clock) -> bool:
+    """Return whether the clock never pages: old news at first receipt, or told again from a file."""
+    return clock.fact.replayed or clock.start_at < clock.fact.received_at - BOARD_ONLY_AFTER
+
+
+def is_paged(clock: Clock, clocks: list[Clock], raised: Raised, now: datetime) -> bool:
+    """Return whether the clock pages now: of the open MRI clocks only the most pressing does."""
+    if is_board_only(clock):
+        return False
+    if not clock.is_mri:
+        return True
+    return not any(
+        other.name != clock.name
+        and other.is_mri
+        and other.episode == clock.episode
+        and other.is_open(now)
+        and not is_board_only(other)
+        and not _pages_have_ended(other, raised, now)
+        and _pressing(other) < _pressing(clock)
+        for other in clocks
+    )
+
+
+def _pages_have_ended(clock: Clock, raised: Raised, now: datetime) -> bool:
+    due_raised_at = raised.get((clock.name, "due", 0))
+    return due_raised_at is not None and now > due_raised_at + clock.lasting
+
+
+def _pressing(clock: Clock) -> tuple[timedelta, datetime, float, str]:
+    return (WINDOW[clock.rule], clock.due_at, -clock.start_at.timestamp(), clock.fact.key)
