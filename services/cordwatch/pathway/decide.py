@@ -52,8 +52,6 @@ class Decision:
     alerts: tuple[Alert, ...]
     wake_at: datetime | None
     open_clocks: tuple[OpenClock, ...]
-    forward_to: str | None = None
-    """The survivor that every row of this (retired) patient must go to."""
     expired: bool = False
     """Nothing here can matter any more: every row may be dropped."""
 
@@ -75,9 +73,8 @@ def decide(
     read up to now.
     """
     who = persons(facts)
-    root = who.root(patient)
-    if root != patient:
-        return Decision((), None, (), forward_to=root)
+    if who.root(patient) != patient:
+        return Decision((), None, ())
     mine = [fact for fact in facts if who.root(fact.sent_as) == patient]
     if not published and not any(fact.kind in _CAN_MATTER for fact in mine):
         return _quiet(mine, pack, now)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from cordwatch.pathway.facts import Fact
 
-_MERGES = frozenset({"merged", "merge-cancelled"})
+MERGES = frozenset({"merged", "merge-cancelled"})
+"""The facts that say who is who."""
 
 
 @dataclass(slots=True)
@@ -24,6 +25,17 @@ class Persons:
         return reference
 
 
+def owners(fact: Fact, who: Persons) -> set[str]:
+    """
+    Return whose *fact* is: that of the person it was sent for; a merge is both parties'.
+
+    Both must know of a merge or its undoing, or each would go on handing the other's facts back.
+    """
+    if fact.kind in MERGES:
+        return {who.root(fact.values["survivor"]), who.root(fact.values["retired"])}
+    return {who.root(fact.sent_as)}
+
+
 def persons(facts: Iterable[Fact]) -> Persons:
     """
     Return who is who by *facts*, whatever order they came in.
@@ -34,7 +46,7 @@ def persons(facts: Iterable[Fact]) -> Persons:
     """
     latest: dict[tuple[str, str], Fact] = {}
     for fact in facts:
-        if fact.kind not in _MERGES:
+        if fact.kind not in MERGES:
             continue
         pair = (fact.values["survivor"], fact.values["retired"])
         rival = latest.get(pair)

@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from cordwatch.pathway.decide import Decision, decide
+from cordwatch.pathway.decide import decide
 from cordwatch.pathway.facts import Fact, fact_of, fact_of_answer, merge_tellings
+from cordwatch.pathway.identity import MERGES, owners, persons
 from cordwatch.pathway.relevance import is_kept
+from cordwatch.pathway.telling import rules_over
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
@@ -30,6 +32,9 @@ class Ward:
         self._pack = pack
         self.facts: dict[str, dict[str, Fact]] = defaultdict(dict)
         self.alerts: dict[str, dict[str, Alert]] = defaultdict(dict)
+        """What the owner of each patient knows to be published."""
+        self.told: dict[str, Alert] = {}
+        """What a listener has heard: of each alert the highest revision, with its first raising."""
         self._wakes: list[tuple[datetime, str]] = []
         self._wake_of: dict[str, datetime] = {}
 
@@ -42,8 +47,8 @@ class Ward:
         self.facts[patient][fact.id] = merged
         return True
 
-    def look(self, patient: str, now: datetime) -> Decision:
-        """Decide about *patient* at *now*, remember what was told, and hand a merge on."""
+    def look(self, patient: str, now: datetime) -> None:
+        """Decide about *patient* at *now*, and remember what was told."""
         decision = decide(
             patient,
             list(self.facts[patient].values()),
@@ -53,10 +58,32 @@ class Ward:
         )
         for alert in decision.alerts:
             self.alerts[patient][alert.alert_id] = alert
+            known = self.told.get(alert.alert_id)
+            if known is None or alert.revision >= known.revision:
+                first_at = alert.raised_at if known is None else known.raised_at
+                self.told[alert.alert_id] = alert.model_copy(update={"raised_at": first_at})
         self._wake(patient, decision.wake_at)
-        if decision.forward_to is not None:
-            self._forward(patient, decision.forward_to, now)
-        return decision
+
+    def hand_over(self, patient: str) -> set[str]:
+        """
+        Give what *patient* knows of others by merges to whom it belongs; return who learned of it.
+
+        Facts and alerts of a retired reference go to the survivor, and back when the merge is undone.
+        """
+        facts = list(self.facts[patient].values())
+        if not any(fact.kind in MERGES for fact in facts):
+            return set()
+        who, news = persons(facts), set[str]()
+        for fact in facts:
+            others = owners(fact, who) - {patient}
+            news |= {owner for owner in others if self.learn(owner, fact)}
+        for alert_id, alert in self.alerts[patient].items():
+            owner = who.root(alert.patient)
+            known = self.alerts[owner].get(alert_id)
+            if owner != patient and (known is None or rules_over(alert, known)):
+                self.alerts[owner][alert_id] = alert
+                news.add(owner)
+        return news
 
     def due_before(self, instant: datetime) -> tuple[datetime, str] | None:
         """Return and remove the next patient to look at before *instant*."""
@@ -77,15 +104,6 @@ class Ward:
         elif self._wake_of.get(patient) != at:
             self._wake_of[patient] = at
             heapq.heappush(self._wakes, (at, patient))
-
-    def _forward(self, patient: str, survivor: str, now: datetime) -> None:
-        news = [self.learn(survivor, fact) for fact in list(self.facts[patient].values())]
-        for alert_id, alert in self.alerts[patient].items():
-            known = self.alerts[survivor].get(alert_id)
-            if known is None or alert.revision > known.revision:
-                self.alerts[survivor][alert_id] = alert
-        if any(news):
-            self.look(survivor, now)
 
 
 def _fact(told: Told) -> Fact | None:
@@ -132,8 +150,7 @@ def simulate(
     *stopped* are spans [from, to) in which the service did not run.
     """
     ward = simulate_ward(events, pack, until, stopped)
-    found = {alert.alert_id: alert for alerts in _owned(ward) for alert in alerts.values()}
-    return sorted(found.values(), key=lambda one: (one.raised_at, one.rule, one.alert_id))
+    return sorted(ward.told.values(), key=lambda one: (one.raised_at, one.rule, one.alert_id))
 
 
 def _arrive(ward: Ward, events: Iterable[Told], now: datetime) -> None:
@@ -142,6 +159,11 @@ def _arrive(ward: Ward, events: Iterable[Told], now: datetime) -> None:
         fact = _fact(told)
         if fact is not None and ward.learn(told.patient, fact):
             patients[told.patient] = None
+    coming = list(patients)
+    while coming:
+        for owner in sorted(ward.hand_over(coming.pop())):
+            patients[owner] = None
+            coming.append(owner)
     for patient in patients:
         ward.look(patient, now)
 
@@ -154,14 +176,3 @@ def _tick(ward: Ward, before: datetime, stopped: Stops) -> None:
             ward.postpone(patient, looked_at)
         else:
             ward.look(patient, looked_at)
-
-
-def _owned(ward: Ward) -> list[dict[str, Alert]]:
-    """Return the alerts of every patient, those of survivors last: theirs is the last word."""
-    return [
-        alerts
-        for _, alerts in sorted(
-            ward.alerts.items(),
-            key=lambda item: max((one.revision for one in item[1].values()), default=0),
-        )
-    ]

@@ -193,6 +193,11 @@ class Telling:
                 yield alert.model_copy(update=update)
 
 
+def rules_over(told: Alert, known: Alert) -> bool:
+    """Return whether of two accounts of one alert *told* is the one to go by: the later, else the earlier raised."""
+    return (told.revision, known.raised_at) > (known.revision, told.raised_at)
+
+
 def closed(
     alerts: Iterable[Alert],
     status: AlertStatus,

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 from cordwatch.pathway.decide import Decision, decide
 from cordwatch.pathway.facts import Fact
-from cordwatch.pathway.identity import persons
 from cordwatch.pathway.relevance import is_kept
 from cordwatch.watch.effects import Durable, Effect, Outgoing, Record, Send, Write
 from cordwatch.watch.metrics import Metrics
@@ -227,16 +226,12 @@ class Machine:
         return patient
 
     def _forwarded(self, touched: Iterable[Patient]) -> list[Outgoing]:
-        """Return the rows of retired patients, for their survivors: all of them, again and again."""
-        outgoing: list[Outgoing] = []
-        for patient in touched:
-            if not any(b'"merge' in row for row in patient.rows if row[:1] == b"f"):
-                continue
-            survivor = persons(patient.facts()).root(patient.reference)
-            if survivor != patient.reference:
-                key = survivor.encode()
-                outgoing += [Outgoing("forwarded", key, row) for row in patient.rows]
-        return outgoing
+        """Return the rows that belong to another patient by a merge, or its undoing: again and again."""
+        return [
+            Outgoing("forwarded", owner.encode(), row)
+            for patient in touched
+            for owner, row in patient.belonging_elsewhere()
+        ]
 
     # --- deciding
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from zlib import crc32
 
 from pydantic import ValidationError
 
 from cordwatch.pathway.facts import Fact, decode_fact, encode_fact, merge_tellings
+from cordwatch.pathway.identity import owners, persons
+from cordwatch.pathway.telling import rules_over
 from cordwatch_schemas.alerts import Alert
 
 ROW_ID_BYTES = 25
@@ -94,17 +97,32 @@ class Patient:
         except (ValueError, ValidationError):
             raise BadRow("unreadable row") from None
         known_row = self.find(row[:ROW_ID_BYTES])
-        if known_row is not None:
+        if known_row is not None and known_row != row:
             known = _alert(known_row)
-            # Of one revision the row that was sent is the greater.
-            if (known.revision, known_row) >= (alert.revision, row):
+            same_but_sent = known == alert and is_unsent(known_row)
+            if not same_but_sent and not rules_over(alert, known):
                 return None
+        elif known_row == row:
+            return None
         self.put(row)
         return row
 
     def facts(self) -> list[Fact]:
         """Return the facts, decoded."""
         return [decode_fact(row[ROW_ID_BYTES:]) for row in self.rows if row[:1] == b"f"]
+
+    def belonging_elsewhere(self) -> Iterator[tuple[str, bytes]]:
+        """Return the rows that are another patient's by a merge, or by its undoing, and whose."""
+        if not any(b'"merge' in row for row in self.rows if row[:1] == b"f"):
+            return
+        who = persons(self.facts())
+        for row in self.rows:
+            if row[:1] == b"f":
+                found = owners(decode_fact(row[ROW_ID_BYTES:]), who)
+            else:
+                found = {who.root(_alert(row).patient)}
+            for owner in sorted(found - {self.reference}):
+                yield owner, row
 
     def alerts(self) -> list[Alert]:
         """Return the alerts that were published, or were about to be, decoded."""
@@ -151,7 +169,9 @@ def is_unsent(row: bytes) -> bool:
     return row[:1] == b"a" and row[ROW_ID_BYTES : ROW_ID_BYTES + 1] == UNSENT
 
 
+@lru_cache(maxsize=16_384)
 def _alert(row: bytes) -> Alert:
+    # An overdue clock is looked at every quarter of an hour, with all that it has told before.
     return Alert.model_validate_json(row[ROW_ID_BYTES:].removeprefix(UNSENT))
 
 

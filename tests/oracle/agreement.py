@@ -1,0 +1,49 @@
+"""Where the core and the oracle differ about a story."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from cordwatch.pathway.simulation import simulate
+from cordwatch_schemas.pack import Pack
+from tests.oracle.story import Expected, Stops, Told, story
+
+FIELDS = tuple(Expected.__dataclass_fields__)
+SCOPE = ("mri.", "steroid.", "treatment.", "mdt.")
+"""Advisories beyond these are not in the oracle; every clock and notice is."""
+
+
+def in_scope(kind: str, rule: str) -> bool:
+    """Return whether the oracle tells *rule*."""
+    return kind != "advisory" or rule.startswith(SCOPE)
+
+
+def differences(
+    told: Sequence[Told], pack: Pack, until: datetime, stopped: Stops = ()
+) -> list[str]:
+    """Return what only one of the two tells, in words; empty when they agree."""
+    core = Counter(
+        _shown({name: getattr(one, name) for name in FIELDS})
+        for one in simulate(told, pack, until, stopped)
+        if in_scope(one.kind, one.rule)
+    )
+    oracle = Counter(
+        _shown(asdict(one))
+        for one in story(list(told), until, list(stopped))
+        if in_scope(one.kind, one.rule)
+    )
+    return [
+        *(f"core only: {one}" for one in sorted((core - oracle).elements())),
+        *(f"oracle only: {one}" for one in sorted((oracle - core).elements())),
+    ]
+
+
+def _shown(alert: dict[str, Any]) -> str:
+    if alert["kind"] != "clock":
+        # Which clock's times a notice or advisory shows is free.
+        alert |= {"start_at": None, "due_at": None}
+    return " ".join(f"{name}={alert[name]}" for name in FIELDS)
