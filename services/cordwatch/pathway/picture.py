@@ -13,7 +13,8 @@ from cordwatch.pathway.history import History
 from cordwatch.pathway.identity import Persons
 from cordwatch_schemas.pack import Pack
 
-_PLACES = ("admitted", "transferred", "transfer-cancelled", "discharge-cancelled")
+PLACES = ("admitted", "transferred", "transfer-cancelled", "discharge-cancelled")
+"""Facts that say where a patient is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Picture:
     def place(self) -> Place:
         """Return the latest known place of the patient."""
         moves = [
-            fact for fact in self.history.standing(*_PLACES) if fact.values.get("ward") is not None
+            fact for fact in self.history.standing(*PLACES) if fact.values.get("ward") is not None
         ]
         if not moves:
             return Place()

@@ -131,7 +131,11 @@ def simulate(
     Time runs along `received_at`; at one instant facts come before levels.
     *stopped* are spans [from, to) in which the service did not run.
     """
-    ward = simulate_ward(events, pack, until, stopped)
+    return alerts_of(simulate_ward(events, pack, until, stopped))
+
+
+def alerts_of(ward: Ward) -> list[Alert]:
+    """Return every alert of *ward* once, as it stands, by raising."""
     found = {alert.alert_id: alert for alerts in _owned(ward) for alert in alerts.values()}
     return sorted(found.values(), key=lambda one: (one.raised_at, one.rule, one.alert_id))
 
