@@ -29,7 +29,7 @@ from cordwatch_schemas.events import BadEvent, read_answer
 from cordwatch_schemas.pack import Pack, load_pack
 from cordwatch_schemas.topics import ACKS, ALERTS, DAY_S, FACTS
 
-_WIDTH, _WIDTH_MIN = 170, 120
+_WIDTH, _WIDTH_MIN = 176, 120
 """Of tables that go into a file or a pipe, and at the least."""
 
 
@@ -75,7 +75,7 @@ def report(ctx: click.Context, /, files: tuple[Path, ...], **options: Any) -> No
         raise click.BadParameter("must be later than --from", param_hint="--to")
     pack = load_pack(options["pack"])
     if options["live"]:
-        found, notes = _from_topics(kafka_of(ctx), pack)
+        found, notes = known_from_topics(kafka_of(ctx), pack)
         name = "the topics facts, alerts and acks"
     else:
         found, notes = _from_files(files, source, pack, instant(options["until"])), ()
@@ -126,9 +126,9 @@ def known_from(told: list[Told], pack: Pack, until: datetime | None) -> Known:
 # --- live
 
 
-def _from_topics(kafka: KafkaSettings, pack: Pack) -> tuple[Known, tuple[str, ...]]:
+def known_from_topics(kafka: KafkaSettings, pack: Pack) -> tuple[Known, tuple[str, ...]]:
     """Return what the topics hold, and what the reader must know about that."""
-    facts, unread = _facts(one for one in read_topic(kafka, FACTS.name, follow=False) if one)
+    facts, unread = facts_of(one for one in read_topic(kafka, FACTS.name, follow=False) if one)
     alerts: dict[str, Alert] = {}
     answers: list[Acknowledged | StoodDown] = []
     for one in read_topic(kafka, ALERTS.name, follow=False):
@@ -156,7 +156,7 @@ def _alert(value: bytes | None) -> Alert | None:
         return None
 
 
-def _facts(
+def facts_of(
     records: Iterable[tuple[bytes | None, bytes | None]],
 ) -> tuple[dict[str, list[Fact]], int]:
     """Return the facts of every reference as the facts topic leaves them, and how many were unreadable."""
