@@ -50,13 +50,15 @@ def test_no_name_number_or_reference_of_the_day_is_in_any_format(form: str) -> N
 
 
 def test_answers_in_a_file_count(tmp_path: Path) -> None:
-    """The same lines that stand on the acks topic; one answered after the end is not known yet."""
+    """The same lines that stand on the acks topic; an answer that came after the end is not known."""
     told = [a_suspicion(T(0))]
     (first, *_) = known_from(list(told), PACK, T(7)).alerts
-    answers = [seen(first.alert_id, T(6.1)), seen("of another alert", T(100))]
-    done = run(a_file(tmp_path, *told, *answers), "--until", T(7).isoformat(), "--format", "json")
-    (row, *_) = json.loads(done.stdout)["sections"]["acknowledged"]
-    assert (row["judged"], row["within"]) == (1, 1)
+    for received_hour, within in ((6.1, 1), (7.1, 0)):
+        answer = seen(first.alert_id, T(6.1), received_at=T(received_hour))
+        path = a_file(tmp_path, *told, answer)
+        done = run(path, "--until", T(7).isoformat(), "--format", "json")
+        (row, *_) = json.loads(done.stdout)["sections"]["acknowledged"]
+        assert (row["judged"], row["within"]) == (1, within)
 
 
 def test_without_until_nothing_is_known_after_the_last_message(tmp_path: Path) -> None:
