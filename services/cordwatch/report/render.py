@@ -89,70 +89,51 @@ def _share_row(share: Share) -> Row:
 
 
 def _alert_sections(report: OutcomeReport) -> Iterator[Section]:
-    yield Section(
-        "alerts-per-patient",
-        "Alerts a patient",
-        (Row("patient", "all", "alerts", asdict(report.patients)),),
-    )
-    yield Section(
-        "alerts-per-shift",
-        "Alerts a shift",
-        tuple(
-            Row(
-                "shift",
-                one.shift,
-                "alerts",
-                {
-                    "shifts": one.shifts,
-                    "alerts": one.alerts,
-                    "paged": one.paged,
-                    "mean": one.mean,
-                    "most": one.most,
-                },
-            )
-            for one in report.shifts
-        ),
-    )
-    yield Section(
-        "acknowledged",
-        "Paged alerts acknowledged within 15 minutes",
-        tuple(
-            Row(
-                "severity",
-                one.severity,
-                "alerts",
-                {
-                    "judged": one.judged,
-                    "within": one.within,
-                    "share": one.share,
-                    "later": one.later,
-                    "never": one.never,
-                    "waiting": one.waiting,
-                },
-            )
-            for one in report.acknowledged
-        ),
-    )
-    yield Section(
-        "followed",
-        "Alerts followed by what they asked for",
-        tuple(
-            Row(
-                "rule",
-                one.rule,
-                one.level,
-                {
-                    "alerts": one.alerts,
-                    "followed": one.followed,
-                    "share": one.share,
-                    "already_done": one.already_done,
-                    "ended_otherwise": one.ended_otherwise,
-                    "open": one.open,
-                },
-            )
-            for one in report.followed
-        ),
-    )
+    patients = (Row("patient", "all", "alerts", asdict(report.patients)),)
+    yield Section("alerts-per-patient", "Alerts a patient", patients)
+    yield Section("alerts-per-shift", "Alerts a shift", tuple(_shift_rows(report)))
+    title = "Paged alerts acknowledged within 15 minutes"
+    yield Section("acknowledged", title, tuple(_acknowledged_rows(report)))
+    title = "Alerts followed by what they asked for"
+    yield Section("followed", title, tuple(_followed_rows(report)))
+
+
+def _shift_rows(report: OutcomeReport) -> Iterator[Row]:
+    for one in report.shifts:
+        figures: dict[str, Figure] = {
+            "shifts": one.shifts,
+            "alerts": one.alerts,
+            "paged": one.paged,
+            "mean": one.mean,
+            "most": one.most,
+        }
+        yield Row("shift", one.shift, "alerts", figures)
+
+
+def _acknowledged_rows(report: OutcomeReport) -> Iterator[Row]:
+    for one in report.acknowledged:
+        figures: dict[str, Figure] = {
+            "judged": one.judged,
+            "within": one.within,
+            "share": one.share,
+            "later": one.later,
+            "never": one.never,
+            "waiting": one.waiting,
+        }
+        yield Row("severity", one.severity, "alerts", figures)
+
+
+def _followed_rows(report: OutcomeReport) -> Iterator[Row]:
+    for one in report.followed:
+        figures: dict[str, Figure] = {
+            "alerts": one.alerts,
+            "followed": one.followed,
+            "share": one.share,
+            "already_done": one.already_done,
+            "ended_otherwise": one.ended_otherwise,
+            "open": one.open,
+        }
+        yield Row("rule", one.rule, one.level, figures)
 
 
 def without_small_cells(rows: Sequence[Row]) -> list[Row]:
