@@ -17,7 +17,7 @@ from cordwatch.pathway.telling import Ledger, Telling, closed
 from cordwatch_schemas.alerts import Alert, AlertStatus
 from cordwatch_schemas.pack import Pack
 
-_CAN_MATTER = frozenset(
+CAN_MATTER = frozenset(
     {
         "assessed",
         "diagnosed",
@@ -76,7 +76,7 @@ def decide(
     if who.root(patient) != patient:
         return Decision((), None, ())
     mine = [fact for fact in facts if who.root(fact.sent_as) == patient]
-    if not published and not any(fact.kind in _CAN_MATTER for fact in mine):
+    if not published and not any(fact.kind in CAN_MATTER for fact in mine):
         return _quiet(mine, pack, now)
     picture = Picture(mine, who, pack)
     ledger = Ledger(alert for alert in published if who.root(alert.patient) == patient)

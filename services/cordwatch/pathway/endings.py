@@ -16,6 +16,11 @@ from cordwatch_schemas.pack import DeadlineRule, Policy
 TEAM = ("responsible-physician", "radiation-oncologist", "spinal-surgeon")
 FALLS_OF_A_TAPER = 2
 
+DOCUMENTED_LATE = "in time, documented late"
+DIED = "the patient died"
+STOOD_DOWN = "stood down by a named person"
+STOPPED_ABRUPTLY = "stopped abruptly, without a taper"
+
 _LIVING = ("assessed", "medication-given", "imaging-done", "treatment-started")
 """Facts that need a living patient (pathway, Death)."""
 
@@ -104,12 +109,12 @@ class Endings:
     def _died(self, start_at: datetime) -> End | None:
         if self.death is None or self.death_at is None or self.death_at < start_at:
             return None
-        return End("withdrawn", self.death_at, self.death, "the patient died")
+        return End("withdrawn", self.death_at, self.death, DIED)
 
     def _stood_down(self, rule: DeadlineRule, start_at: datetime) -> End | None:
         for fact in self.history.standing("stood-down"):
             if fact.values["rule"] == rule.id and fact.at >= start_at:
-                return End("withdrawn", fact.at, fact, "stood down by a named person")
+                return End("withdrawn", fact.at, fact, STOOD_DOWN)
         return None
 
     def _goal(self, rule: DeadlineRule, start_at: datetime, due_at: datetime) -> End | None:
@@ -193,14 +198,14 @@ class Endings:
         at, fact = stop
         if len(self.steroid.falls(start_at, at)) >= FALLS_OF_A_TAPER:
             return _satisfied(at, fact, fact.flags, due_at)
-        return End("withdrawn", at, fact, "stopped abruptly, without a taper", fact.flags)
+        return End("withdrawn", at, fact, STOPPED_ABRUPTLY, fact.flags)
 
 
 def _satisfied(at: datetime, fact: Fact, flags: tuple[str, ...], due_at: datetime) -> End:
     if at > due_at:
         reason = f"late by {at - due_at}"
     elif fact.documented_at > due_at:
-        reason = "in time, documented late"
+        reason = DOCUMENTED_LATE
     else:
         reason = "in time"
     return End("satisfied", at, fact, reason, flags)

@@ -15,7 +15,8 @@ from cordwatch.pathway.identity import Persons
 from cordwatch.pathway.starts import lymphoma_known
 from cordwatch_schemas.pack import Pack
 
-_PLACES = ("admitted", "transferred", "transfer-cancelled", "discharge-cancelled")
+PLACES = ("admitted", "transferred", "transfer-cancelled", "discharge-cancelled")
+"""Facts that say where a patient is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Picture:
     def place(self) -> Place:
         """Return the latest known place of the patient."""
         moves = [
-            fact for fact in self.history.standing(*_PLACES) if fact.values.get("ward") is not None
+            fact for fact in self.history.standing(*PLACES) if fact.values.get("ward") is not None
         ]
         if not moves:
             return Place()

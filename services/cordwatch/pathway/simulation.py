@@ -149,7 +149,11 @@ def simulate(
     Time runs along `received_at`; at one instant facts come before levels.
     *stopped* are spans [from, to) in which the service did not run.
     """
-    ward = simulate_ward(events, pack, until, stopped)
+    return alerts_of(simulate_ward(events, pack, until, stopped))
+
+
+def alerts_of(ward: Ward) -> list[Alert]:
+    """Return every alert of *ward* once, as it stands, by raising."""
     return sorted(ward.told.values(), key=lambda one: (one.raised_at, one.rule, one.alert_id))
 
 

@@ -93,6 +93,12 @@ def test_the_bundled_day_reads_without_a_name_or_number() -> None:
         (["simulate", "--until", "tomorrow", "{folder}/good"], 2, "not an ISO 8601 time"),
         (["simulate", "--pack", "{folder}/pack.yaml", "{folder}/good"], 5, "pack.yaml:1:1"),
         (["pack", "check", "{folder}/nothing.yaml"], 2, "No such file"),
+        (["report", "--pack", "{folder}/pack.yaml", "{folder}/good"], 5, "pack.yaml:1:1"),
+        (
+            ["--kafka", "127.0.0.1:1", "--broker-timeout", "0.5", "report", "--live"],
+            4,
+            "no Kafka broker answers at 127.0.0.1:1",
+        ),
         (
             ["--kafka", "127.0.0.1:1", "--broker-timeout", "0.5", "alerts"],
             4,

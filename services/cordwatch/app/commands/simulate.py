@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import click
@@ -24,7 +24,7 @@ _FILES = click.argument(
 _SHOWN_REASONS = 10
 
 
-class _Tally:
+class Tally:
     """Counts what became of the messages, and remembers why some were refused."""
 
     def __init__(self) -> None:
@@ -49,8 +49,9 @@ class _Tally:
             click.echo(f"  {count} x {reason}", err=True)
 
 
-def _read(files: tuple[Path, ...], source: Source) -> tuple[list[Told], _Tally]:
-    tally = _Tally()
+def read_files(files: tuple[Path, ...], source: Source) -> tuple[list[Told], Tally]:
+    """Return what *files* tell, each thing received when its message was sent, and what became of them."""
+    tally = Tally()
     told: list[Told] = []
     for found in translated(files, source, None):
         tally.add(found)
@@ -58,15 +59,25 @@ def _read(files: tuple[Path, ...], source: Source) -> tuple[list[Told], _Tally]:
     return told, tally
 
 
-def _instant(value: str | None) -> datetime | None:
+def instant(
+    value: str | None, option: str = "--until", zone: tzinfo | None = None
+) -> datetime | None:
+    """
+    Return the instant in *value*; a time without an offset is read in *zone*.
+
+    Raises:
+        click.BadParameter: it is no time, or has no offset and there is no zone to read it in.
+    """
     if value is None:
         return None
     try:
         found = datetime.fromisoformat(value)
     except ValueError:
-        raise click.BadParameter("is not an ISO 8601 time", param_hint="--until") from None
+        raise click.BadParameter("is not an ISO 8601 time", param_hint=option) from None
     if found.tzinfo is None:
-        raise click.BadParameter("needs an offset, like 2026-03-02T08:00Z", param_hint="--until")
+        if zone is None:
+            raise click.BadParameter("needs an offset, like 2026-03-02T08:00Z", param_hint=option)
+        found = found.replace(tzinfo=zone)
     return found
 
 
@@ -91,8 +102,8 @@ def simulate(
     Exit codes: 0 done; 2 wrong use; 5 a bad pack.
     """
     loaded = load_pack(pack)
-    told, tally = _read(files, source_of(**source))  # type: ignore[arg-type]
-    alerts = run_simulation(told, loaded, _instant(until))
+    told, tally = read_files(files, source_of(**source))  # type: ignore[arg-type]
+    alerts = run_simulation(told, loaded, instant(until))
     if as_json:
         for alert in alerts:
             click.echo(alert.model_dump_json())
@@ -157,7 +168,7 @@ def explain(
     Exit codes: 0 done; 1 no such patient; 2 wrong use; 5 a bad pack.
     """
     loaded, read_from = load_pack(pack), source_of(**source)  # type: ignore[arg-type]
-    told, _ = _read(files, read_from)
+    told, _ = read_files(files, read_from)
     references = sorted({one.patient for one in told})
     if number_stdin:
         patient = read_from.reference("p", click.get_text_stream("stdin").read().strip())
@@ -169,7 +180,7 @@ def explain(
         click.echo("cordwatch: no such patient in these files", err=True)
         ctx.exit(1)
     last = max((one.received_at for one in told), default=None)
-    at = _instant(until) or (last + AFTER_LAST if last else None)
+    at = instant(until) or (last + AFTER_LAST if last else None)
     if at is not None:
         for line in explain_patient(patient, told, loaded, at):
             click.echo(line)
