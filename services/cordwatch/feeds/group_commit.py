@@ -105,6 +105,8 @@ class GroupCommit:
 
     def _run(self) -> None:
         try:
+            # Before the first message, so that it need not wait for the client to get ready.
+            self._try([])
             while group := self._next_group():
                 self._commit(group)
             self._disconnect()
