@@ -35,34 +35,24 @@ class Room:
     metrics: FeedsMetrics
     messages: int = 0
     bytes: int = 0
-    _waiting: set[Callable[[], None]] = field(default_factory=set)
+    readers: set[Callable[[], None]] = field(default_factory=set)
+    """Called when there is no more room, and when there is again."""
 
     @property
     def is_open(self) -> bool:
         """Return whether more may be read."""
         return self.bytes < self.bytes_max
 
-    def take(self, size: int) -> None:
-        """Count a message of *size* bytes in."""
-        self._change(1, size)
-
-    def give(self, size: int) -> None:
-        """Count it out, and wake those who wait for room."""
-        self._change(-1, -size)
-        if self._waiting and self.is_open:
-            waiting, self._waiting = self._waiting, set()
-            for wake in waiting:
-                wake()
-
-    def wait(self, wake: Callable[[], None]) -> None:
-        """Call *wake* once there is room again."""
-        self._waiting.add(wake)
-
-    def _change(self, messages: int, size: int) -> None:
+    def change(self, messages: int, size: int) -> None:
+        """Count *messages* of *size* bytes in, or out where these are negative."""
+        before = self.is_open
         self.messages += messages
         self.bytes += size
         self.metrics.waiting_messages.set(self.messages)
         self.metrics.waiting_bytes.set(self.bytes)
+        if before != self.is_open:
+            for regulate in list(self.readers):
+                regulate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +117,7 @@ class MllpSession(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._heard_at = asyncio.get_running_loop().time()
         self._later("idle", self._shared.settings.idle_s, self._check_idle)
+        self._shared.room.readers.add(self._regulate)
         self._regulate()
 
     def data_received(self, data: bytes) -> None:
@@ -158,6 +149,7 @@ class MllpSession(asyncio.Protocol):
         if self._reading_paused:
             self._shared.metrics.paused_connections.dec()
         self._shared.metrics.closed.labels(self._cause).inc()
+        self._shared.room.readers.discard(self._regulate)
         self._transport = None
         self._closed(self)
 
@@ -194,13 +186,13 @@ class MllpSession(asyncio.Protocol):
             else:
                 oversized = piece.kind == "oversized"
                 shared.metrics.bad_frames.labels("oversized" if oversized else "unreadable").inc()
-            shared.room.take(len(piece.data))
+            shared.room.change(1, len(piece.data))
             done = partial(self._settled, received, shared.clock.monotonic())
             shared.commit.submit(Job(piece, shared.clock.now(), done))
 
     def _settled(self, received: Received, came_at: float, settled: Settled) -> None:
         shared = self._shared
-        shared.room.give(len(received.piece.data))
+        shared.room.change(-1, -len(received.piece.data))
         outcome = settled.found.outcome if settled.stored else "refused"
         shared.metrics.messages.labels(outcome).inc()
         shared.metrics.commit_s.observe(shared.clock.monotonic() - came_at)
@@ -240,11 +232,8 @@ class MllpSession(asyncio.Protocol):
         """Read, or stop reading, as there is room."""
         if self._transport is None or self._transport.is_closing():
             return
-        room = self._shared.room
-        has_room = self._connection.has_room and not self._writing_paused
-        if not room.is_open:
-            room.wait(self._regulate)
-        pause = self._ended or not has_room or not room.is_open
+        has_room = self._connection.has_room and self._shared.room.is_open
+        pause = self._ended or self._writing_paused or not has_room
         if pause and not self._reading_paused:
             self._transport.pause_reading()
             self._shared.metrics.paused_connections.inc()

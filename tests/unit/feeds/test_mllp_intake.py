@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +16,7 @@ from cordwatch.feeds.gateway import Translated, derived_records, raw_record
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.intake import understand
 from cordwatch.feeds.source import Source
+from cordwatch.runtime.logging import configure_logging
 from cordwatch_schemas.records import Quarantined, RawMessage
 from cordwatch_schemas.topics import ADMISSIONS, QUARANTINE
 
@@ -23,6 +26,18 @@ ADMISSION = (
     b"MSH|^~\\&|HIS|WARD|CW|HOME|20260302100000||ADT^A01|G1|P|2.5\r"
     b"PID|1||7^^^H^MR||Zebrafinch^A\rPV1|1|I|HAEM1|||||||||||||||V1\rEVN|A01|20260302095500\r"
 )
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Give what is logged; afterwards the root logger is as before."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    caught = io.StringIO()
+    configure_logging("debug", "json", caught)
+    yield caught
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 def understood(data: bytes, *applications: str, kind: str = "message") -> Translated:
@@ -89,20 +104,20 @@ def test_an_oversized_frame_is_named_by_its_sender() -> None:
     assert found.told == ()
 
 
-def test_an_error_of_ours_stops_nothing(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_error_of_ours_stops_nothing(monkeypatch: pytest.MonkeyPatch, log: io.StringIO) -> None:
     """The message is kept, the next one goes through, the log names no patient."""
 
     def fails(*_: object) -> Translated:
         raise ZeroDivisionError(CANARY)
 
-    with monkeypatch.context() as patch, caplog.at_level(logging.DEBUG):
+    with monkeypatch.context() as patch:
         patch.setattr(intake, "translate", fails)
         found = understood(ADMISSION)
     assert (found.outcome, found.control_id) == ("quarantined", "G1")
     assert [fault.field for fault in found.faults] == ["application"]
     assert understood(ADMISSION).outcome == "mapped"
+    assert "mapping failed" in log.getvalue()
+    assert CANARY not in log.getvalue()
 
 
 def test_ids_longer_than_the_contract_are_kept_all_the_same() -> None:
