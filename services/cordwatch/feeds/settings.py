@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cordwatch.feeds.hl7.framing import MAX_MESSAGE_BYTES
-from cordwatch.feeds.mllp_connection import IN_FLIGHT_MAX
+from cordwatch.feeds.mllp_connection import IN_FLIGHT_MAX, MllpVersion
 
 MIB = 1024 * 1024
 
@@ -20,6 +20,11 @@ def _listed(value: object) -> object:
     if isinstance(value, str):
         return [one.strip() for one in value.split(",") if one.strip()]
     return value
+
+
+def _numbered(value: object) -> object:
+    """Read a number from a text, which a choice of numbers does not do by itself."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 Listed = BeforeValidator(_listed)
@@ -42,7 +47,7 @@ class FeedsSettings(BaseSettings):
     applications: Names = Field(
         (), description="Sending applications (MSH-3) to listen to, with commas; none: all."
     )
-    mllp: Literal[1, 2] = Field(
+    mllp: Annotated[MllpVersion, BeforeValidator(_numbered)] = Field(
         1, description="2: MLLP v2, bare commit bytes; HL7 answers only where MSH-16 asks."
     )
     max_frame_bytes: int = Field(

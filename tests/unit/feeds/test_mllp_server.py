@@ -266,7 +266,7 @@ async def test_an_address_that_is_taken_is_said() -> None:
     """In a line, not in a traceback."""
     async with a_desk() as desk:
         taken = Desk(FeedsSettings(port=desk.server.address[1]))
-        with pytest.raises(CannotListen, match="cannot listen on 127.0.0.1"):
+        with pytest.raises(CannotListen, match="cannot listen on"):
             await taken.server.start()
 
 
