@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 
+from cordwatch.feeds.metrics import Refusal
 from cordwatch.feeds.mllp_session import MllpSession, Shared
 from cordwatch.feeds.peers import is_allowed, tls_context, watch_for_death
 from cordwatch.runtime.logging import get_logger
@@ -123,20 +124,22 @@ class MllpServer:
 
     def _let_in(self, one: socket.socket, host: str) -> None:
         settings, metrics = self._shared.settings, self._shared.metrics
+        refusal: Refusal | None = None
         if not is_allowed(host, settings.allow):
-            metrics.refused_peers.labels("address").inc()
-            one.close()
-            return
-        if self._open >= settings.max_connections:
-            metrics.refused_peers.labels("limit").inc()
+            refusal = "address"
+        elif self._open >= settings.max_connections:
+            refusal = "limit"
+        if refusal is not None:
+            metrics.refused_peers.labels(refusal).inc()
+            log.info("peer refused", peer=host, reason=refusal)
             one.close()
             return
         self._opened(1)
-        task = asyncio.create_task(self._greet(one), name="handshake")
+        task = asyncio.create_task(self._greet(one, host), name="handshake")
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
-    async def _greet(self, one: socket.socket) -> None:
+    async def _greet(self, one: socket.socket, host: str) -> None:
         """Make a session of a socket, after TLS where that is on."""
         settings = self._shared.settings
         session = MllpSession(self._shared, self._gone)
@@ -158,6 +161,7 @@ class MllpServer:
             one.close()
             if self._tls is not None and isinstance(error, OSError):
                 self._shared.metrics.refused_peers.labels("tls").inc()
+                log.info("peer refused", peer=host, reason="tls")
 
     def _gone(self, session: MllpSession) -> None:
         self._sessions.discard(session)

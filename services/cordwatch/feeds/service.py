@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Mapping
 from datetime import datetime
@@ -30,7 +31,7 @@ from cordwatch_schemas.topics import ACKS, IDENTITIES, QUARANTINE, RAW, SOURCES
 EXIT_OK = 0
 EXIT_UNANSWERED = 1
 EXIT_BROKEN = 70
-COMMIT_END_S = 5.0
+COMMIT_END_S = 2.0
 
 WRITTEN = (RAW, QUARANTINE, IDENTITIES, ACKS, *SOURCES)
 
@@ -61,6 +62,8 @@ class Feeds:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._is_broken = False
+        self.has_ended = True
+        """Whether the worker came to its end; it does not while the broker is away."""
 
     def health(self) -> tuple[bool, Mapping[str, Any]]:
         """Return whether messages are taken in and become durable, for `/healthz`."""
@@ -92,7 +95,7 @@ class Feeds:
             unanswered = await self.server.drain(0 if self._is_broken else self.settings.drain_s)
             log.info("stopped", unanswered=unanswered)
         finally:
-            await asyncio.to_thread(self.commit.stop, COMMIT_END_S)
+            self.has_ended = await asyncio.to_thread(self.commit.stop, COMMIT_END_S)
             page.stop()
         if self._is_broken:
             return EXIT_BROKEN
@@ -130,8 +133,14 @@ def run(settings: FeedsSettings, kafka: KafkaSettings, source: Source, clock: Wa
         BrokerUnreachable, MissingTopics, BadTls, CannotListen: it cannot begin.
     """
 
-    async def main() -> int:
-        return await Feeds(settings, kafka, source, clock).run()
-
     require_topics(kafka, [topic.name for topic in WRITTEN])
-    return asyncio.run(main())
+
+    async def main() -> tuple[int, bool]:
+        feeds = Feeds(settings, kafka, source, clock)
+        return await feeds.run(), feeds.has_ended
+
+    code, has_ended = asyncio.run(main())
+    if not has_ended:
+        # The client would try to deliver once more, and tell of its failure in a traceback.
+        os._exit(code)
+    return code

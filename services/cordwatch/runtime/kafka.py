@@ -21,8 +21,14 @@ T = TypeVar("T")
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 """What a broker will refuse however often it is asked."""
 ACK_TIMEOUT_S = 30.0
+RECONNECT_MS_MAX = 1_000
+"""A broker that is back is noticed in about this time; the client's own default is half a minute."""
+
 SLOW_ANSWER_S = 5.0
 """A broker that takes longer to acknowledge is as good as away, until it does."""
+
+SLOW_ANSWERS_MAX = 30
+"""The client itself gives a record up after two minutes; one that does not is broken."""
 
 
 class BrokerUnreachable(RuntimeError):
@@ -104,6 +110,7 @@ class Publisher:
                 enable_idempotence=settings.api_version is None,
                 linger_ms=5,
                 max_request_size=24 * 1024 * 1024,
+                reconnect_backoff_max_ms=RECONNECT_MS_MAX,
             ),
         )
         self._pending: list[Any] = []
@@ -143,12 +150,14 @@ class Publisher:
                 futures.append(self._producer.send(topic, key=key, value=value))
             except MessageSizeTooLargeError as error:
                 futures.append(error)
-        while True:
+        for _ in range(SLOW_ANSWERS_MAX):
             try:
                 self._producer.flush(timeout=SLOW_ANSWER_S)
                 break
             except KafkaTimeoutError:
                 still_waiting()
+        else:
+            raise KafkaTimeoutError("the client neither delivers nor gives up")
         return [_why_unsafe(one) for one in futures]
 
     def close(self) -> None:
