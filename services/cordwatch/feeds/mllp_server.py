@@ -120,7 +120,12 @@ class MllpServer:
                 log.warning("accepting a connection failed", errno=error.errno)
                 await asyncio.sleep(ACCEPT_PAUSE_S)
                 continue
-            self._let_in(one, str(peer[0]))
+            try:
+                self._let_in(one, str(peer[0]))
+            except Exception as error:
+                # An error of ours with one peer must not shut out all others.
+                log.exception("a peer could not be let in", exc_info=error)
+                one.close()
 
     def _let_in(self, one: socket.socket, host: str) -> None:
         settings, metrics = self._shared.settings, self._shared.metrics

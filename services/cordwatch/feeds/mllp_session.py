@@ -15,7 +15,10 @@ from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.feeds.metrics import Closing, FeedsMetrics
 from cordwatch.feeds.mllp_connection import COMMIT_ACK, COMMIT_NAK, MllpConnection, Received
 from cordwatch.feeds.settings import FeedsSettings
+from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
+
+log = get_logger("cordwatch.feeds")
 
 NOT_STORED = Fault("message", "the broker takes no record of this size")
 
@@ -130,8 +133,9 @@ class MllpSession(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Answer what is still open to a peer who only stopped sending."""
-        self._submit(self._connection.end())
-        self._ended = True
+        if not self._ended:
+            self._ended = True
+            self._submit(self._connection.end())
         self._later("linger", self._shared.settings.linger_s, self._close)
         encrypted = self._transport is not None and self._transport.get_extra_info("sslcontext")
         # TLS cannot be closed in one direction only.
@@ -196,7 +200,13 @@ class MllpSession(asyncio.Protocol):
         outcome = settled.found.outcome if settled.stored else "refused"
         shared.metrics.messages.labels(outcome).inc()
         shared.metrics.commit_s.observe(shared.clock.monotonic() - came_at)
-        codes, messages = self._answers(received, settled)
+        try:
+            codes, messages = self._answers(received, settled)
+        except Exception as error:
+            # An error of ours: no answer at all is better than one too few for those behind it.
+            log.exception("an answer could not be made", exc_info=error)
+            self.abort()
+            codes, messages = [], []
         leaving = self._connection.answer(received.number, messages)
         if self._transport is None or self._transport.is_closing():
             return

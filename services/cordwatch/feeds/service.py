@@ -132,7 +132,6 @@ def run(settings: FeedsSettings, kafka: KafkaSettings, source: Source, clock: Wa
     Raises:
         BrokerUnreachable, MissingTopics, BadTls, CannotListen: it cannot begin.
     """
-
     require_topics(kafka, [topic.name for topic in WRITTEN])
 
     async def main() -> tuple[int, bool]:
