@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from cordwatch.feeds.gateway import Translated, derived_records, raw_record
+from cordwatch.feeds.gateway import Translated
 from cordwatch.feeds.hl7.framing import Piece
-from cordwatch.feeds.intake import Understand
+from cordwatch.feeds.intake import Understand, records_of
 from cordwatch.runtime.kafka import TOO_LARGE, BrokerUnreachable, KafkaError
 from cordwatch.runtime.logging import get_logger
 
@@ -134,16 +134,12 @@ class GroupCommit:
         return group
 
     def _commit(self, group: list[Job]) -> None:
-        found = [self._understand(job.piece, job.received_at) for job in group]
+        found: list[Translated] = []
         waiting: list[tuple[int, Record]] = []
-        for index, (job, one) in enumerate(zip(group, found, strict=True)):
-            if one.item.data:
-                raw = raw_record(one, job.received_at)
-                waiting.append((index, (raw.topic, raw.key, raw.value)))
-            waiting += (
-                (index, (record.topic, record.key, record.value))
-                for record in derived_records(one, job.received_at)
-            )
+        for index, job in enumerate(group):
+            one, records = records_of(self._understand(job.piece, job.received_at), job.received_at)
+            found.append(one)
+            waiting += ((index, (record.topic, record.key, record.value)) for record in records)
         refused = self._publish(waiting)
         self.groups += 1
         self._deliver(

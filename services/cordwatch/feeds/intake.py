@@ -8,7 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from cordwatch.feeds.files import Item
-from cordwatch.feeds.gateway import Translated, translate
+from cordwatch.feeds.gateway import (
+    Published,
+    Translated,
+    derived_records,
+    raw_record,
+    translate,
+)
 from cordwatch.feeds.hl7.acknowledge import read_header
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.mapping.reading import Fault
@@ -16,6 +22,8 @@ from cordwatch.feeds.source import Source
 from cordwatch.runtime.logging import get_logger
 
 _ANOTHER_MESSAGE = re.compile(rb"[\r\n](?:MSH|[FB]HS)(?=[^A-Za-z0-9\s])")
+
+OUR_FAULT = Fault("application", "mapping failed; the original is kept")
 
 log = get_logger("cordwatch.feeds")
 
@@ -47,8 +55,27 @@ def understand(
     except Exception as error:
         # An error of ours must not stop the messages behind this one.
         log.exception("mapping failed", exc_info=error)
-        fault = Fault("application", "mapping failed; the original is kept")
-        return Translated(item, "quarantined", sender, control_id, None, (), (fault,))
+        return Translated(item, "quarantined", sender, control_id, None, (), (OUR_FAULT,))
     if found.outcome == "quarantined" and found.sender == "-":
         return replace(found, sender=sender, control_id=control_id)
     return found
+
+
+def records_of(found: Translated, received_at: datetime) -> tuple[Translated, list[Published]]:
+    """
+    Return all that is to be published of a piece, and what it came to; never raises.
+
+    A message whose records cannot be made would otherwise end the process, be
+    sent again, and end the next one.
+    """
+    try:
+        return found, _records(found, received_at)
+    except Exception as error:
+        log.exception("records could not be made", exc_info=error)
+        plain = Translated(found.item, "quarantined", "-", "-", None, (), (OUR_FAULT,))
+        return plain, _records(plain, received_at)
+
+
+def _records(found: Translated, received_at: datetime) -> list[Published]:
+    raw = [raw_record(found, received_at)] if found.item.data else []
+    return [*raw, *derived_records(found, received_at)]

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from cordwatch.feeds import intake
 from cordwatch.feeds.gateway import Translated, derived_records, raw_record
 from cordwatch.feeds.hl7.framing import Piece
-from cordwatch.feeds.intake import understand
+from cordwatch.feeds.intake import records_of, understand
 from cordwatch.feeds.source import Source
 from cordwatch.runtime.logging import configure_logging
 from cordwatch_schemas.records import Quarantined, RawMessage
-from cordwatch_schemas.topics import ADMISSIONS, QUARANTINE
+from cordwatch_schemas.topics import ADMISSIONS, QUARANTINE, RAW
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 CANARY = "Zebrafinch"
@@ -117,6 +117,28 @@ def test_an_error_of_ours_stops_nothing(monkeypatch: pytest.MonkeyPatch, log: io
     assert [fault.field for fault in found.faults] == ["application"]
     assert understood(ADMISSION).outcome == "mapped"
     assert "mapping failed" in log.getvalue()
+    assert CANARY not in log.getvalue()
+
+
+def test_records_that_cannot_be_made_stop_nothing_either(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+) -> None:
+    """The message would come again and again, and end the process each time."""
+    found = understood(ADMISSION)
+    made = intake.derived_records
+
+    def fails(one: Translated, at: datetime) -> object:
+        if one.told:
+            raise ZeroDivisionError(CANARY)
+        return made(one, at)
+
+    monkeypatch.setattr(intake, "derived_records", fails)
+    plain, records = records_of(found, NOW)
+    assert (plain.outcome, [fault.field for fault in plain.faults]) == (
+        "quarantined",
+        ["application"],
+    )
+    assert [record.topic for record in records] == [RAW.name, QUARANTINE.name]
     assert CANARY not in log.getvalue()
 
 
