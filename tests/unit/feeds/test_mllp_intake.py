@@ -125,7 +125,7 @@ def test_records_that_cannot_be_made_stop_nothing_either(
 ) -> None:
     """The message would come again and again, and end the process each time."""
     found = understood(ADMISSION)
-    made = intake.derived_records
+    made = derived_records
 
     def fails(one: Translated, at: datetime) -> object:
         if one.told:
