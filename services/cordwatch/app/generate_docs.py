@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from cordwatch.app.cli import cordwatch
 from cordwatch.app.commands.packs import span
 from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM
+from cordwatch.feeds.metrics import FeedsMetrics
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.pack import load_pack
 
@@ -60,15 +61,28 @@ def rules_page() -> str:
 
 
 def metrics_page() -> str:
-    """Return the page of every series of watch."""
-    registry = CollectorRegistry()
-    Metrics(load_pack("mescc-lymphoma"), registry)
-    lines = [NOTE, "# Metrics of watch\n", "| series | kind | meaning |", "|---|---|---|"]
-    lines += [
-        f"| `{family.name}` | {family.type} | {family.documentation} |"
-        for family in sorted(registry.collect(), key=lambda one: one.name)
+    """Return the page of every series, by service."""
+    lines = [
+        NOTE,
+        "# Metrics\n",
+        "Served by each process on `/metrics`, with `/healthz` beside it.\n",
     ]
-    return "\n".join(lines) + "\n"
+    for service, register in _CATALOGUES.items():
+        registry = CollectorRegistry()
+        register(registry)
+        lines += [f"## {service}\n", "| series | kind | meaning |", "|---|---|---|"]
+        lines += [
+            f"| `{family.name}` | {family.type} | {family.documentation} |"
+            for family in sorted(registry.collect(), key=lambda one: one.name)
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+_CATALOGUES: dict[str, Callable[[CollectorRegistry], object]] = {
+    "feeds": FeedsMetrics,
+    "watch": lambda registry: Metrics(load_pack("mescc-lymphoma"), registry),
+}
 
 
 def findings_page() -> str:

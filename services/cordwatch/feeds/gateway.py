@@ -23,6 +23,9 @@ Outcome = Literal["mapped", "irrelevant", "quarantined"]
 Told = Event | Acknowledged | StoodDown | Classified
 
 _NAMES = {topic.noun: topic.name for topic in TOPICS}
+ID_CHARACTERS_MAX = 200
+"""As long as a `RecordId` may be."""
+
 _ANSWERS = (b'"acknowledged"', b'"stood-down"', b'"classified"')
 
 
@@ -92,11 +95,16 @@ def _from_json(item: Item, received_at: datetime | None, *, replayed: bool) -> T
     return Translated(item, "mapped", "json", message_id, told.received_at, (told,))
 
 
+def _id(text: str) -> str:
+    """Return an identifier that fits the contract; the message itself has it whole."""
+    return text[:ID_CHARACTERS_MAX] or "-"
+
+
 def raw_record(found: Translated, received_at: datetime) -> Published:
     """Return the message as it came, for the raw topic."""
     raw = RawMessage(
-        source=found.sender,
-        source_message_id=found.control_id,
+        source=_id(found.sender),
+        source_message_id=_id(found.control_id),
         content_sha256=sha256(found.item.data).hexdigest(),
         received_at=received_at,
         format=found.item.format,
@@ -117,8 +125,8 @@ def derived_records(found: Translated, received_at: datetime) -> Iterator[Publis
     for number, fault in enumerate(found.faults):
         kept = Quarantined(
             quarantine_id=f"{sha256(found.item.data).hexdigest()[:32]}-{number}",
-            source=found.sender,
-            source_message_id=found.control_id,
+            source=_id(found.sender),
+            source_message_id=_id(found.control_id),
             received_at=received_at,
             stage="framing" if found.item.kind != "message" else "mapping",
             field=fault.field[:200],

@@ -9,10 +9,26 @@ from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from kafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 
 T = TypeVar("T")
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""What a broker will refuse however often it is asked."""
 ACK_TIMEOUT_S = 30.0
+RECONNECT_MS_MAX = 1_000
+"""A broker that is back is noticed in about this time; the client's own default is half a minute."""
+
+SLOW_ANSWER_S = 5.0
+"""A broker that takes longer to acknowledge is as good as away, until it does."""
+
+SLOW_ANSWERS_MAX = 30
+"""The client itself gives a record up after two minutes; one that does not is broken."""
 
 
 class BrokerUnreachable(RuntimeError):
@@ -94,6 +110,7 @@ class Publisher:
                 enable_idempotence=settings.api_version is None,
                 linger_ms=5,
                 max_request_size=24 * 1024 * 1024,
+                reconnect_backoff_max_ms=RECONNECT_MS_MAX,
             ),
         )
         self._pending: list[Any] = []
@@ -115,9 +132,66 @@ class Publisher:
             future.get(timeout=ACK_TIMEOUT_S)
         return len(pending)
 
+    def publish(
+        self, records: Sequence[tuple[str, bytes, bytes]], still_waiting: Callable[[], None]
+    ) -> list[KafkaError | None]:
+        """
+        Send *records* (topic, key, value) together; return for each why it is not safe, or None.
+
+        Blocks until the broker has answered for every one of them or the client
+        has given it up (two minutes). Calls *still_waiting* every few seconds.
+
+        Raises:
+            KafkaError: the topics cannot be asked about; any record may have arrived or not.
+        """
+        futures: list[Any] = []
+        for topic, key, value in records:
+            try:
+                futures.append(self._producer.send(topic, key=key, value=value))
+            except MessageSizeTooLargeError as error:
+                futures.append(error)
+        for _ in range(SLOW_ANSWERS_MAX):
+            try:
+                self._producer.flush(timeout=SLOW_ANSWER_S)
+                break
+            except KafkaTimeoutError:
+                still_waiting()
+        else:
+            raise KafkaTimeoutError("the client neither delivers nor gives up")
+        return [_why_unsafe(one) for one in futures]
+
     def close(self) -> None:
         """Close the connection; what was not confirmed may not have arrived."""
-        self._producer.close(timeout=5)
+        try:
+            self._producer.close(timeout=5)
+        except KafkaTimeoutError:
+            # It flushes first, and having failed at that leaves its thread at work.
+            self._producer._sender.force_close()  # noqa: SLF001 - there is no other way
+
+
+def require_topics(settings: KafkaSettings, names: Sequence[str]) -> None:
+    """
+    Refuse to run where one of these topics is missing.
+
+    Raises:
+        BrokerUnreachable: no broker answers.
+        MissingTopics: run `cordwatch topics apply`.
+    """
+    with admin_client(settings) as admin:
+        known = set(admin.list_topics())
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise MissingTopics(missing)
+
+
+def _why_unsafe(future: Any) -> KafkaError | None:
+    if isinstance(future, KafkaError):
+        return future
+    try:
+        future.get(timeout=ACK_TIMEOUT_S)
+    except KafkaError as error:
+        return error
+    return None
 
 
 def read_topic(
@@ -164,6 +238,7 @@ def read_topic(
 
 
 __all__ = [
+    "TOO_LARGE",
     "BrokerUnreachable",
     "KafkaError",
     "KafkaSettings",
@@ -171,4 +246,5 @@ __all__ = [
     "Publisher",
     "admin_client",
     "read_topic",
+    "require_topics",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cordwatch.feeds.hl7.framing import KEPT_OF_OVERSIZED_BYTES, MAX_MESSAGE_BYTES, Piece
+from cordwatch.feeds.hl7.framing import KEPT_OF_OVERSIZED_BYTES, MAX_MESSAGE_BYTES, Piece, PieceKind
 
 VT, FS, CR = b"\x0b", b"\x1c", b"\r"
 _FRAME_EDGE = re.compile(rb"\x1c|\x0b(?=MSH)")
@@ -69,7 +69,10 @@ class FrameReader:
         head = self._head or data[: self._kept]
         self._head, self._dropped, self._scanned = b"", 0, 0
         if size > self._limit:
-            yield Piece("oversized", head, f"{size} bytes are more than the limit of {self._limit}")
+            reason = f"{size} bytes are more than the limit of {self._limit}"
+            # Only a whole frame has a sender who waits for an answer.
+            kind: PieceKind = "oversized" if whole else "unreadable"
+            yield Piece(kind, head, reason if whole else f"no whole MLLP frame; {reason}")
         elif whole:
             yield Piece("message", data)
         elif data.strip(_OUTSIDE_BLANKS):

@@ -1,0 +1,113 @@
+"""What the gateway tells Prometheus: every series, its meaning, touched at start."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from cordwatch.feeds.hl7.acknowledge import CODES
+
+Refusal = Literal["address", "limit", "tls"]
+Closing = Literal["peer", "idle", "unread", "drained", "error"]
+BadFrame = Literal["oversized", "unreadable"]
+
+OUTCOMES = ("mapped", "irrelevant", "quarantined", "refused")
+COMMITS = ("ack", "nak")
+REFUSALS: tuple[Refusal, ...] = ("address", "limit", "tls")
+CLOSINGS: tuple[Closing, ...] = ("peer", "idle", "unread", "drained", "error")
+BAD_FRAMES: tuple[BadFrame, ...] = ("oversized", "unreadable")
+_COMMIT_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class FeedsMetrics:
+    """The typed catalogue. Labels are closed sets: no peer, sender, patient or message ever is one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register every series, and touch it."""
+        self._messages(registry)
+        self._connections(registry)
+        self._broker(registry)
+        for outcome in OUTCOMES:
+            self.messages.labels(outcome)
+        for code in (*CODES, *COMMITS):
+            self.acks.labels(code)
+        for kind in BAD_FRAMES:
+            self.bad_frames.labels(kind)
+        for refusal in REFUSALS:
+            self.refused_peers.labels(refusal)
+        for closing in CLOSINGS:
+            self.closed.labels(closing)
+
+    def _messages(self, registry: CollectorRegistry) -> None:
+        self.messages = Counter(
+            "cordwatch_feeds_messages",
+            "Messages that came, by outcome (refused: the broker will not take it)",
+            ["outcome"],
+            registry=registry,
+        )
+        self.acks = Counter(
+            "cordwatch_feeds_acks",
+            "Answers sent, by code (ack, nak: the commit bytes of MLLP v2)",
+            ["code"],
+            registry=registry,
+        )
+        self.bad_frames = Counter(
+            "cordwatch_feeds_bad_frames",
+            "Frames above the limit, and bytes that are no whole frame",
+            ["kind"],
+            registry=registry,
+        )
+        self.received_bytes = Counter(
+            "cordwatch_feeds_received_bytes", "Bytes read from peers", registry=registry
+        )
+        self.last_message_at = Gauge(
+            "cordwatch_feeds_last_message_timestamp_seconds",
+            "When the last message came (Unix time; 0: never); time() minus this is the silence",
+            registry=registry,
+        )
+
+    def _connections(self, registry: CollectorRegistry) -> None:
+        self.open_connections = Gauge(
+            "cordwatch_feeds_open_connections",
+            "Connections that are open, handshakes included",
+            registry=registry,
+        )
+        self.closed = Counter(
+            "cordwatch_feeds_closed_connections",
+            "Connections that ended, by cause (unread: a peer did not read its answers)",
+            ["cause"],
+            registry=registry,
+        )
+        self.refused_peers = Counter(
+            "cordwatch_feeds_refused_peers",
+            "Connections turned away: address not allowed, too many, or no valid TLS",
+            ["reason"],
+            registry=registry,
+        )
+        self.paused_connections = Gauge(
+            "cordwatch_feeds_paused_connections",
+            "Connections that are not read for now (back-pressure)",
+            registry=registry,
+        )
+
+    def _broker(self, registry: CollectorRegistry) -> None:
+        self.commit_s = Histogram(
+            "cordwatch_feeds_commit_seconds",
+            "From a message's last byte to the broker's acknowledgement of all that follows from it",
+            buckets=_COMMIT_S,
+            registry=registry,
+        )
+        self.waiting_messages = Gauge(
+            "cordwatch_feeds_waiting_messages",
+            "Messages that the broker has not acknowledged yet",
+            registry=registry,
+        )
+        self.waiting_bytes = Gauge(
+            "cordwatch_feeds_waiting_bytes", "Bytes of these messages", registry=registry
+        )
+        self.broker_away = Gauge(
+            "cordwatch_feeds_broker_away",
+            "1 while the broker does not acknowledge: nothing is answered",
+            registry=registry,
+        )

@@ -1,0 +1,145 @@
+"""The gateway as a process: joins listener, group commit, metrics and signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from cordwatch.feeds.gateway import Translated
+from cordwatch.feeds.group_commit import GroupCommit, Job, Settled
+from cordwatch.feeds.hl7.framing import Piece
+from cordwatch.feeds.intake import understand
+from cordwatch.feeds.metrics import FeedsMetrics
+from cordwatch.feeds.mllp_server import MllpServer
+from cordwatch.feeds.mllp_session import Shared
+from cordwatch.feeds.settings import FeedsSettings
+from cordwatch.feeds.source import Source
+from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
+from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch.runtime.wall_clock import WallClock
+from cordwatch_schemas.topics import ACKS, IDENTITIES, QUARANTINE, RAW, SOURCES
+
+EXIT_OK = 0
+EXIT_UNANSWERED = 1
+EXIT_BROKEN = 70
+COMMIT_END_S = 2.0
+
+WRITTEN = (RAW, QUARANTINE, IDENTITIES, ACKS, *SOURCES)
+
+log = get_logger("cordwatch.feeds")
+
+
+class Feeds:
+    """One gateway process."""
+
+    def __init__(
+        self, settings: FeedsSettings, kafka: KafkaSettings, source: Source, clock: WallClock
+    ) -> None:
+        """
+        Put the parts together; nothing runs yet.
+
+        Raises:
+            BadTls: certificate, key or CA cannot be used.
+        """
+        self.settings = settings
+        self._kafka, self._source = kafka, source
+        self.registry = CollectorRegistry()
+        self.metrics = FeedsMetrics(self.registry)
+        self.commit = GroupCommit(
+            lambda: Publisher(kafka), self._understand, self._deliver, self._broken
+        )
+        self.metrics.broker_away.set_function(lambda: float(self.commit.broker_away))
+        self.server = MllpServer(Shared.of(settings, self.metrics, self.commit, clock))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._is_broken = False
+        self.has_ended = True
+        """Whether the worker came to its end; it does not while the broker is away."""
+
+    def health(self) -> tuple[bool, Mapping[str, Any]]:
+        """Return whether messages are taken in and become durable, for `/healthz`."""
+        listening, away = self.server.is_listening, self.commit.broker_away
+        return listening and not away and not self._is_broken, {
+            "listening": listening,
+            "broker_away": away,
+            "broken": self._is_broken,
+            "connections": self.server.connections,
+        }
+
+    async def run(self) -> int:
+        """Run until SIGTERM or Ctrl-C; return the exit code."""
+        self._loop = asyncio.get_running_loop()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(one, self._stop.set)
+        page = MetricsServer(
+            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+        )
+        page.start()
+        log.info("metrics", address=page.address)
+        try:
+            self.commit.start()
+            await self.server.start()
+            host, port = self.server.address
+            log.info("listening", address=f"{host}:{port}", tls=self.settings.tls_cert is not None)
+            await self._stop.wait()
+            log.info("stopping", connections=self.server.connections)
+            unanswered = await self.server.drain(0 if self._is_broken else self.settings.drain_s)
+            log.info("stopped", unanswered=unanswered)
+        finally:
+            self.has_ended = await asyncio.to_thread(self.commit.stop, COMMIT_END_S)
+            page.stop()
+        if self._is_broken:
+            return EXIT_BROKEN
+        return EXIT_UNANSWERED if unanswered else EXIT_OK
+
+    def _understand(self, piece: Piece, received_at: datetime) -> Translated:
+        return understand(piece, self._source, received_at, self.settings.applications)
+
+    def _deliver(self, group: list[tuple[Job, Settled]]) -> None:
+        """Tell the connections, on their own thread."""
+        self._on_loop(partial(_tell, group))
+
+    def _broken(self) -> None:
+        """End the process: a supervisor starts it anew, and senders send again."""
+        self._is_broken = True
+        self._on_loop(self._stop.set)
+
+    def _on_loop(self, what: Any) -> None:
+        # Closed already: the process ends, and who was not told sends again.
+        with contextlib.suppress(RuntimeError):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(what)
+
+
+def _tell(group: list[tuple[Job, Settled]]) -> None:
+    for job, settled in group:
+        job.done(settled)
+
+
+def run(settings: FeedsSettings, kafka: KafkaSettings, source: Source, clock: WallClock) -> int:
+    """
+    Run the gateway until SIGTERM or Ctrl-C; return its exit code.
+
+    Raises:
+        BrokerUnreachable, MissingTopics, BadTls, CannotListen: it cannot begin.
+    """
+    require_topics(kafka, [topic.name for topic in WRITTEN])
+
+    async def main() -> tuple[int, bool]:
+        feeds = Feeds(settings, kafka, source, clock)
+        return await feeds.run(), feeds.has_ended
+
+    code, has_ended = asyncio.run(main())
+    if not has_ended:
+        # The client would try to deliver once more, and tell of its failure in a traceback.
+        os._exit(code)
+    return code

@@ -1,0 +1,116 @@
+"""What the feeds gateway needs to be told, from the environment (`CORDWATCH_FEEDS_*`) or options."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cordwatch.feeds.hl7.framing import MAX_MESSAGE_BYTES
+from cordwatch.feeds.mllp_connection import IN_FLIGHT_MAX, MllpVersion
+
+MIB = 1024 * 1024
+
+
+def _listed(value: object) -> object:
+    """Read a list with commas, as the environment has it."""
+    if isinstance(value, str):
+        return [one.strip() for one in value.split(",") if one.strip()]
+    return value
+
+
+def _numbered(value: object) -> object:
+    """Read a number from a text, which a choice of numbers does not do by itself."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Listed = BeforeValidator(_listed)
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, Listed]
+Names = Annotated[tuple[str, ...], NoDecode, Listed]
+
+
+class FeedsSettings(BaseSettings):
+    """Settings of one gateway; each description is the help of its option."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CORDWATCH_FEEDS_", frozen=True, hide_input_in_errors=True, extra="ignore"
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on, not a name.")
+    port: int = Field(2575, ge=0, le=65535, description="Port; 0 takes a free one and logs it.")
+    allow: Networks = Field(
+        (), description="Peers that may connect: addresses and CIDR, with commas."
+    )
+    applications: Names = Field(
+        (), description="Sending applications (MSH-3) to listen to, with commas; none: all."
+    )
+    mllp: Annotated[MllpVersion, BeforeValidator(_numbered)] = Field(
+        1, description="2: MLLP v2, bare commit bytes; HL7 answers only where MSH-16 asks."
+    )
+    max_frame_bytes: int = Field(
+        MAX_MESSAGE_BYTES,
+        ge=1024,
+        le=MAX_MESSAGE_BYTES,
+        description="A larger frame is refused; the connection stays usable.",
+    )
+    max_connections: int = Field(100, ge=1, le=10_000, description="More are turned away.")
+    in_flight_max: int = Field(
+        IN_FLIGHT_MAX,
+        ge=1,
+        description="Unanswered messages of one connection, after which it is not read.",
+    )
+    buffer_bytes: int = Field(
+        64 * MIB,
+        ge=1024,
+        description="Unanswered bytes of all connections, after which none is read.",
+    )
+    idle_s: float = Field(
+        3600.0, gt=0, description="Seconds of silence after which a connection is closed."
+    )
+    answer_s: float = Field(
+        60.0, gt=0, description="Seconds that a peer may leave its answers unread."
+    )
+    linger_s: float = Field(
+        10.0, ge=0, description="Seconds that answers are kept for a peer who hung up sending."
+    )
+    drain_s: float = Field(
+        20.0, ge=0, description="Seconds after SIGTERM to answer what has been read."
+    )
+    handshake_s: float = Field(10.0, gt=0, description="Seconds for a TLS handshake.")
+    keepalive_s: int = Field(
+        60, ge=1, le=7200, description="TCP keepalive: a dead peer is noticed in about twice this."
+    )
+    tls_cert: Path | None = Field(None, description="PEM file: certificate chain. Turns TLS on.")
+    tls_key: Path | None = Field(None, description="PEM file: its private key.")
+    tls_key_password_file: Path | None = Field(None, description="File with the key's password.")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM file: CA of the peers. Turns mutual TLS on."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Where /metrics and /healthz listen.")
+    metrics_port: int = Field(
+        9465, ge=0, le=65535, description="Their port; 0 takes a free one and logs it."
+    )
+
+    @property
+    def on_loopback(self) -> bool:
+        """Return whether only this machine can connect."""
+        return ip_address(self.host).is_loopback
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        try:
+            reachable = not self.on_loopback
+        except ValueError:
+            raise ValueError("host: is no IP address") from None
+        if reachable and not (self.allow or self.tls_client_ca):
+            raise ValueError(
+                "beyond loopback, say who may connect: allow (0.0.0.0/0 for anybody) or tls_client_ca"
+            )
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together")
+        if self.tls_client_ca and self.tls_cert is None:
+            raise ValueError("tls_client_ca needs tls_cert")
+        return self

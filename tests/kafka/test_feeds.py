@@ -1,0 +1,116 @@
+"""The gateway against a real broker: killed, and with the broker going away; what it acknowledged is there."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from pathlib import Path
+
+import pytest
+
+from cordwatch.runtime import topics_admin
+from cordwatch.runtime.kafka import KafkaSettings, read_topic
+from cordwatch_schemas.events import read_event
+from cordwatch_schemas.records import RawMessage
+from cordwatch_schemas.topics import ADMISSIONS, RAW
+from tests.kafka.gateway import Gateway, Sender, an_admission
+from tests.kafka_harness.choice import Broker
+from tests.kafka_harness.real_kafka import RealKafka
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+CONNECTIONS, PER_CONNECTION, WINDOW = 4, 400, 20
+KILLS_AT = (200, 600, 1100)
+
+
+def records(kafka: str, topic: str) -> list[bytes]:
+    """Return the values of a topic from its start."""
+    found = read_topic(KafkaSettings(kafka), topic, follow=False)
+    return [record[1] for record in found if record is not None and record[1] is not None]
+
+
+def raw_ids(kafka: str) -> set[str]:
+    """Return the control ids of all raw messages."""
+    values = records(kafka, RAW.name)
+    return {RawMessage.model_validate_json(value).source_message_id for value in values}
+
+
+def event_ids(kafka: str) -> dict[str, set[str]]:
+    """Return the ids of admission events by the control id of their message."""
+    found: dict[str, set[str]] = {}
+    for value in records(kafka, ADMISSIONS.name):
+        event = read_event(value)
+        found.setdefault(event.source_message_id, set()).add(event.event_id)
+    return found
+
+
+async def send_and_kill(gateway: Gateway, senders: list[Sender], kill_at: int) -> None:
+    """Let *senders* send; kill the gateway once *kill_at* messages are acknowledged."""
+
+    def answered() -> None:
+        if sum(len(one.acknowledged) for one in senders) == kill_at:
+            gateway.process.kill()
+
+    sending = (one.send_until_done_or_cut(gateway.port, answered) for one in senders)
+    await asyncio.gather(*sending)
+
+
+async def test_a_killed_gateway_loses_nothing_that_it_acknowledged(
+    kafka_broker: Broker, tmp_path: Path
+) -> None:
+    """Killed three times under load; senders send again what has no answer, and only that."""
+    if not kafka_broker.real:
+        pytest.skip("needs a real Kafka")
+    kafka, run = kafka_broker.address, uuid.uuid4().hex[:8]
+    topics_admin.apply(KafkaSettings(kafka), 1)
+    ids = [[f"{run}-{c}-{n}" for n in range(PER_CONNECTION)] for c in range(CONNECTIONS)]
+    senders = [Sender(list(one), WINDOW) for one in ids]
+    for number, kill_at in enumerate(KILLS_AT):
+        with Gateway(kafka, tmp_path / f"{number}.log") as gateway:
+            await send_and_kill(gateway, senders, kill_at)
+            assert gateway.process.wait(10) == -9
+        done = {one for sender in senders for one in sender.acknowledged}
+        assert kill_at <= len(done) < CONNECTIONS * PER_CONNECTION
+        # None of these will be sent again.
+        assert done - raw_ids(kafka) == set()
+        assert done - event_ids(kafka).keys() == set()
+    with Gateway(kafka, tmp_path / "last.log") as gateway:
+        await send_and_kill(gateway, senders, -1)
+        assert gateway.stop() == 0
+    assert [sender.acknowledged for sender in senders] == ids
+    every, found = {one for part in ids for one in part}, event_ids(kafka)
+    assert every - raw_ids(kafka) == set()
+    # However often it was sent: one admission, under one id.
+    assert {one: len(found.get(one, ())) for one in every} == dict.fromkeys(every, 1)
+
+
+async def test_without_a_broker_nothing_is_acknowledged(
+    private_kafka: RealKafka, tmp_path: Path
+) -> None:
+    """Away: no answer and no false one. Back: every answer, every record; then an orderly end."""
+    kafka = private_kafka.bootstrap
+    topics_admin.apply(KafkaSettings(kafka), 1)
+    before, during = Sender(["before"], 1), Sender([f"during-{n}" for n in range(50)], 50)
+    heard = asyncio.Event()
+    with Gateway(kafka, tmp_path / "gateway.log") as gateway:
+        await before.send_until_done_or_cut(gateway.port, heard.set)
+        assert before.acknowledged == ["before"]
+        heard.clear()
+        private_kafka.kill()
+        sending = asyncio.create_task(during.send_until_done_or_cut(gateway.port, heard.set))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(8):
+                await heard.wait()
+        assert "nothing is answered" in gateway.log()
+        await asyncio.to_thread(private_kafka.start)
+        await sending
+        assert during.waiting == []
+        assert gateway.stop() == 0
+        assert "the broker answers again" in gateway.log()
+    assert set(during.acknowledged) - raw_ids(kafka) == set()
+    assert set(during.acknowledged) - event_ids(kafka).keys() == set()
+
+
+def test_the_helpers_messages_are_admissions() -> None:
+    """So that the tests above are about events, not about quarantine."""
+    assert b"ADT^A01|x-1|" in an_admission("x-1")
