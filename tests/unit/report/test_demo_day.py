@@ -121,17 +121,18 @@ def test_the_alerts_of_the_first_two_hours() -> None:
     3: `urgent` at 00:12 (333.2 of 336 h). 4: `urgent` at 00:15 (165.25 of 168 h). 5: the deficit's
     `warning` (40.3 of 48 h) and the consultation's `due` at 00:18, and that one's `overdue` every
     quarter from 00:30 to 01:45: 8. 10: the taper's `urgent` at 00:27 and `due` at 00:30. Twelve
-    over four patients with 1, 1, 2 and 8; all at night, the one that began on 1 March.
+    paged. For the board only: `support.offer` of 3 and 10, both more than a week into their episode.
+    Fourteen over four patients with 1, 2, 3 and 8; all at night, the one that began on 1 March.
 
-    Followed: patient 4's, by the MRI at 2.0; the other eleven are still open.
+    Followed: patient 4's, by the MRI at 2.0; the others are still open.
     """
     period = ("--from", "2026-03-02T00:00", "--to", "2026-03-02T02:00")
     found = document(*period)["sections"]
     (patients,) = found["alerts-per-patient"]
-    assert (patients["patients"], patients["alerts"], patients["paged"]) == (4, 12, 12)
-    assert (patients["median"], patients["p90"], patients["most"]) == (1.5, 8, 8)
+    assert (patients["patients"], patients["alerts"], patients["paged"]) == (4, 14, 12)
+    assert (patients["median"], patients["p90"], patients["most"]) == (2.5, 8, 8)
     shifts = {row["value"]: (row["shifts"], row["alerts"]) for row in found["alerts-per-shift"]}
-    assert shifts == {"day": (0, 0), "evening": (0, 0), "night": (1, 12)}
+    assert shifts == {"day": (0, 0), "evening": (0, 0), "night": (1, 14)}
     came_of = {
         (row["value"], row["what"]): (row["alerts"], row["followed"], row["open"])
         for row in found["followed"]
@@ -144,9 +145,10 @@ def test_the_alerts_of_the_first_two_hours() -> None:
         ("mdt.consult", "overdue"): (6, 0, 6),
         ("steroid.taper", "urgent"): (1, 0, 1),
         ("steroid.taper", "due"): (1, 0, 1),
+        ("support.offer", "-"): (2, 0, 2),
     }
     # Nobody answers in the demo.
-    assert found["acknowledged"][0]["never"] == 12
+    assert found["acknowledged"][0]["never"] == 14
 
 
 def test_a_period_takes_the_clocks_that_start_in_it() -> None:
