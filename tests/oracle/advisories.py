@@ -14,8 +14,8 @@ from tests.oracle.studies import (
     MR,
     NOT_MR,
     WHOLE_SPINE,
-    active_orders,
     is_without_contrast,
+    meant,
     regions_of,
     scans,
 )
@@ -54,16 +54,16 @@ def _by_study(rule: str, causes: Iterable[Fact]) -> Iterator[Condition]:
 
 
 def _wrong_modality(case: Case, clock: Clock) -> Iterator[Condition]:
-    if active_orders(case.facts, MR) or scans(case.facts, clock.start_at, MR):
+    if meant(case.facts, MR) or scans(case.facts, clock.start_at, MR):
         return
     made = [scan.fact for scan in scans(case.facts, clock.start_at, NOT_MR)]
-    yield from _by_study("mri.wrong-modality", [*active_orders(case.facts, NOT_MR), *made])
+    yield from _by_study("mri.wrong-modality", [*meant(case.facts, NOT_MR), *made])
 
 
 def _partial_coverage(case: Case, clock: Clock) -> Iterator[Condition]:
     """What was imaged since the start and what is on order leave part of the spine out."""
     made = [s for s in scans(case.facts, clock.start_at, MR) if s.regions and s.at <= case.now]
-    ordered = [f for f in active_orders(case.facts, MR) if regions_of(f)]
+    ordered = [f for f in meant(case.facts, MR) if regions_of(f)]
     covered = {r for scan in made for r in scan.regions}
     covered |= {r for order in ordered for r in regions_of(order)}
     if not covered >= WHOLE_SPINE:

@@ -17,6 +17,8 @@ class Condition:
     rule: str
     cause: str
     fact: Fact
+    behind: bool = False
+    """A more pressing clock says the same about the same fact, and is paged."""
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
-from tests.oracle.clocks import is_spinal_treatment
+from tests.oracle.clocks import WINDOW, is_spinal_treatment
 from tests.oracle.conditions import Case, Condition, notice
 from tests.oracle.known import Fact, by_encounter, by_thing, current, of_kinds
 from tests.oracle.starts import SUSPECTED, death, is_contradicted, readings
 from tests.oracle.studies import MR, bookings, modality_of, orders, scans, without_proof
-from tests.oracle.tellings import booked, plans
+from tests.oracle.tellings import booked, is_board_only, plans
+
+RECENT = timedelta(days=14)
 
 
 def notices(case: Case) -> Iterator[Condition]:
@@ -41,12 +45,15 @@ def _missed_imaging(case: Case) -> Iterator[Condition]:
 
 def _imaging_booked_late(case: Case) -> Iterator[Condition]:
     standing = bookings(case.facts, MR)
-    for clock in case.open_mri():
+    paged: set[str] = set()
+    for clock in sorted(case.open_mri(), key=lambda one: (WINDOW[one.rule], one.due_at)):
         if any(clock.start_at <= b.event.scheduled_at <= clock.due_at for b in standing):
             continue
         for fact in standing:
             if fact.event.scheduled_at > clock.due_at:
-                yield notice("booked-late", fact, clock.name)
+                found = notice("booked-late", fact, clock.name)
+                yield replace(found, behind=fact.key in paged)
+                paged |= set() if is_board_only(clock) else {fact.key}
 
 
 def _missed_treatment(case: Case) -> Iterator[Condition]:
@@ -92,18 +99,17 @@ def deaths(case: Case) -> Iterator[Condition]:
 
 
 def _reports(case: Case) -> Iterator[Condition]:
-    """A report of spinal imaging waits for someone to say what it shows."""
+    """A report of spinal imaging from two weeks before the episode on waits for someone to say what it shows."""
     waited_for = [
         clock
         for clock in case.clocks
         if clock.is_mri and clock.start_at <= case.now
         if clock.how == "satisfied" or clock.is_open(case.now)
     ]
-    if not waited_for:
-        return
     for thing in {f.thing for f in of_kinds(case.facts, "imaging-reported")}:
         latest = readings(case.facts, thing)[-1]
-        if latest.event.finding is None and modality_of(latest, case.facts) is not None:
+        near = any(latest.latest_at >= clock.start_at - RECENT for clock in waited_for)
+        if near and latest.event.finding is None and modality_of(latest, case.facts) is not None:
             yield notice("report-unclassified", latest)
 
 

@@ -59,13 +59,10 @@ def _is_refuted(fact: Fact, facts: list[Fact]) -> bool:
 
 
 def diagnoses(facts: list[Fact], concept: str) -> list[Fact]:
-    """Return the diagnoses of *concept* that stand, per code, status and visit the latest reading."""
-    # Of two recorded at once the earlier onset rules.
-    told = sorted(
-        of_kinds(facts, "diagnosed"),
-        key=lambda f: (f.recorded_at, -f.at.timestamp(), f.key),
-    )
-    latest = {_of_diagnosis(fact): fact for fact in told}
+    """Return the diagnoses of *concept* that stand, per code, status and visit the earliest onset."""
+    # Without a number of its own it is replaced by no repeat: the earliest onset rules.
+    told = sorted(of_kinds(facts, "diagnosed"), key=lambda f: (f.at, f.key), reverse=True)
+    latest = {_of_diagnosis(fact): fact for fact in told if not _is_refuted(fact, facts)}
     return [
         fact
         for fact in latest.values()
@@ -73,7 +70,6 @@ def diagnoses(facts: list[Fact], concept: str) -> list[Fact]:
             (what := meaning(*code)) is not None and what.concept == concept
             for code in _codes(fact)
         )
-        and not _is_refuted(fact, facts)
     ]
 
 
@@ -131,8 +127,8 @@ def _report_time(answer: Fact, said: list[Fact]) -> datetime:
     """Return the time of the report that a person's answer is about."""
     reports = [fact for fact in said if fact.kind == "imaging-reported"]
     before = [fact for fact in reports if fact.recorded_at <= answer.recorded_at]
-    chosen = before[-1:] or reports[:1]
-    return chosen[0].at if chosen else answer.at
+    # Where the report itself comes later, the answer stands alone: a later report moves no start.
+    return before[-1].at if before else answer.at
 
 
 def _confirming_reading(facts: list[Fact], thing: str) -> Start | None:

@@ -141,7 +141,7 @@ class _Teller:
         if first is not None:
             hours = (now - first.raised_at) // HOUR
             told = max(n for *one, n in self.conditions if tuple(one) == name)
-            if not is_report or hours <= told or now > first.raised_at + 24 * HOUR:
+            if not is_report or min(hours, 24) <= told or hours > 24:
                 return
             number = hours
         own_at = now if first is None else first.raised_at + number * HOUR
@@ -157,7 +157,7 @@ class _Teller:
             due_at=None,
             late_by_s=(now - own_at) // timedelta(seconds=1),
             severity="urgent" if is_report else "warning",
-            paged=not (is_old or fact.replayed),
+            paged=not (is_old or fact.replayed or condition.behind),
         )
 
     def next_look(self, cases: list[Case], now: datetime) -> datetime | None:

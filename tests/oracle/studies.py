@@ -147,6 +147,15 @@ def active_orders(facts: list[Fact], modalities: set[str]) -> list[Fact]:
     return [order for order in orders(facts, modalities) if order.thing not in made]
 
 
+def meant(facts: list[Fact], modalities: set[str]) -> list[Fact]:
+    """Return the orders, and bookings without one, of studies that are not made yet."""
+    ordered = active_orders(facts, modalities)
+    made = {fact.thing for fact in of_kinds(facts, "imaging-done")}
+    made |= {report.thing for report in final_reports(facts)}
+    seen = made | {order.thing for order in ordered}
+    return ordered + [one for one in bookings(facts, modalities) if one.thing not in seen]
+
+
 def is_without_contrast(facts: list[Fact], scan: Scan) -> bool:
     """Return whether the study is known to have been made without contrast; a report wins."""
     reports = [f for f in of_kinds(facts, "imaging-reported") if f.thing == scan.fact.thing]

@@ -63,10 +63,14 @@ def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
     if passed and passed[-1] > max(told, default=-1):
         return steps[passed[-1]]
     due_raised_at = raised.get((clock.name, "due", 0))
-    if due_raised_at is None or now > due_raised_at + clock.lasting:
+    if due_raised_at is None:
         return None
-    number = max((now - clock.due_at) // clock.every, 0)
+    end_at = due_raised_at + clock.lasting
+    number = max((min(now, end_at) - clock.due_at) // clock.every, 0)
     own_at = clock.due_at + number * clock.every
+    # The last one may be told until the next would have come.
+    if now >= own_at + clock.every:
+        return None
     # Repeats from before `due` was raised (late) are dropped.
     if number > _last_repeat(clock, raised) and own_at > due_raised_at:
         return Step("overdue", number, own_at)

@@ -11,9 +11,9 @@ from cordwatch.pathway.advisories import advisories
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.identity import persons
-from cordwatch.pathway.notices import Condition, notices
+from cordwatch.pathway.notices import ONE_AT_A_TIME, Condition, notices
 from cordwatch.pathway.picture import Picture
-from cordwatch.pathway.telling import Ledger, Telling, closed
+from cordwatch.pathway.telling import ConditionKey, Ledger, Telling, closed
 from cordwatch_schemas.alerts import Alert, AlertStatus
 from cordwatch_schemas.pack import Pack
 
@@ -139,6 +139,8 @@ def _why_gone(picture: Picture, alert: Alert) -> tuple[AlertStatus, str]:
     same_rule = [clock for clock in picture.clocks if clock.rule.id == alert.rule]
     ended = picture.history.ended.get(alert.cause)
     if ended is None:
+        if alert.cause in _readings_that_turned(picture):
+            return "withdrawn", "the report no longer reads positive"
         episode_level = [clock for clock in same_rule if not clock.is_mri]
         if episode_level and alert.cause in picture.history.by_id:
             return "superseded", "its start was re-timed"
@@ -148,21 +150,28 @@ def _why_gone(picture: Picture, alert: Alert) -> tuple[AlertStatus, str]:
     return "withdrawn", f"its cause was {ended.fate}"
 
 
+def _readings_that_turned(picture: Picture) -> set[str]:
+    """Return the readings of studies that were positive once and are not any more."""
+    return {
+        reading.id
+        for study in picture.endings.studies
+        if study.positive_since is None
+        for reading in study.readings
+    }
+
+
 def _follows(clock: Clock, alert: Alert) -> bool:
     return clock.cause.id != alert.cause
 
 
 def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
     picture, now = telling.picture, telling.now
-    holding: dict[tuple[str, str, str], Condition] = {}
-    for condition in chain(notices(picture, now), advisories(picture, now)):
+    holding: set[ConditionKey] = set()
+    for condition in _one_at_a_time(telling, wakes):
         told = picture.pack.told(condition.rule)
         if told is None or condition.key in holding:
             continue
-        if condition.since > now:
-            wakes.append(condition.since)
-            continue
-        holding[condition.key] = condition
+        holding.add(condition.key)
         new, next_at = telling.condition(condition, told)
         yield from new
         yield from telling.reopened(telling.ledger.by_condition.get(condition.key, {}).values())
@@ -170,3 +179,18 @@ def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
     for key, gone in telling.ledger.by_condition.items():
         if key not in holding:
             yield from closed(gone.values(), "resolved", now, "no longer applies", ())
+
+
+def _one_at_a_time(telling: Telling, wakes: list[datetime]) -> Iterator[Condition]:
+    """Give the conditions that hold now; of those that hold as a whole the one that is open, else the first."""
+    picture, now = telling.picture, telling.now
+    rivals: dict[str, list[Condition]] = {}
+    for condition in chain(notices(picture, now), advisories(picture, now)):
+        if condition.since > now:
+            wakes.append(condition.since)
+        elif condition.rule in ONE_AT_A_TIME:
+            rivals.setdefault(condition.rule, []).append(condition)
+        else:
+            yield condition
+    for conditions in rivals.values():
+        yield next((one for one in conditions if telling.ledger.is_open(one.key)), conditions[0])

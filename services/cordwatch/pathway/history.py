@@ -106,7 +106,12 @@ class History:
                 self._kill(killer, _targets(killer, self.facts), "retracted")
         for killer in corrections:
             same = (one for one in self.facts if one.kind == killer.kind)
-            self._kill(killer, (one for one in same if killer.corrects in one.numbers), "replaced")
+            named = [one for one in same if killer.corrects in one.numbers and one is not killer]
+            # A record is corrected for good, whenever it is told; of two corrections the later counts.
+            rivals = [one for one in named if one.corrects == killer.corrects]
+            gone = (one for one in named if one not in rivals)
+            self.ended |= {one.id: Ended("replaced", killer) for one in gone}
+            self._kill(killer, rivals, "replaced")
         for killer in refutations:
             if killer.id not in self.ended:
                 self._kill(killer, _refuted(killer, self.facts), "refuted")
@@ -154,8 +159,9 @@ class History:
 
 def _precedence(fact: Fact) -> tuple[object, ...]:
     if fact.kind == "diagnosed":
-        # A repeat without a time of its own must not move a dated start; of equals the earlier start rules.
-        return (fact.precision != "unstated", fact.known_at, -fact.at.timestamp(), fact.id)
+        # Without a number of its own a diagnosis is replaced by no repeat: a feed that dates it anew
+        # every day would push the deadline before it for ever. The earliest start rules.
+        return (-fact.at.timestamp(), fact.id)
     return (fact.known_at, fact.kind in _NEGATING, fact.at, fact.id)
 
 

@@ -114,12 +114,30 @@ class Study:
     def is_active(self) -> bool:
         """Return whether somebody still means to make this scan."""
         wanted = self.order or self.booking
-        return wanted is not None and self.cancelled is None and not self.was_made
+        return wanted is not None and not self.is_cancelled and not self.was_made
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Return whether the order was cancelled, and the study not booked again since."""
+        booked_again = (
+            self.booking and self.cancelled and self.booking.known_at > self.cancelled.known_at
+        )
+        return self.cancelled is not None and not booked_again
+
+    @property
+    def is_ordered(self) -> bool:
+        """Return whether an order stands that was neither cancelled nor carried out."""
+        return self.order is not None and self.cancelled is None and not self.was_made
 
     @property
     def was_made(self) -> bool:
         """Return whether the scan was made, whatever part of it was imaged."""
         return self.done is not None or self.final_report is not None
+
+    def was_made_for(self, start_at: datetime) -> bool:
+        """Return whether the scan was made at or after *start_at*, as far as a time can be told."""
+        scan = self.scan_for(start_at)
+        return scan is not None and scan.done_at >= start_at
 
     @property
     def regions(self) -> frozenset[str]:

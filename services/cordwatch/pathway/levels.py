@@ -82,6 +82,8 @@ def _repeats(
     every, until = clock.rule.repeats.every, due_raised_at + clock.rule.repeats.lasting
     newest = int((min(now, until) - clock.due_at) // every)
     at = clock.due_at + every * newest
-    step = Step("overdue", newest, at) if newest > last and at > due_raised_at else None
+    # A look comes moments after its instant; one that comes a whole step after the end is too late.
+    fresh = newest > last and due_raised_at < at and now < at + every
+    step = Step("overdue", newest, at) if fresh else None
     coming = _grid_after(clock, max(now, due_raised_at))
     return step, coming if coming <= until else None

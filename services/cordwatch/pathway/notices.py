@@ -16,6 +16,12 @@ PER_CLOCK = frozenset({"booked-late", "treatment-booked-late"})
 """Told once per booking *and* clock: a booking may turn late when another clock opens."""
 
 
+ONE_AT_A_TIME = frozenset(
+    {"mri.wrong-modality", "mri.partial-coverage", "steroid.low-dose", "steroid.other-drug"}
+)
+"""These hold or not as a whole: while one stands open, a further cause raises nothing new."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A notice or advisory that holds from `since` on: by which rule, because of which fact."""
@@ -28,6 +34,8 @@ class Condition:
     missing: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     until: datetime | None = None
+    is_behind: bool = False
+    """A more pressing clock says the same about the same cause: for the board only."""
     detail: str = ""
     """What exactly, in words without patient data: which contraindication, which drug."""
 
@@ -73,11 +81,15 @@ def _imaging(picture: Picture, now: datetime) -> Iterator[Condition]:
             concerned = _concerned(clocks, fact.start_at, now)
             if concerned:
                 yield Condition(rule, fact, fact.start_at, concerned)
-        if study.booking is not None and study.cancelled is None and not study.was_made:
+        if study.booking is not None and not study.is_cancelled:
             yield from _late(
                 "booked-late",
                 study.booking,
-                [clock for clock in clocks if clock.is_open(now)],
+                [
+                    one
+                    for one in clocks
+                    if one.is_open(now) and not study.was_made_for(one.start_at)
+                ],
                 [one.booking for one in studies if one.booking is not None and one.is_active],
             )
 
@@ -85,7 +97,7 @@ def _imaging(picture: Picture, now: datetime) -> Iterator[Condition]:
 def _mended(studies: Iterable[Study], since: datetime) -> bool:
     """Return whether an MRI was ordered or booked at or after *since*."""
     return any(
-        fact is not None and fact.start_at >= since and study.cancelled is None
+        fact is not None and fact.start_at >= since and not study.is_cancelled
         for study in studies
         for fact in (study.order, study.booking)
     )
@@ -95,11 +107,14 @@ def _late(
     rule: str, booking: Fact, clocks: Iterable[Clock], others: Iterable[Fact]
 ) -> Iterator[Condition]:
     booked_for = _scheduled(booking)
-    times = [_scheduled(other) for other in others]
+    times, behind = [_scheduled(other) for other in others], False
     for clock in clocks:
         in_time = any(clock.start_at <= at <= clock.due_at for at in times)
         if booked_for > clock.due_at and not in_time:
-            yield Condition(rule, booking, max(booking.start_at, clock.start_at), (clock,))
+            since = max(booking.start_at, clock.start_at)
+            yield Condition(rule, booking, since, (clock,), is_behind=behind)
+            # One booking pages once: for the most pressing clock that it is too late for.
+            behind = behind or not clock.board_only
 
 
 def _scheduled(booking: Fact) -> datetime:
@@ -160,8 +175,9 @@ def _reports(picture: Picture, now: datetime) -> Iterator[Condition]:
                 if clock.is_mri
                 and (clock.is_open(now) or (clock.end and clock.end.status == "satisfied"))
             ]
-            reach = episode.quiet_at + picture.pack.policy.episode_gap
-            if clocks and episode.began_at <= report.done_at and report.start_at <= reach:
+            gap = picture.pack.policy.episode_gap
+            reach = episode.began_at - gap <= report.done_at <= episode.quiet_at + gap
+            if clocks and reach:
                 since = max(report.start_at, min(clock.start_at for clock in clocks))
                 yield Condition("report-unclassified", report, since, tuple(clocks))
                 break

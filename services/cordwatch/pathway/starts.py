@@ -86,7 +86,8 @@ def starts(history: History, studies: Sequence[Study], policy: Policy) -> list[S
             found.append(
                 Start(reading.start_at, "confirmed", "mescc-confirmed", reading, reading.flags)
             )
-    return sorted(found, key=lambda start: (start.at, start.role, start.fact.id))
+    # Of two at one instant the one heard of first is the cause: what comes later moves nothing.
+    return sorted(found, key=lambda one: (one.at, one.fact.received_at, one.role, one.fact.id))
 
 
 def _assessments(history: History, policy: Policy) -> list[Start]:

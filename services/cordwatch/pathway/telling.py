@@ -46,6 +46,10 @@ class Ledger:
                 clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""
                 self.by_condition[alert.rule, alert.cause, clock][alert.repeat] = alert
 
+    def is_open(self, key: ConditionKey) -> bool:
+        """Return whether the condition *key* stands open."""
+        return any(alert.status == "open" for alert in self.by_condition.get(key, {}).values())
+
     def raised(self, clock: Clock) -> Raised:
         """Return the alerts of *clock*."""
         return self.by_clock.get(clock.id, {})
@@ -107,7 +111,7 @@ class Telling:
         endings = self.picture.endings
         match clock.rule.stepped_up_without:
             case "spinal-mri-order":
-                return any(study.is_mri and study.is_active for study in endings.studies)
+                return any(one.is_mri and one.is_ordered for one in endings.studies)
             case "dexamethasone-order":
                 return endings.steroid.is_ordered(self.now)
             case _:
@@ -142,7 +146,8 @@ class Telling:
         first, every = raised[0].raised_at, told.repeats.every
         until = first + told.repeats.lasting
         newest = int((min(self.now, until) - first) // every)
-        new = [self._notice(condition, told, newest)] if newest > max(raised) else []
+        fresh = newest > max(raised) and self.now < first + every * (newest + 1)
+        new = [self._notice(condition, told, newest)] if fresh else []
         next_at = first + every * (newest + 1)
         return new, next_at if next_at <= until else None
 
@@ -152,8 +157,8 @@ class Telling:
         board_only = told.board_only or (
             bool(condition.clocks) and all(one.board_only for one in condition.clocks)
         )
-        if condition.rule in PER_CLOCK and clock is not None:
-            board_only = board_only or not self._is_paged(clock)
+        if condition.is_behind:
+            board_only = True
         discharged_from = cause.values.get("ward") if cause.kind == "discharged" else None
         return Alert(
             alert_id=digest("alert", *condition.key, str(repeat)),

@@ -11,6 +11,9 @@ from cordwatch.pathway.imaging import Study, missing_names
 from cordwatch.pathway.notices import Condition
 from cordwatch.pathway.picture import Picture
 
+TELLING = frozenset({"imaging-ordered", "imaging-scheduled", "imaging-done", "imaging-reported"})
+"""Kinds of fact by which a study is heard of."""
+
 
 def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
     """An MRI clock runs and only radiograph, CT or scintigraphy of the spine is ordered or done."""
@@ -22,8 +25,9 @@ def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
     counted = [one for one in picture.endings.studies if one.is_active or _made(one, since)]
     others = [study for study in counted if study.modality in {"CT", "XR", "NM"}]
     if others and not any(study.is_mri for study in counted):
-        cause = min((_first_fact(study) for study in others), key=lambda one: (one.at, one.id))
-        yield Condition("mri.wrong-modality", cause, max(cause.start_at, since), (clock,))
+        for study in sorted(others, key=_by_time):
+            cause = _first_told(picture, study)
+            yield Condition("mri.wrong-modality", cause, max(cause.start_at, since), (clock,))
 
 
 def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
@@ -40,11 +44,16 @@ def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
         known = [study for study in counted if study.regions]
         missing = missing_names(region for study in known for region in study.regions)
         if known and missing:
-            times = [_first_fact(one).start_at + wait for one in known if one.is_active]
-            times += [_scan_at(study, clock) for study in made if study.regions]
-            cause = min((_first_fact(one) for one in known), key=lambda one: (one.at, one.id))
-            since = max(min(times), clock.start_at)
-            yield Condition("mri.partial-coverage", cause, since, (clock,), missing)
+            for study in sorted(known, key=_by_time):
+                if study.is_active:
+                    # The wait counts from receipt: the other orders may still be on their way.
+                    order = _first_fact(study)
+                    since = max(order.start_at, order.received_at) + wait
+                else:
+                    since = _scan_at(study, clock)
+                cause = _first_told(picture, study)
+                since = max(since, clock.start_at)
+                yield Condition("mri.partial-coverage", cause, since, (clock,), missing)
 
 
 def no_contrast(picture: Picture, now: datetime) -> Iterator[Condition]:
@@ -68,6 +77,17 @@ def no_contrast(picture: Picture, now: datetime) -> Iterator[Condition]:
 def _first_fact(study: Study) -> Fact:
     facts = [fact for fact in (study.order, study.booking, study.done, study.final_report) if fact]
     return facts[0]
+
+
+def _by_time(study: Study) -> tuple[datetime, str]:
+    return (_first_fact(study).at, study.key)
+
+
+def _first_told(picture: Picture, study: Study) -> Fact:
+    """Return the fact that first told of *study*: a scan that is re-timed is no new cause."""
+    about = (fact for fact in picture.history.facts if fact.kind in TELLING)
+    mine = [fact for fact in about if picture.history.study(fact) == study.key]
+    return min(mine, key=lambda fact: (fact.received_at, fact.id))
 
 
 def _made(study: Study, since: datetime) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from cordwatch.pathway.clocks import Clock, Episode
-from cordwatch.pathway.dosage import dose_mg, is_once
+from cordwatch.pathway.dosage import Dosage, dose_mg, is_once
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.notices import Condition
 from cordwatch.pathway.picture import Picture
@@ -28,9 +28,9 @@ def low_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
             amounts = [one.daily_mg for one in active]
             daily = sum(amount for amount in amounts if amount is not None)
             if None not in amounts and daily < minimum and not _reduced(picture, now):
-                cause = max(active, key=lambda one: (one.begins_at, one.fact.id))
-                since = max(cause.begins_at, confirmed.at)
-                yield Condition("steroid.low-dose", cause.fact, since, clocks)
+                for one in sorted(active, key=lambda one: (one.begins_at, one.fact.id)):
+                    since = max(one.begins_at, confirmed.at)
+                    yield Condition("steroid.low-dose", _first_told(picture, one), since, clocks)
         elif not standing:
             first = picture.endings.first_dose(confirmed.at - picture.pack.policy.dose_before, now)
             if first is None:
@@ -72,12 +72,11 @@ def other_drug(picture: Picture, now: datetime) -> Iterator[Condition]:
             continue
         earliest = episode.confirmed.at - picture.pack.policy.dose_before
         others = [dose for dose in steroid.others_given if dose.done_at >= earliest]
-        if not others or others[0].start_at > now:
-            continue
-        first = others[0]
-        if not any(dose.done_at >= first.start_at for dose in steroid.doses):
-            since = max(first.start_at, episode.confirmed.at)
-            yield Condition("steroid.other-drug", first, since, _steroid_clocks(episode))
+        for other in others:
+            answered = any(dose.done_at >= other.start_at for dose in steroid.doses)
+            if other.start_at <= now and not answered:
+                since = max(other.start_at, episode.confirmed.at)
+                yield Condition("steroid.other-drug", other, since, _steroid_clocks(episode))
 
 
 def abrupt_stop(picture: Picture, now: datetime) -> Iterator[Condition]:
@@ -109,6 +108,19 @@ def before_biopsy(picture: Picture, now: datetime) -> Iterator[Condition]:
                 "steroid.before-biopsy", fact, max(fact.start_at, lymphomas[0].start_at)
             )
             return
+
+
+def _first_told(picture: Picture, dosage: Dosage) -> Fact:
+    """Return the fact that first told of the order: a change of its dosage is no new cause."""
+    number = dosage.fact.values.get("order_number")
+    same = [
+        fact
+        for fact in picture.history.facts
+        if fact.kind == "medication-ordered"
+        and number
+        and fact.values.get("order_number") == number
+    ]
+    return min(same, key=lambda fact: (fact.received_at, fact.id), default=dosage.fact)
 
 
 def _steroid_clocks(episode: Episode) -> tuple[Clock, ...]:
