@@ -10,8 +10,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?=
 PYTEST_ARGS ?=
+SEED ?=
+N ?= 200
 
-.PHONY: help venv check format test test-quick coverage demo bench docs lock clean
+.PHONY: help venv check format test test-quick coverage sim demo bench docs lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +53,9 @@ test-quick: venv ## The tests that need no broker
 
 coverage: venv ## Branch coverage of the core and the contracts
 	$(BIN)/coverage run -m pytest -m "not kafka" -q && $(BIN)/coverage report
+
+sim: venv ## Watch under faults on a virtual clock, against the core: make sim SEED=1 N=500
+	$(BIN)/python -m tests.sim --worlds $(N) $(if $(SEED),--seed $(SEED))
 
 demo: venv ## A day on the wards on an embedded broker; DEMO=once ends by itself
 	$(BIN)/cordwatch demo $(if $(filter once,$(DEMO)),--once)

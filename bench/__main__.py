@@ -103,7 +103,7 @@ def restoring(found: Findings, patients: int) -> None:
     began = time.perf_counter()
     machine.own([0])
     machine.restore(0, iter(rows))
-    machine.restored([0])
+    machine.restored([0], {})
     took = time.perf_counter() - began
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert machine.wake_at() is not None

@@ -80,7 +80,7 @@ async def raw(kafka: str, group: str) -> None:
     await consumer.start()
     machine = Machine(PACK, Metrics(PACK, CollectorRegistry()))
     machine.own(range(PARTITIONS))
-    machine.restored(range(PARTITIONS))
+    machine.restored(range(PARTITIONS), {})
     while True:
         polled = await consumer.getmany(timeout_ms=500, max_records=20_000)
         records = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +24,13 @@ PARTITIONS = 3
 WORKERS = 2
 OUTPUTS = frozenset({"alerts", "quarantine"})
 A_MOMENT = timedelta(microseconds=1)
+MOST_BEHIND = timedelta(minutes=10)
+MOST_ROUNDS = 500
+"""At one instant; workers that still have something to do then will never come to rest."""
+
+
+class Restless(AssertionError):
+    """Workers go on for ever although nothing happens: they keep each other busy."""
 
 
 def partition_of(key: bytes) -> int:
@@ -74,6 +81,7 @@ class Worker:
         """Begin without partitions."""
         self.machine = Machine(pack, Metrics(pack, CollectorRegistry()))
         self.log = log
+        self.last: Effect | None = None
         self.is_zombie = False
 
     def take_over(self, partition: int, chance: random.Random) -> None:
@@ -81,7 +89,10 @@ class Worker:
         self.machine.own([partition])
         rows = self.log.state(partition, compacted=chance.random() < 0.5)
         self.machine.restore(partition, rows)
-        self.machine.restored([partition])
+        ends = {
+            place: len(found) for place, found in self.log.records.items() if place[1] == partition
+        }
+        self.machine.restored([partition], ends)
         for (noun, number), commits in self.log.commits.items():
             if number == partition:
                 # A commit that was still on its way is lost: reading begins further back.
@@ -101,28 +112,38 @@ class Worker:
         return found
 
 
+Step = tuple[str, int]
+"""`reading` or `deciding`, and the number of the effect among those of its kind."""
+
+
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong, by the number of the effect at which it does."""
+    """What goes wrong, by the effect at which it does."""
 
-    crashes: frozenset[int] = frozenset()
+    crashes: frozenset[Step] = frozenset()
     """The effect is done in part, then the worker dies; another process takes its partitions."""
-    rebalances: frozenset[int] = frozenset()
+    rebalances: frozenset[Step] = frozenset()
     """After the effect a partition goes to the other worker."""
-    zombies: frozenset[int] = frozenset()
+    zombies: frozenset[Step] = frozenset()
     """As a rebalance, but the former owner does not notice, and goes on for a while."""
+    lagging: frozenset[Step] = frozenset()
+    """Looks at which the worker's wall clock is behind: it was stepped, and catches up after."""
     down: tuple[tuple[datetime, datetime], ...] = ()
-    """Spans in which nobody runs."""
+    """Spans in which nobody runs; they begin before the last row was written, and end with new processes."""
 
     @classmethod
-    def by_chance(cls, chance: random.Random, effects: int) -> Faults:
-        """Return faults strewn over about so many *effects*."""
-        numbers = range(max(1, effects))
+    def by_chance(cls, chance: random.Random, told: int) -> Faults:
+        """Return faults strewn over what about so many events, *told*, give to do."""
+        steps = [("reading", n) for n in range(1, 3 * told + 1)]
+        steps += [("deciding", n) for n in range(1, 9 * told + 1)]
 
-        def some(most: int) -> frozenset[int]:
-            return frozenset(chance.sample(numbers, min(len(numbers), chance.randint(0, most))))
+        def some(most: int, kind: str = "") -> frozenset[Step]:
+            eligible = [step for step in steps if step[0] != kind]
+            return frozenset(chance.sample(eligible, min(len(eligible), chance.randint(0, most))))
 
-        return cls(some(8), some(4), some(3))
+        crashes = some(6) | some(4, "deciding")
+        lagging = some(4, "reading") if chance.random() < 0.3 else frozenset()
+        return cls(crashes, some(4), some(3), lagging)
 
 
 @dataclass
@@ -133,12 +154,16 @@ class World:
     faults: Faults
     chance: random.Random
     log: Log = field(default_factory=Log)
-    effects_done: int = 0
+    done: Counter[str] = field(default_factory=Counter)
+    """Effects so far, by kind of step."""
 
     def __post_init__(self) -> None:
         """Share the partitions out."""
         self.workers = [Worker(self.pack, self.log) for _ in range(WORKERS)]
         self.zombies: list[Worker] = []
+        self.last_note: dict[int, tuple[int, int]] = {}
+        """By partition from where to where the rows stand that say what was sent, if they are the last."""
+        self.restarts = sorted(end_at for _, end_at in self.faults.down)
         for partition in range(PARTITIONS):
             self.workers[partition % WORKERS].take_over(partition, self.chance)
 
@@ -176,8 +201,14 @@ class World:
 
     def _work(self, now: datetime) -> None:
         """Let everybody read and decide until nobody has anything left to do at *now*."""
-        busy = True
+        while self.restarts and self.restarts[0] <= now:
+            self.restarts.pop(0)
+            self._restart()
+        busy, rounds = True, 0
         while busy:
+            rounds += 1
+            if rounds > MOST_ROUNDS:
+                raise Restless(f"{rounds} rounds at one instant")
             busy = sum(self._read(worker, now) for worker in self._everybody()) > 0
             if not busy:
                 busy = sum(self._decide(worker, now) for worker in self._everybody()) > 0
@@ -193,26 +224,28 @@ class World:
         if records:
             # A poll brings any number of them, each partition in its order.
             some = records[: self.chance.randint(1, len(records))]
-            self._do(worker, worker.machine.take(some, now))
+            self._do("reading", worker, worker.machine.take(some, now))
         return bool(records)
 
     def _decide(self, worker: Worker, now: datetime) -> bool:
         waiting = worker.machine.waiting(now)
         if waiting:
-            self._do(worker, worker.machine.settle(sorted(waiting), now))
+            is_behind = ("deciding", self.done["deciding"]) in self.faults.lagging
+            seen_at = now - self.chance.random() * MOST_BEHIND if is_behind else now
+            self._do("deciding", worker, worker.machine.settle(sorted(waiting), seen_at))
         return bool(waiting)
 
-    def _do(self, worker: Worker, effects: Iterator[Effect]) -> None:
+    def _do(self, kind: str, worker: Worker, effects: Iterator[Effect]) -> None:
         for effect in effects:
-            self.effects_done += 1
-            number = self.effects_done
-            if number in self.faults.crashes:
+            self.done[kind] += 1
+            step = (kind, self.done[kind])
+            if step in self.faults.crashes:
                 self._apply(worker, self._part_of(effect))
                 self._replace(worker)
                 return
             self._apply(worker, effect)
-            if number in self.faults.rebalances | self.faults.zombies:
-                self._rebalance(worker, unnoticed=number in self.faults.zombies)
+            if step in self.faults.rebalances | self.faults.zombies:
+                self._rebalance(worker, unnoticed=step in self.faults.zombies)
                 # The rest of the round is done all the same: it was under way.
 
     def _part_of(self, effect: Effect) -> Effect:
@@ -230,10 +263,15 @@ class World:
                 return Durable({})
 
     def _apply(self, worker: Worker, effect: Effect) -> None:
+        note_of_sent = isinstance(effect, Write) and isinstance(worker.last, Send)
+        worker.last = effect
         match effect:
             case Write():
                 for partition, rows in effect.rows.items():
+                    before = len(self.log.rows[partition])
                     self.log.rows[partition] += rows.items()
+                    after = len(self.log.rows[partition])
+                    self.last_note[partition] = (before, after) if note_of_sent else (after, after)
             case Send():
                 self.log.send(effect.messages)
             case Durable():
@@ -252,6 +290,15 @@ class World:
         for partition in sorted(worker.machine.partitions):
             fresh.take_over(partition, self.chance)
         self.workers[self.workers.index(worker)] = fresh
+
+    def _restart(self) -> None:
+        """Begin anew after an outage; what was sent last before it was not noted any more."""
+        for partition, (before, after) in self.last_note.items():
+            if after == len(self.log.rows[partition]):
+                del self.log.rows[partition][before:]
+        self.zombies.clear()
+        for worker in list(self.workers):
+            self._replace(worker)
 
     def _rebalance(self, worker: Worker, *, unnoticed: bool) -> None:
         """Give one partition of *worker* to the other; *unnoticed*, a copy of it haunts the old place."""

@@ -91,10 +91,15 @@ class Keeper:
 
     async def recovered(self, partitions: Iterable[int]) -> None:
         """Begin to watch over *partitions*, whose rows are all here."""
+        owned = list(partitions)
+        ends = await self._broker.ends(
+            TP(topic.name, partition) for partition in owned for topic in WATCHED
+        )
         async with self._lock:
-            owned = list(partitions)
             self.machine.own(owned)
-            self.machine.restored(owned)
+            self.machine.restored(
+                owned, {(NOUNS[tp.topic], tp.partition): end for tp, end in ends.items()}
+            )
             self._metrics.partitions.set(len(self.machine.partitions))
         self._stir.set()
 

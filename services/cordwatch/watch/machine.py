@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from cordwatch.pathway.decide import Decision, decide
@@ -23,6 +23,7 @@ from cordwatch.watch.patients import (
     micros,
     row_key,
     split_key,
+    tells_identity,
     wake_key,
 )
 from cordwatch.watch.reading import quarantined, read_fact
@@ -70,6 +71,8 @@ class Machine:
         self._rules: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.positions: dict[tuple[str, int], int] = {}
         """Next offset to be read, by topic and partition."""
+        self._began_at: dict[tuple[str, int], int] = {}
+        """Where each topic ended at takeover: a former owner may have taken in what stands before."""
 
     # --- partitions come and go
 
@@ -93,8 +96,9 @@ class Machine:
             self._dirty.pop(partition, None)
             self._stored_wakes.pop(partition, None)
             self._restoring.pop(partition, None)
-            for topic in [one for one in self.positions if one[1] == partition]:
-                del self.positions[topic]
+            for offsets in (self.positions, self._began_at):
+                for topic in [one for one in offsets if one[1] == partition]:
+                    del offsets[topic]
         self._heap = [entry for entry in self._heap if entry[2] in self._patients]
         heapq.heapify(self._heap)
 
@@ -125,8 +129,14 @@ class Machine:
                 patient.put(row_id + value)
         return unread
 
-    def restored(self, partitions: Iterable[int]) -> None:
-        """Set wake-ups from what was stored; whoever's rows have moved on is looked at again."""
+    def restored(self, partitions: Iterable[int], ends: Mapping[tuple[str, int], int]) -> None:
+        """
+        Set wake-ups from what was stored; whoever's rows have moved on is looked at again.
+
+        *ends* are the end offsets of the watched topics, asked for after the last row was read.
+        """
+        for topic, end in ends.items():
+            self._began_at.setdefault(topic, end)
         for partition in partitions:
             wakes = self._stored_wakes.pop(partition, {})
             patients = self._patients.get(partition, {})
@@ -167,7 +177,7 @@ class Machine:
         rows: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         outgoing: list[Outgoing] = []
         offsets: dict[tuple[str, int], int] = {}
-        touched: dict[str, Patient] = {}
+        passed_on: dict[tuple[bytes, bytes], Outgoing] = {}
         for record in records:
             offsets[record.noun, record.partition] = record.offset + 1
             if record.partition not in self._patients:
@@ -181,15 +191,15 @@ class Machine:
             if told is None:
                 continue
             patient, row = told
-            # Known or not: what was written before a crash may not have been forwarded.
-            touched[patient.reference] = patient
+            for one in self._forwarded(patient, row, record):
+                passed_on[one.key, one.value] = one
             if row is None:
                 continue
             rows[record.partition][row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
             self._dirty[record.partition][patient.reference] = patient
         if rows:
             yield Write(rows)
-        outgoing += self._forwarded(touched.values())
+        outgoing += passed_on.values()
         if outgoing:
             yield Send(outgoing)
         self.positions.update(offsets)
@@ -225,13 +235,22 @@ class Machine:
             patient = patients[reference] = Patient(reference, partition)
         return patient
 
-    def _forwarded(self, touched: Iterable[Patient]) -> list[Outgoing]:
-        """Return the rows that belong to another patient by a merge, or its undoing: again and again."""
-        return [
-            Outgoing("forwarded", owner.encode(), row)
-            for patient in touched
-            for owner, row in patient.belonging_elsewhere()
-        ]
+    def _forwarded(self, patient: Patient, row: bytes | None, record: Record) -> Iterator[Outgoing]:
+        """
+        Return what *record* told and is another patient's, by a merge or its undoing.
+
+        Only what is new is passed on, or two owners would hand each other the
+        same rows for ever. The exception is a record that a former owner may
+        have written and not passed on before it died.
+        """
+        if row is None:
+            if record.offset >= self._began_at.get((record.noun, record.partition), 0):
+                return
+            rows = patient.rows
+        else:
+            rows = patient.rows if tells_identity(row) else (row,)
+        for owner, theirs in patient.belonging_elsewhere(rows):
+            yield Outgoing("forwarded", owner.encode(), theirs)
 
     # --- deciding
 

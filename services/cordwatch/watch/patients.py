@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from zlib import crc32
@@ -111,12 +111,12 @@ class Patient:
         """Return the facts, decoded."""
         return [decode_fact(row[ROW_ID_BYTES:]) for row in self.rows if row[:1] == b"f"]
 
-    def belonging_elsewhere(self) -> Iterator[tuple[str, bytes]]:
-        """Return the rows that are another patient's by a merge, or by its undoing, and whose."""
-        if not any(b'"merge' in row for row in self.rows if row[:1] == b"f"):
+    def belonging_elsewhere(self, rows: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+        """Return those of *rows* that are another patient's by a merge, or by its undoing, and whose."""
+        if not any(tells_identity(row) for row in self.rows):
             return
         who = persons(self.facts())
-        for row in self.rows:
+        for row in rows:
             if row[:1] == b"f":
                 found = owners(decode_fact(row[ROW_ID_BYTES:]), who)
             else:
@@ -151,6 +151,11 @@ class Patient:
             return False
         self.open = rules.setdefault(shown, shown)
         return True
+
+
+def tells_identity(row: bytes) -> bool:
+    """Return whether *row* may be a merge or its undoing: cheap, and never wrong about a no."""
+    return row[:1] == b"f" and b'"merge' in row
 
 
 def fact_row(fact: Fact) -> bytes:

@@ -114,7 +114,7 @@ def watched(*events: Event) -> Iterator[Effect]:
     """Return what a watch worker does with *events*, looking at everybody at T7 and T30."""
     machine = Machine(PACK, Metrics(PACK, CollectorRegistry()))
     machine.own([0])
-    machine.restored([0])
+    machine.restored([0], {})
     records = [
         Record(topic_of(one), 0, offset, one.patient.encode(), one.model_dump_json().encode())
         for offset, one in enumerate(events)

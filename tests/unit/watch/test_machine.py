@@ -19,7 +19,7 @@ from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import topic_of
 from cordwatch_schemas.pack import load_pack
 from cordwatch_schemas.records import Quarantined
-from tests.builders import T, a_merge, a_suspicion, an_mri_done
+from tests.builders import T, a_merge, a_merge_cancelled, a_suspicion, an_mri_done
 
 PACK = load_pack("mescc-lymphoma")
 PARTITIONS = 4
@@ -43,6 +43,10 @@ class Log:
         """Publish events as a feed does."""
         for event in events:
             self.publish(topic_of(event), event.patient.encode(), event.model_dump_json().encode())
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Return where every topic ends now."""
+        return {place: len(records) for place, records in self.records.items()}
 
     def unread(self, machine: Machine) -> list[Record]:
         """Return what *machine* has not read."""
@@ -87,7 +91,7 @@ def a_machine(log: Log) -> Machine:
     machine.own(range(PARTITIONS))
     for partition in range(PARTITIONS):
         machine.restore(partition, list(log.facts[partition].items()))
-    machine.restored(range(PARTITIONS))
+    machine.restored(range(PARTITIONS), log.ends())
     return machine
 
 
@@ -278,6 +282,21 @@ def test_a_merge_across_partitions_loses_and_doubles_no_clock(die_after: int | N
     run(a_machine(log), log, T(14))
     last = {alert.alert_id: alert.status for alert in log.alerts}
     assert set(last.values()) == {"resolved"}
+
+
+def test_owners_do_not_hand_each_other_the_same_rows_for_ever() -> None:
+    """After a merge and its undoing both know everything; a row that is known goes no further."""
+    log = Log()
+    log.tell(a_suspicion(at=T(0), patient="A"), a_suspicion(at=T(1), patient="B"))
+    log.tell(*a_merge(at=T(8), retired="A", survivor="B"))
+    log.tell(*a_merge_cancelled(at=T(9), retired="A", survivor="B"))
+    machine = a_machine(log)
+    for _ in range(10):
+        if not (records := log.unread(machine)):
+            break
+        for effect in machine.take(records, T(10)):
+            log.do(effect)
+    assert log.unread(machine) == []
 
 
 @pytest.mark.parametrize("seed", range(5))
