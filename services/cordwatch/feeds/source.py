@@ -31,6 +31,8 @@ class Source:
     key: bytes = field(default=EXERCISE_KEY, repr=False)
     authority: str | None = None
     """Assigning authority (CX.4) of the patient numbers to use; None: the first that fits."""
+    patient_system: str | None = None
+    """The same in FHIR: `Identifier.system`."""
 
     def reference(self, kind: str, number: str) -> str:
         """Return the reference for a number: a keyed hash, safe to show in logs and pages."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from cordwatch.feeds.fhir.known import Known
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.gateway import Translated, translate
 from cordwatch.feeds.source import EXERCISE_KEY, Source
@@ -69,7 +71,11 @@ def kafka_of(ctx: click.Context) -> KafkaSettings:
 def translated(
     files: tuple[Path, ...], source: Source, received_at: datetime | None, *, replayed: bool = False
 ) -> Iterator[Translated]:
-    """Return every message of *files*, translated."""
+    """Return every message of *files*, translated; FHIR resources may refer to each other across them."""
+    known = Known()
+    for path in files:
+        items = takewhile(lambda item: item.format != "hl7v2", read_file(path))
+        known.learn_all(item.data for item in items if item.format == "fhir")
     for path in files:
         for item in read_file(path):
-            yield translate(item, source, received_at, replayed=replayed)
+            yield translate(item, source, received_at, replayed=replayed, known=known.find)

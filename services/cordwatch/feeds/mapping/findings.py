@@ -117,7 +117,7 @@ def read_findings(reading: Reading, group: OrderGroup, observed: list[Segment]) 
         if record is None:
             reading.fault("OBR-3", "a retraction without the number of what it retracts")
             return
-        for model in (_EVENTS[of] for of in sorted(kinds)):
+        for model in (EVENTS[of] for of in sorted(kinds)):
             reading.add(
                 to.RecordRetracted,
                 when,
@@ -134,11 +134,11 @@ def read_findings(reading: Reading, group: OrderGroup, observed: list[Segment]) 
     }
     found = _values(reading, [one for one in own if one[1].text(11).upper() not in RETRACTED])
     for of, fields in found.items():
-        for each in _each(of, fields):
-            reading.add(_EVENTS[of], when, **each, **common)
+        for one in each(of, fields):
+            reading.add(EVENTS[of], when, **one, **common)
 
 
-_EVENTS: dict[Of, type[Event]] = {
+EVENTS: dict[Of, type[Event]] = {
     "assessed": to.Assessed,
     "consulted": cure.Consulted,
     "dental": cure.DentalRecorded,
@@ -166,7 +166,7 @@ def _values(reading: Reading, own: list[tuple[str, Segment]]) -> dict[Of, dict[s
     return found
 
 
-def _each(of: Of, fields: dict[str, Any]) -> list[dict[str, Any]]:
+def each(of: Of, fields: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the fields of each event: instruments and kinds of support are events of their own."""
     match of:
         case "dental":
