@@ -13,6 +13,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from cordwatch.feeds.fhir_exchange.settings import FhirSettings
+from cordwatch.feeds.fhir_exchange.side import FhirSide, read_positions
 from cordwatch.feeds.gateway import Translated
 from cordwatch.feeds.group_commit import GroupCommit, Job, Settled
 from cordwatch.feeds.hl7.framing import Piece
@@ -26,14 +28,14 @@ from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
-from cordwatch_schemas.topics import ACKS, IDENTITIES, QUARANTINE, RAW, SOURCES
+from cordwatch_schemas.topics import ACKS, IDENTITIES, POSITIONS, QUARANTINE, RAW, SOURCES
 
 EXIT_OK = 0
 EXIT_UNANSWERED = 1
 EXIT_BROKEN = 70
 COMMIT_END_S = 2.0
 
-WRITTEN = (RAW, QUARANTINE, IDENTITIES, ACKS, *SOURCES)
+WRITTEN = (RAW, QUARANTINE, IDENTITIES, POSITIONS, ACKS, *SOURCES)
 
 log = get_logger("cordwatch.feeds")
 
@@ -42,7 +44,12 @@ class Feeds:
     """One gateway process."""
 
     def __init__(
-        self, settings: FeedsSettings, kafka: KafkaSettings, source: Source, clock: WallClock
+        self,
+        settings: FeedsSettings,
+        kafka: KafkaSettings,
+        source: Source,
+        clock: WallClock,
+        fhir: FhirSide | None = None,
     ) -> None:
         """
         Put the parts together; nothing runs yet.
@@ -51,7 +58,7 @@ class Feeds:
             BadTls: certificate, key or CA cannot be used.
         """
         self.settings = settings
-        self._kafka, self._source = kafka, source
+        self._kafka, self._source, self.fhir = kafka, source, fhir
         self.registry = CollectorRegistry()
         self.metrics = FeedsMetrics(self.registry)
         self.commit = GroupCommit(
@@ -68,10 +75,11 @@ class Feeds:
     def health(self) -> tuple[bool, Mapping[str, Any]]:
         """Return whether messages are taken in and become durable, for `/healthz`."""
         listening, away = self.server.is_listening, self.commit.broker_away
-        return listening and not away and not self._is_broken, {
+        broken = self._is_broken or (self.fhir is not None and self.fhir.is_broken)
+        return listening and not away and not broken, {
             "listening": listening,
             "broker_away": away,
-            "broken": self._is_broken,
+            "broken": broken,
             "connections": self.server.connections,
         }
 
@@ -90,8 +98,12 @@ class Feeds:
             await self.server.start()
             host, port = self.server.address
             log.info("listening", address=f"{host}:{port}", tls=self.settings.tls_cert is not None)
+            if self.fhir is not None:
+                await self.fhir.start(self.commit, self.metrics, self._broken)
             await self._stop.wait()
             log.info("stopping", connections=self.server.connections)
+            if self.fhir is not None:
+                await self.fhir.stop()
             unanswered = await self.server.drain(0 if self._is_broken else self.settings.drain_s)
             log.info("stopped", unanswered=unanswered)
         finally:
@@ -125,17 +137,24 @@ def _tell(group: list[tuple[Job, Settled]]) -> None:
         job.done(settled)
 
 
-def run(settings: FeedsSettings, kafka: KafkaSettings, source: Source, clock: WallClock) -> int:
+def run(
+    settings: FeedsSettings,
+    kafka: KafkaSettings,
+    source: Source,
+    clock: WallClock,
+    fhir: FhirSettings | None = None,
+) -> int:
     """
     Run the gateway until SIGTERM or Ctrl-C; return its exit code.
 
     Raises:
-        BrokerUnreachable, MissingTopics, BadTls, CannotListen: it cannot begin.
+        BrokerUnreachable, MissingTopics, BadTls, BadFiles, CannotListen: it cannot begin.
     """
     require_topics(kafka, [topic.name for topic in WRITTEN])
+    side = FhirSide(fhir, source, clock, read_positions(kafka)) if fhir and fhir.is_on else None
 
     async def main() -> tuple[int, bool]:
-        feeds = Feeds(settings, kafka, source, clock)
+        feeds = Feeds(settings, kafka, source, clock, side)
         return await feeds.run(), feeds.has_ended
 
     code, has_ended = asyncio.run(main())

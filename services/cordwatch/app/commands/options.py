@@ -44,12 +44,20 @@ def source_options(command: F) -> F:
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="File with the key that turns patient numbers into references.",
         ),
+        click.option(
+            "--patient-system",
+            envvar="CORDWATCH_PATIENT_SYSTEM",
+            metavar="URI",
+            help="FHIR: Identifier.system of the patient numbers; default: the first that fits.",
+        ),
     ):
         command = option(command)
     return command
 
 
-def source_of(zone: str, charset: str, key_file: Path | None) -> Source:
+def source_of(
+    zone: str, charset: str, key_file: Path | None, patient_system: str | None = None
+) -> Source:
     """Return the source that the options describe."""
     try:
         found = ZoneInfo(zone)
@@ -58,7 +66,9 @@ def source_of(zone: str, charset: str, key_file: Path | None) -> Source:
     key = key_file.read_bytes().strip() if key_file else EXERCISE_KEY
     if not key:
         raise click.BadParameter("the file is empty", param_hint="--key-file")
-    return Source(zone=found, charset_fallback=charset, key=key)
+    return Source(
+        zone=found, charset_fallback=charset, key=key, patient_system=patient_system or None
+    )
 
 
 def kafka_of(ctx: click.Context) -> KafkaSettings:

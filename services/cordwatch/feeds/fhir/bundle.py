@@ -164,8 +164,8 @@ class Context:
             if held is None or _updated(resource) >= _updated(held):
                 self.index[name] = resource
 
-    def find(self, reference: str, within: Resource) -> Resource | None:
-        """Return what *reference* means in the resource *within*, None if it is not here."""
+    def find(self, reference: str, within: Resource, *, ask: bool = True) -> Resource | None:
+        """Return what *reference* means in *within*, None if it is not here (*ask*: note that)."""
         if reference.startswith("#"):
             return _contained(reference[1:], within)
         found = self.index.get(reference)
@@ -175,7 +175,7 @@ class Context:
         if not key:
             return None
         found = self.index.get(key) or self.known(key)
-        if found is None:
+        if found is None and ask:
             self.missing.add(key)
         return found
 

@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from cordwatch.feeds.fhir.element import Element
 from cordwatch.feeds.mapping.findings import OWN_SYSTEM
 from cordwatch.feeds.mapping.reading import CodeAsSent
+from cordwatch_schemas.code_table import canonical_system
 
 OWN_SYSTEMS = frozenset({OWN_SYSTEM, "urn:cordwatch:findings"})
 """How our own coded findings are called in `Coding.system`, which has to be a URI."""
+
+_SHARED = frozenset({"LN", "SCT", "CPT"})
 
 SNOMED = "http://snomed.info/sct"
 
@@ -115,3 +118,13 @@ def route_of(concept: Element | None) -> str | None:
     shown = next((one["display"] for one in codes if one["display"]), "") or text
     told = _WORDLESS.sub("", shown).strip()[:200]
     return _WORDS.get(told.upper(), told) or (codes[0]["code"] if codes else None)
+
+
+def is_decisive(codes: list[CodeAsSent]) -> bool:
+    """
+    Return whether *codes* say by themselves what was done, in a code system that all share.
+
+    Of a house's own code nothing is known: then the order behind it may say
+    more, and is worth a question to the server.
+    """
+    return any(canonical_system(one["system"] or "") in _SHARED for one in codes)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cordwatch.feeds.fhir.coding import OWN_SYSTEMS, all_coded, coded, own_codes, region_of
+from cordwatch.feeds.fhir.coding import (
+    OWN_SYSTEMS,
+    all_coded,
+    coded,
+    is_decisive,
+    own_codes,
+    region_of,
+)
 from cordwatch.feeds.fhir.element import Element
 from cordwatch.feeds.fhir.findings import read_group, said
 from cordwatch.feeds.fhir.orders import codes_of
@@ -34,10 +41,12 @@ def read_study(reading: Reading) -> bool:
     study, status = reading.resource, reading.status
     if status not in {"available", "inactive", "cancelled", "entered-in-error"}:
         return False
-    number, filler, order = reading.order("basedOn")
     codes = all_coded(study.many("procedureCode", "procedure"))
-    codes = codes if "spine-imaging" in concepts(codes) else codes + codes_of(order)
     regions = _imaged(study)
+    if is_decisive(codes) and "spine-imaging" not in concepts(codes) and not regions:
+        return False
+    number, filler, order = reading.order("basedOn")
+    codes = codes if "spine-imaging" in concepts(codes) else codes + codes_of(order)
     if "spine-imaging" not in concepts(codes) and not regions:
         return False
     reading.identify("subject", "patient")
@@ -94,9 +103,11 @@ def _accession(reading: Reading, study: Element) -> str | None:
 def read_report(reading: Reading) -> bool:
     """Read a DiagnosticReport: of the spine, of an assessment, or with a coded diagnosis."""
     report = reading.resource
+    codes = reading.concept("code")
+    if is_decisive(codes) and "spine-imaging" not in concepts(codes):
+        return _assessment(reading, list(_results(reading, ask=False)))
     number, filler, order = reading.order("basedOn")
     studies = [reading.find(one) for one in report.many("imagingStudy", "study")]
-    codes = reading.concept("code")
     if "spine-imaging" not in concepts(codes):
         codes = codes + codes_of(order)
         for study in studies:
@@ -106,6 +117,11 @@ def read_report(reading: Reading) -> bool:
         reading.identify("subject")
         _report(reading, {"order_number": number, "codes": codes}, filler, studies, results)
         return True
+    return _assessment(reading, results)
+
+
+def _assessment(reading: Reading, results: list[Element]) -> bool:
+    """Read a report that is none of imaging: its results may be findings of ours."""
     own = [code for one in results for code in own_codes(one.one("code"))]
     if any(code in FINDINGS for code in own):
         reading.identify("subject")
@@ -114,9 +130,9 @@ def read_report(reading: Reading) -> bool:
     return _diagnosis(reading)
 
 
-def _results(reading: Reading) -> Iterator[Element]:
+def _results(reading: Reading, *, ask: bool = True) -> Iterator[Element]:
     for one in reading.resource.many("result"):
-        found = reading.find(one)
+        found = reading.find(one, ask=ask)
         if found is not None:
             yield found
 

@@ -100,7 +100,6 @@ def site_of(sites: Any) -> cure.Site | None:
 
 
 _BOOKED = frozenset({"booked", "pending", "arrived", "checked-in", "fulfilled"})
-_SERVICES = ("serviceType", "reasonCode", "reason")
 
 
 def read_appointment(reading: Reading) -> bool:
@@ -108,12 +107,12 @@ def read_appointment(reading: Reading) -> bool:
     status = reading.status
     if status not in _BOOKED | {"cancelled", "noshow", "entered-in-error"}:
         return False
-    number, filler, order = reading.order("basedOn", "incomingReferral")
     codes = all_coded(reading.resource.many("serviceType"))
+    number, filler, order = reading.order("basedOn", "incomingReferral")
     if not concepts(codes) and order is not None:
         codes = coded(order.one("code"))
     modality = modality_of(codes)
-    if modality is None and "spine-imaging" not in concepts(codes) and (not number or codes):
+    if modality is None and "spine-imaging" not in concepts(codes) and (not number or order):
         return False
     _whose(reading)
     record = reading.record

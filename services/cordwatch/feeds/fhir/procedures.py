@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cordwatch.feeds.fhir.coding import coded
+from cordwatch.feeds.fhir.coding import coded, is_decisive
 from cordwatch.feeds.fhir.orders import codes_of, site_of
 from cordwatch.feeds.fhir.reading import Reading
 from cordwatch.feeds.hl7.message import Unreadable
@@ -17,8 +17,10 @@ def read_procedure(reading: Reading) -> bool:
     done, status = reading.resource, reading.status
     if status not in _BEGUN | {"not-done", "entered-in-error"}:
         return False
-    number, filler, order = reading.order("basedOn")
     codes = coded(done.one("code"))
+    if modality_of(codes) is None and is_decisive(codes):
+        return False
+    number, filler, order = reading.order("basedOn")
     if modality_of(codes) is None:
         codes = codes + codes_of(order)
     modality = modality_of(codes)

@@ -69,13 +69,17 @@ class Reading:
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(Fault(where, reason))
 
-    def find(self, reference: Element | None) -> Element | None:
-        """Return the resource that a Reference (or CodeableReference) points to, if it is here."""
+    def find(self, reference: Element | None, *, ask: bool = True) -> Element | None:
+        """
+        Return the resource that a Reference (or CodeableReference) points to, if it is here.
+
+        What is not here is noted as missing, unless it is not worth a question (*ask*).
+        """
         if reference is None:
             return None
         inner = reference.one("reference") if not _is_text(reference, "reference") else None
         target = (inner or reference).text("reference")
-        found = self.context.find(target, self.resource.value) if target else None
+        found = self.context.find(target, self.resource.value, ask=ask) if target else None
         return Element.of(found) if found is not None else None
 
     def identify(self, *names: str) -> None:
