@@ -52,16 +52,26 @@ def read_encounter(reading: Reading) -> bool:
         return True
     if begins is None:
         raise Unreadable(f"{stay.path}.period.start", "an encounter without a begin")
+    house = _house(reading)
     first = moves[0][1] if moves else {}
-    reading.add(to.Admitted, begins, patient_class=_class(reading), **first)
+    reading.add(to.Admitted, begins, patient_class=_class(reading), facility=house, **first)
     for since, place in moves[1:]:
-        reading.add(to.Transferred, since or reading.said_at, **place)
+        reading.add(to.Transferred, since or reading.said_at, facility=house, **place)
     if status in _LEFT:
         _leave(reading, period, moves[-1][1] if moves else {})
     else:
         # A discharge that an earlier version told is taken back by this one, if there was any.
         reading.add(to.DischargeCancelled, begins)
     return True
+
+
+def _house(reading: Reading) -> str | None:
+    """Return the hospital, as its Organization is called."""
+    provider = reading.resource.one("serviceProvider")
+    if provider is None:
+        return None
+    found = reading.find(provider)
+    return _told(provider) if found is None else _called(found)
 
 
 def _class(reading: Reading) -> to.PatientClass:
