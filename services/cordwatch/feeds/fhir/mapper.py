@@ -156,7 +156,11 @@ class _Text:
         for fault in reading.faults:
             self._fault(entry, Fault(_place(entry, fault.field), fault.reason))
         if reading.resource.type == "Patient":
-            identity = _identity(reading)
+            try:
+                identity = _identity(reading)
+            except Unreadable as error:
+                self._fault(entry, Fault(_place(entry, error.field), error.reason))
+                return
             self._identities[identity.patient] = identity
 
     def _reading(self, entry: Entry, resource: Resource) -> Reading:

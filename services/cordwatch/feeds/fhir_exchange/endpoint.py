@@ -79,16 +79,25 @@ class Endpoint:
         """
         app = web.Application(client_max_size=self.settings.max_body_bytes)
         app.router.add_post(PATH, self.handle)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=self.settings.answer_s,
+        )
         await self._runner.setup()
         site = web.TCPSite(
             self._runner,
             self.settings.host,
             self.settings.port or 0,
             ssl_context=tls,
-            shutdown_timeout=self.settings.answer_s,
         )
         await site.start()
+
+    @property
+    def is_listening(self) -> bool:
+        """Return whether peers can connect."""
+        return self._runner is not None and bool(self._runner.addresses)
 
     @property
     def address(self) -> tuple[str, int]:

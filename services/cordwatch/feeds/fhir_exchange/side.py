@@ -51,6 +51,16 @@ def read_positions(kafka: KafkaSettings) -> dict[str, FeedPosition]:
     return found
 
 
+def _readable(settings: FhirSettings) -> None:
+    for name in ("token_file", "client_key", "server_ca"):
+        path = getattr(settings, name)
+        try:
+            if path is not None:
+                path.open("rb").close()
+        except OSError as error:
+            raise BadFiles(f"{name}: {error.strerror}") from None
+
+
 class FhirSide:
     """Everything of a process that has to do with FHIR."""
 
@@ -69,6 +79,7 @@ class FhirSide:
         """
         self.settings, self._clock = settings, clock
         self._source, self._positions = source, positions
+        _readable(settings)
         self._endpoint_tls = tls_context(settings)
         try:
             self._tokens = read_tokens(settings.token_file) if settings.token_file else ()
@@ -76,8 +87,6 @@ class FhirSide:
             self._tls = ssl.create_default_context(cafile=settings.server_ca)
         except ssl.SSLError:
             raise BadFiles("server_ca: no certificate in it") from None
-        except OSError as error:
-            raise BadFiles(f"{error.filename}: {error.strerror}") from None
         except ValueError as error:
             raise BadFiles(str(error)) from None
         self._session: aiohttp.ClientSession | None = None
@@ -147,6 +156,11 @@ class FhirSide:
         return FhirClient(
             self._session, base, self._clock, tokens=tokens, bytes_max=settings.max_body_bytes
         )
+
+    @property
+    def is_listening(self) -> bool:
+        """Return whether notifications can be sent."""
+        return self.endpoint is not None and self.endpoint.is_listening
 
     @property
     def is_broken(self) -> bool:
