@@ -70,7 +70,7 @@ def test_the_same_message_again_has_the_same_event_ids() -> None:
 def test_two_messages_in_a_frame_are_not_read_as_one(between: bytes) -> None:
     """The second patient's diagnosis would become the first one's."""
     found = understood(ADMISSION + between + ADMISSION.replace(b"|7^", b"|8^"))
-    assert (found.outcome, found.told, found.identity) == ("quarantined", (), None)
+    assert (found.outcome, found.told, found.identities) == ("quarantined", (), ())
     [kept] = quarantined(found)
     assert (kept.source, kept.source_message_id, kept.field) == ("HIS|WARD", "G1", "MSH")
     assert kept.reason == "more than one message in a frame"

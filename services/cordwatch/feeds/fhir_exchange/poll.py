@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cordwatch.feeds.fhir.bundle import version_of
+from cordwatch.feeds.fhir.bundle import canonical, version_of
 from cordwatch.feeds.fhir.element import Element
 from cordwatch.feeds.fhir_exchange.client import (
     FhirClient,
@@ -123,7 +123,7 @@ class Poller:
         resources = list(_resources(bundle))
         fresh = [one for one in resources if _name(one) not in self._seen]
         if fresh:
-            await self.exchange.tell(data, self.exchange.clock.now())
+            await self._keep(data, fresh)
             self.exchange.metrics.fhir_polled.inc(len(fresh))
         for one in fresh:
             self._seen[_name(one)] = None
@@ -131,6 +131,16 @@ class Poller:
             self._seen.popitem(last=False)
         found.see([at for one in resources if (at := _updated(one)) is not None])
         return next_link(bundle)
+
+    async def _keep(self, data: bytes, fresh: Sequence[Mapping[str, Any]]) -> None:
+        """Keep a page as it came; one that the broker does not take for its size, piece by piece."""
+        settled = await self.exchange.tell(data, self.exchange.clock.now())
+        if settled.stored:
+            return
+        for one in fresh:
+            settled = await self.exchange.tell(canonical(one), self.exchange.clock.now())
+            if not settled.stored:
+                log.error("the broker takes no record of this size; it is passed over")
 
     async def _advance(self, kind: str, newest: datetime | None, reached: datetime | None) -> None:
         """Remember how far everything was seen; never further than the server's own words."""

@@ -121,6 +121,7 @@ async def test_where_events_cannot_be_asked_for_by_number_the_search_finds_them(
             await desk.post(told(3))
             await desk.until(lambda: "Encounter/e2/_history/1" in ids(desk))
             await desk.until(lambda: desk.value("gaps_total", way="search") == 1)
+            assert server.asked["$events"] == 1
 
 
 async def test_after_a_restart_the_gap_is_still_known() -> None:
@@ -134,6 +135,7 @@ async def test_after_a_restart_the_gap_is_still_known() -> None:
             await desk.until(lambda: len(ids(desk)) == 3)
             await desk.until(lambda: desk.commit.positions.get(feed) is not None)
             await desk.until(lambda: desk.commit.positions[feed].event_number == 5)
+            assert ids(desk) == [f"Encounter/e{number}/_history/1" for number in (3, 4, 5)]
 
 
 async def test_without_a_server_a_gap_is_counted_and_passed_over() -> None:
@@ -155,6 +157,7 @@ async def test_a_question_without_an_answer_leaves_the_gap_open() -> None:
         await desk.until(lambda: server.asked["$events"] == 1)
         await desk.post(told(4))
         await desk.until(lambda: len(ids(desk)) == 4)
+        assert server.asked["$events"] == 2
 
 
 @pytest.mark.parametrize("kind", ["handshake", "heartbeat"])

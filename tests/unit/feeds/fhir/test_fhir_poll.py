@@ -153,3 +153,13 @@ async def test_a_bad_resource_on_a_page_goes_to_quarantine_and_the_rest_on() -> 
         assert await poller.once()
         assert len(desk.commit.admitted) == 4
         assert len(desk.commit.quarantined) == 1
+
+
+async def test_a_page_too_large_for_the_broker_is_kept_piece_by_piece() -> None:
+    """The position must not pass over what was never stored."""
+    server = filled(3)
+    async with searching(server) as (desk, poller):
+        desk.commit.refuses = lambda job: b"searchset" in job.piece.data
+        assert await poller.once()
+        assert len(desk.commit.admitted) == 3
+        assert len(desk.commit.raw) == 3
