@@ -10,8 +10,10 @@ from cordwatch.feeds.mapping.findings import OWN_SYSTEM
 from cordwatch.feeds.mapping.reading import CodeAsSent
 from cordwatch_schemas.code_table import canonical_system
 
-OWN_SYSTEMS = frozenset({OWN_SYSTEM, "urn:cordwatch:findings"})
+FHIR_SYSTEM = "urn:cordwatch:findings"
 """How our own coded findings are called in `Coding.system`, which has to be a URI."""
+
+OWN_SYSTEMS = frozenset({OWN_SYSTEM, FHIR_SYSTEM})
 
 _SHARED = frozenset({"LN", "SCT", "CPT"})
 

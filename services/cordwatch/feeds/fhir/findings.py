@@ -119,10 +119,18 @@ def _values(code: str, one: Element) -> list[str]:
         return _quantity(code, quantity)
     concept = one.one("valueCodeableConcept")
     if concept is None:
+        _refuse_others(one)
         return []
     codes = coded(concept)
     own = [code["code"] or "" for code in codes if code["system"] in OWN_SYSTEMS]
     return own or [code["code"] or "" for code in codes[:1]] or [words(concept)]
+
+
+def _refuse_others(one: Element) -> None:
+    """A value of a type that is not read is a fault: passed over, a finding would be half understood."""
+    other = next((name for name in one.value if name.startswith("value")), None)
+    if other is not None:
+        raise Unreadable(f"{one.path}.{other}", "is of a type that is not read here")
 
 
 def _quantity(code: str, quantity: Element) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -25,20 +26,24 @@ INLINE_BYTES_MAX = 64 * 1024
 log = get_logger("cordwatch.feeds")
 
 
-def bundled(data: bytes, told: Mapping[str, bytes], context: Mapping[str, bytes]) -> bytes:
+def bundled(
+    data: bytes, told: Mapping[str, bytes], context: Mapping[str, bytes], base: str
+) -> bytes:
     """
     Return *data* as it came, in a bundle with what was fetched for it.
 
     *told* is content that the text only pointed to; *context* is there to be
-    referred to. The original stays byte for byte.
+    referred to. The original stays byte for byte. Full addresses (under *base*)
+    are kept too, so that a replay finds what is referred to by one.
     """
     if not told and not context:
         return data
     parts = [b'{"resource":' + data + b"}"] if data else []
     for mode, resources in ((b"match", told), (b"include", context)):
         parts += (
-            b'{"search":{"mode":"' + mode + b'"},"resource":' + one + b"}"
-            for one in resources.values()
+            b'{"fullUrl":%b,"search":{"mode":"%b"},"resource":%b}'
+            % (json.dumps(f"{base}/{key}").encode(), mode, one)
+            for key, one in resources.items()
         )
     return b'{"resourceType":"Bundle","type":"collection","entry":[' + b",".join(parts) + b"]}"
 
@@ -66,7 +71,7 @@ class Gatherer:
         await self._fetch({self._local(link) for link in links} - {""}, told, absent, fresh=True)
         gone = len(absent)
         for _ in range(ROUNDS_MAX):
-            whole = bundled(data, told, context)
+            whole = bundled(data, told, context, self._base)
             found = await self._read(whole, received_at)
             wanted = set(found.missing) - context.keys() - absent
             if not wanted or self._client is None or len(context) > FETCHED_MAX:

@@ -41,6 +41,8 @@ class Subscriptions:
     _unsaved: set[str] = field(default_factory=set)
     _asked: dict[str, int] = field(default_factory=dict)
     """The last number of the gap that is being filled, by subscription."""
+    _counted: dict[str, int] = field(default_factory=dict)
+    """The last number that was counted as missing: one that stays missing is counted once."""
     _gaps: asyncio.Queue[tuple[str, str]] = field(
         default_factory=lambda: asyncio.Queue(SUBSCRIPTIONS_MAX)
     )
@@ -58,16 +60,16 @@ class Subscriptions:
         since_start = notification.events_since_start
         if notification.kind == "handshake" and not since_start:
             numbers.restart()
+            self._counted.pop(name, None)
         before = numbers.last
         numbers.see(notification.numbers, since_start)
         if numbers.last != before:
             self._unsaved.add(name)
         gap = numbers.missing(since_start)
         if gap is not None and self._asked.get(name, -1) < gap[1]:
-            self.exchange.metrics.fhir_missing_events.inc(
-                gap[1] - max(gap[0] - 1, self._asked.get(name, 0))
-            )
-            self._asked[name] = gap[1]
+            new = gap[1] - max(gap[0] - 1, self._counted.get(name, 0))
+            self.exchange.metrics.fhir_missing_events.inc(max(new, 0))
+            self._counted[name] = self._asked[name] = gap[1]
             log.warning("notifications are missing", count=gap[1] - gap[0] + 1)
             if not self._gaps.full():
                 self._gaps.put_nowait((notification.subscription, name))

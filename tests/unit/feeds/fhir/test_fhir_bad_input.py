@@ -26,12 +26,15 @@ from tests.unit.feeds.fhir.resources import (
     PATIENT,
     SPINE,
     a,
+    concept,
     faults,
     kinds,
     mapped,
     only,
 )
 from tests.unit.feeds.fhir.test_fhir_mapping import ROWS
+
+BACK_PAIN = concept("99CORDWATCH", "back-pain")
 
 
 @pytest.mark.parametrize(
@@ -103,6 +106,21 @@ from tests.unit.feeds.fhir.test_fhir_mapping import ROWS
             ),
             "MedicationAdministration dose",
             "greater than equal",
+        ),
+        (
+            a("Observation", status="final", code=BACK_PAIN, valueRange={"low": {"value": 1}}),
+            "Bundle.entry[0].resource.valueRange",
+            "is of a type that is not read here",
+        ),
+        (
+            a(
+                "Observation",
+                status="final",
+                code=concept("99CORDWATCH", "developed-over-days"),
+                valueQuantity={"value": 2, "code": "fortnight"},
+            ),
+            "Bundle.entry[0].resource.valueQuantity.code",
+            "is not a unit of time like d",
         ),
     ],
 )

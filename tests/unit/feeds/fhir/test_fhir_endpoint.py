@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import stamina
 
 from cordwatch.feeds.fhir_exchange.settings import FhirSettings
 from cordwatch.feeds.fhir_exchange.side import BadFiles, FhirSide
+from cordwatch.feeds.files import Item
+from cordwatch.feeds.gateway import translate
 from cordwatch.feeds.source import Source
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch_schemas.base import Event
 from tests.unit.feeds.fhir.desk import (
     AT,
     SUBSCRIPTION,
@@ -70,6 +74,22 @@ async def test_what_is_only_named_is_fetched_before_the_answer(release: str) -> 
         assert event["patient"] == Source().reference("p", "7")
         [raw] = desk.commit.raw
         assert raw.source == server.base
+
+
+async def test_what_was_kept_tells_the_same_again_without_a_server() -> None:
+    """A replay of the raw record: what was fetched is in it, and found by its full address."""
+    server = FhirServer()
+    async with serving(server), a_desk(server=server.base) as desk:
+        patient = f"{server.base}/Patient/p7"
+        server.put({"resourceType": "Patient", "id": "p7", "identifier": [{"value": "7"}]}, AT)
+        stay = an_encounter(7, subject={"reference": patient})
+        await desk.post(a_notification([1], {"resource": stay}))
+        [raw] = desk.commit.raw
+        [event] = desk.commit.events
+    item = Item("message", "fhir", base64.b64decode(raw.content_base64))
+    [again] = translate(item, Source(), WallClock().now()).told
+    assert isinstance(again, Event)
+    assert (again.event_id, again.patient) == (event["event_id"], event["patient"])
 
 
 async def test_a_whole_ward_is_climbed_to_by_fetching() -> None:

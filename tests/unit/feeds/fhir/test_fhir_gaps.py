@@ -160,6 +160,19 @@ async def test_a_question_without_an_answer_leaves_the_gap_open() -> None:
         assert server.asked["$events"] == 2
 
 
+async def test_of_a_gap_that_is_half_told_the_other_half_stays_open() -> None:
+    """What the server told is not asked for again; what it did not, is still missing."""
+    server = FhirServer(events={2: told(2)})
+    async with serving(server), a_desk(server=server.base) as desk:
+        await desk.post(told(1))
+        await desk.post(told(5))
+        subscriptions = desk.side.subscriptions
+        assert subscriptions is not None
+        numbers = subscriptions._numbers_of(f"{server.base}|{SUBSCRIPTION}")
+        await desk.until(lambda: numbers.last == 2)
+        assert numbers.missing() == (3, 4)
+
+
 @pytest.mark.parametrize("kind", ["handshake", "heartbeat"])
 async def test_a_subscription_that_begins_anew_is_counted_anew(kind: str) -> None:
     """A handshake of nought starts the count; a heartbeat of nought does not."""
