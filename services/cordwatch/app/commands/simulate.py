@@ -95,7 +95,7 @@ def simulate(
 
     FILES are HL7 v2 (one or many messages, any line ends, MLLP too), FHIR (a
     resource or Bundle, or one a line) or JSON lines of events. Time runs along
-    the messages' own times; in FHIR that is meta.lastUpdated.
+    the messages' own times; in FHIR that is meta.lastUpdated, if stated.
 
     \b
     Example:  cordwatch simulate march.hl7 --zone Europe/Amsterdam

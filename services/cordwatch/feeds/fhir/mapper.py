@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from cordwatch.feeds.fhir.bundle import (
@@ -30,7 +30,7 @@ from cordwatch.feeds.fhir.reading import Reading, patient_number
 from cordwatch.feeds.fhir.stay import read_encounter, read_patient
 from cordwatch.feeds.hl7.message import Unreadable
 from cordwatch.feeds.hl7.times import Stamp
-from cordwatch.feeds.mapping.reading import MAX_FAULTS, Fault
+from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.feeds.source import Source
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.records import Identity
@@ -49,6 +49,12 @@ READERS: dict[str, Callable[[Reading], bool]] = {
     "Procedure": read_procedure,
 }
 """What is read, by type of resource; a gateway asks for these."""
+
+FAULTS_MAX = 1_000
+"""Of one text; each resource has a bound of its own."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands in where no time is stated; no event ever has it."""
 
 Outcome = Literal["mapped", "irrelevant", "quarantined"]
 
@@ -139,17 +145,15 @@ class _Text:
         if reader is None or key_of(resource) in self._consumed:
             return
         try:
-            reading = self._reading(entry, resource)
-            known = reader(reading)
-            if known and reading.resource.has("modifierExtension"):
-                raise Unreadable(
-                    f"{reading.resource.path}.modifierExtension",
-                    "changes the meaning in a way that is not known here",
-                )
+            reading, doubt = self._reading(entry, resource)
+            if not reader(reading):
+                return
+            doubt = doubt if reading.events else None
+            doubt = doubt or _unknown_meaning(reading.resource)
+            if doubt is not None:
+                raise doubt
         except Unreadable as error:
             self._fault(entry, Fault(_place(entry, error.field), error.reason))
-            return
-        if not known:
             return
         self._events += reading.events
         self._consumed |= reading.consumed - {""}
@@ -163,24 +167,20 @@ class _Text:
                 return
             self._identities[identity.patient] = identity
 
-    def _reading(self, entry: Entry, resource: Resource) -> Reading:
-        element = Element.of(resource)
-        meta = element.one("meta")
-        said = meta.time(self._source.zone, "lastUpdated") if meta else None
-        if said is None and entry.timestamp:
-            bundle = Element({"timestamp": entry.timestamp}, "Bundle")
-            said = bundle.time(self._source.zone, "timestamp")
+    def _reading(self, entry: Entry, resource: Resource) -> tuple[Reading, Unreadable | None]:
+        """Return a resource about to be read, and why its time is in doubt, if it is."""
+        element, doubt, said = Element.of(resource), None, None
+        try:
+            said = _said(element, entry, self._source, simulated=self._received_at is None)
+        except Unreadable as error:
+            doubt = error
         received_at = self._received_at or (said.at if said else None)
         if received_at is None:
             where = f"{element.path}.meta.lastUpdated"
-            raise Unreadable(where, "no time is stated, and a simulation needs one")
+            doubt = doubt or Unreadable(where, "no time is stated, and a simulation needs one")
+            received_at = EPOCH
         self._sent_at = self._sent_at or (said.at if said else None)
-        for tag in meta.many("tag") if meta else ():
-            if tag.text("code") == "SUBSETTED":
-                raise Unreadable(f"{element.path}.meta.tag", "is a summary, not the whole resource")
-        if element.has("implicitRules"):
-            raise Unreadable(f"{element.path}.implicitRules", "rules that are not known here")
-        return Reading(
+        reading = Reading(
             element,
             self._source,
             self._context,
@@ -189,11 +189,15 @@ class _Text:
             said or Stamp(received_at, received_at, "second", "message"),
             replayed=self._replayed,
         )
+        return reading, doubt
 
     def _fault(self, entry: Entry, fault: Fault) -> None:
-        if len(self._faults) < MAX_FAULTS:
+        if len(self._faults) < FAULTS_MAX:
             excerpt = canonical(entry.resource) if entry.resource is not None else b""
             self._faults.append((fault, excerpt))
+        elif len(self._faults) == FAULTS_MAX:
+            reason = f"more than {FAULTS_MAX} faults: what is behind is in the raw record alone"
+            self._faults.append((Fault("Bundle", reason), b""))
 
     def mapped(self, entries: list[Entry]) -> FhirMapped:
         """Return what became of it all."""
@@ -214,6 +218,48 @@ class _Text:
             tuple(self._identities.values()),
             frozenset(self._context.missing),
         )
+
+
+_WRITTEN = ("issued", "recordedDate", "authoredOn", "recorded", "created", "started")
+_HAPPENED = ("effective", "performed", "occurrence", "occurence", "deceased", "onset")
+_PERIODS = ("actualPeriod", "period", *(f"{name}Period" for name in _HAPPENED))
+
+
+def _said(element: Element, entry: Entry, source: Source, *, simulated: bool) -> Stamp | None:
+    """
+    Return when this version was written: `meta.lastUpdated`, else the bundle's own time.
+
+    A simulation goes by the times in the resource where there is neither: made
+    data and exports often leave both out.
+
+    Raises:
+        Unreadable: the first that is stated is no time.
+    """
+    meta, zone = element.one("meta"), source.zone
+    said = meta.time(zone, "lastUpdated") if meta else None
+    if said is None and entry.timestamp:
+        bundle = Element({"timestamp": entry.timestamp}, "Bundle")
+        said = bundle.time(zone, "timestamp")
+    if said is None and simulated:
+        said = element.time(zone, *_WRITTEN, *(f"{name}DateTime" for name in _HAPPENED))
+        for name in _PERIODS if said is None else ():
+            period = element.one(name)
+            said = said or (period.time(zone, "end", "start") if period else None)
+    return said
+
+
+def _unknown_meaning(element: Element) -> Unreadable | None:
+    """Return why a resource must not be read: it is not whole, or means something else than it says."""
+    meta = element.one("meta")
+    tags = meta.many("tag") if meta else ()
+    if any(tag.text("code") == "SUBSETTED" for tag in tags):
+        return Unreadable(f"{element.path}.meta.tag", "is a summary, not the whole resource")
+    if element.has("implicitRules"):
+        return Unreadable(f"{element.path}.implicitRules", "rules that are not known here")
+    if element.has("modifierExtension"):
+        where = f"{element.path}.modifierExtension"
+        return Unreadable(where, "changes the meaning in a way that is not known here")
+    return None
 
 
 def _place(entry: Entry, field: str) -> str:

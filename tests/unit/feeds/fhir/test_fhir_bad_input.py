@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cordwatch.feeds.fhir.mapper import READERS, map_fhir
+from cordwatch.feeds.fhir.mapper import FAULTS_MAX, READERS, map_fhir
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.gateway import derived_records, translate
 from cordwatch.feeds.source import Source
@@ -184,19 +183,34 @@ def test_the_same_resource_has_the_same_ids_however_it_came() -> None:
 
 
 def test_a_simulation_runs_along_the_resources_own_times() -> None:
-    """Or along the bundle's; without either it says so."""
+    """By the version, the bundle, the record itself; without any it says so."""
     resource = a("Condition", code=COMPRESSION)
-    assert only(mapped(resource, received_at=None)).received_at == datetime(
-        2026, 3, 2, 10, tzinfo=UTC
-    )
+    assert only(mapped(resource, received_at=None)).received_at.hour == 10
     bare = {name: value for name, value in resource.items() if name != "meta"}
     assert only(mapped(bare, received_at=None, timestamp=AT)).received_at.hour == 8
+    recorded = {**bare, "recordedDate": "2026-03-02T09:00:00Z"}
+    assert only(mapped(recorded, received_at=None)).received_at.hour == 9
     assert faults(mapped(bare, received_at=None)) == [
         (
             "Bundle.entry[0].resource.meta.lastUpdated",
             "no time is stated, and a simulation needs one",
         )
     ]
+
+
+def test_what_is_of_no_interest_is_no_fault_whatever_is_wrong_with_it() -> None:
+    """A quarantine full of laboratory values would hide what matters."""
+    glucose = a("Observation", status="final", code=concept("http://loinc.org", "2345-7"))
+    for more in ({"meta": {"tag": [{"code": "SUBSETTED"}]}}, {"implicitRules": "urn:x"}):
+        assert mapped({**glucose, **more}, received_at=None).outcome == "irrelevant"
+
+
+def test_every_bad_resource_of_a_text_goes_to_quarantine() -> None:
+    """Up to a bound, and then it says so."""
+    bad = a("Condition", code=COMPRESSION, onsetDateTime="never")
+    assert len(mapped(*[bad] * 300).faults) == 300
+    beyond = mapped(*[bad] * (FAULTS_MAX + 5))
+    assert (len(beyond.faults), beyond.faults[-1].field) == (FAULTS_MAX + 1, "Bundle")
 
 
 def test_nothing_that_the_feed_makes_holds_a_name_or_number() -> None:
@@ -231,7 +245,31 @@ def test_a_bad_resource_alone_goes_to_quarantine(tmp_path: Path) -> None:
     ]
 
 
-NAMES = ["id", "meta", "code", "coding", "system", "status", "subject", "reference", "period", "start", "location", "type", "identifier", "value", "link", "other", "component", "dosage", "timing", "repeat", "result", "started", "series"]
+NAMES = [
+    "id",
+    "meta",
+    "code",
+    "coding",
+    "system",
+    "status",
+    "subject",
+    "reference",
+    "period",
+    "start",
+    "location",
+    "type",
+    "identifier",
+    "value",
+    "link",
+    "other",
+    "component",
+    "dosage",
+    "timing",
+    "repeat",
+    "result",
+    "started",
+    "series",
+]
 LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9)
 )

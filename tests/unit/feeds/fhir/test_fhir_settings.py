@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -111,6 +112,7 @@ def test_a_ca_without_a_certificate_is_named(tmp_path: Path) -> None:
         FhirSide(FhirSettings(port=0, server_ca=file), Source(), WallClock(), {})
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 async def test_a_peer_with_the_hospitals_certificate_is_let_in(
     hospital: Authority,
     stranger: Authority,
