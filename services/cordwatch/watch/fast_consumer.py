@@ -13,6 +13,7 @@ where.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -79,6 +80,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     logger = FAUST_LOG
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Begin with nothing handed over."""
+        super().__init__(*args, **kwargs)
+        self._is_taken = asyncio.Event()
+
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -129,7 +135,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 **{name: getattr(last, name) for name in _CARRIED}, key=None, value=b""
             )
             message.polled = polled
+            self._is_taken.clear()
             await self.wait_first(self.callback(message), self.suspend_flow.wait())
+            # What comes meanwhile is the next poll: fewer and larger ones under load.
+            await self.wait_first(self._is_taken.wait(), self.suspend_flow.wait())
 
     async def _finish_recovery(self) -> None:
         """End the recovery once every changelog has been read to its end, compacted tails too."""
@@ -151,6 +160,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return False
         message.acked = True
         self._unacked_messages.discard(message)
+        self._is_taken.set()
         notify(self._waiting_for_ack)
         return True
 
@@ -184,7 +194,7 @@ class Producer(driver.Producer):  # type: ignore[misc]
     logger = FAUST_LOG
 
     def _settings_extra(self) -> Mapping[str, Any]:
-        return {"acks": "all", "enable_idempotence": True, "linger_ms": 2}
+        return {"acks": "all", "enable_idempotence": True, "linger_ms": 0}
 
 
 class Transport(driver.Transport):  # type: ignore[misc]

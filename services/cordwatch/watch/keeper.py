@@ -128,11 +128,18 @@ class Keeper:
                     await self._acknowledged(
                         (NAMES[one.noun], one.key, one.value, None) for one in effect.messages
                     )
+                    self._count_lateness(effect)
                 case Durable():
                     for (noun, partition), offset in effect.offsets.items():
                         self.durable[TP(NAMES[noun], partition)] = offset
             self.progress_at = self._clock.monotonic()
         self.busy_since = None
+
+    def _count_lateness(self, sent: Send) -> None:
+        now = self._clock.now()
+        for one in sent.messages:
+            if one.level_at is not None:
+                self._metrics.lateness.observe((now - one.level_at).total_seconds())
 
     async def _acknowledged(
         self, records: Iterable[tuple[str, bytes, bytes | None, int | None]]

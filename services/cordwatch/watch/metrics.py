@@ -64,7 +64,7 @@ class Metrics:
         )
         self.lateness = Histogram(
             "cordwatch_firing_lateness_seconds",
-            "From the instant of a level to its being raised",
+            "From the instant of a level until the broker has its alert",
             buckets=_LATENESS_S,
             registry=registry,
         )
@@ -127,7 +127,5 @@ class Metrics:
         """Count an alert: a new one by rule and level, a change by its status."""
         if alert.revision == 0:
             self.alerts.labels(alert.rule, alert.level or "none").inc()
-            if alert.kind == "clock":
-                self.lateness.observe(alert.late_by_s)
         else:
             self.ended.labels(alert.status).inc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -131,13 +132,18 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
 class Watch:
     """One worker: joins app, machine, metrics and watchdog, and runs them."""
 
-    def __init__(self, settings: WatchSettings, pack: Pack) -> None:
+    def __init__(
+        self,
+        settings: WatchSettings,
+        pack: Pack,
+        make_machine: Callable[[Pack, Metrics], Machine] = Machine,
+    ) -> None:
         """Put the parts together; nothing runs yet."""
         self.settings = settings
         self.registry = CollectorRegistry()
         self.metrics = Metrics(pack, self.registry)
         self.metrics.session_timeout_s.set(settings.session_timeout_s)
-        self.machine = Machine(pack, self.metrics)
+        self.machine = make_machine(pack, self.metrics)
         self.app = make_app(settings, settings.group)
         self.broker = FaustBroker(self.app, settings.kafka)
         self.keeper = Keeper(
@@ -180,6 +186,7 @@ class Watch:
 
     async def _on_assigned(self, _: Any, *__: Any, **___: Any) -> None:
         self._recovery_began = self.settings.clock.monotonic()
+        gc.disable()
 
     async def _on_recovered(self, _: Any, **__: Any) -> None:
         owned = {tp.partition for tp in self.app.assignor.assigned_actives()}
@@ -191,6 +198,7 @@ class Watch:
             took = self.settings.clock.monotonic() - self._recovery_began
             self.metrics.recovery_s.set(took)
             self._recovery_began = None
+            _forget_to_look_at_the_state()
             log.info("watching", partitions=len(owned), recovery_s=round(took, 3))
         if self._ticker is None:
             self._ticker = asyncio.ensure_future(
@@ -273,6 +281,17 @@ class Watch:
             self._ticker.cancel()
         await self.app.stop()
         await self.broker.stop()
+
+
+def _forget_to_look_at_the_state() -> None:
+    """
+    Spare the garbage collector what has been restored: it stays, and holds no cycles.
+
+    Without this it walks through a million patients again and again: while
+    they are read, and later while somebody is due.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 def verify_topics(settings: WatchSettings) -> None:
