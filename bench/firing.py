@@ -71,9 +71,8 @@ def _stamp_on_arrival(kafka: str) -> None:
         "message.timestamp.type", "LogAppendTime", incremental_operation=AlterConfigOpType.SET
     )
     topic = ConfigResource(ConfigResource.Type.TOPIC, ALERTS.name, incremental_configs=[entry])
-    for done in (
-        AdminClient({"bootstrap.servers": kafka}).incremental_alter_configs([topic]).values()
-    ):
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for done in admin.incremental_alter_configs([topic]).values():
         done.result(30)
 
 

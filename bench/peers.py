@@ -19,6 +19,7 @@ from cordwatch.watch.effects import Durable, Effect, Record, Send, Write
 from cordwatch.watch.keeper import NAMES, NOUNS
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
+from cordwatch.watch.row_batches import BATCH_BYTES, send_rows
 from cordwatch.watch.service import Watch
 from cordwatch.watch.settings import WatchSettings
 from cordwatch_schemas.alerts import Alert
@@ -108,7 +109,7 @@ class Raw:
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
         self._producer = aiokafka.AIOKafkaProducer(
-            bootstrap_servers=kafka, acks="all", enable_idempotence=True
+            bootstrap_servers=kafka, acks="all", enable_idempotence=True, max_batch_size=BATCH_BYTES
         )
         self._machine: Machine = job.machine(PACK, Metrics(PACK, CollectorRegistry()))
 
@@ -146,11 +147,11 @@ class Raw:
         for effect in effects:
             match effect:
                 case Write():
-                    pending = [
-                        await self._producer.send(FACTS.name, value, key=key, partition=partition)
-                        for partition, rows in effect.rows.items()
-                        for key, value in rows.items()
-                    ]
+                    pending = []
+                    for partition, rows in effect.rows.items():
+                        pending += await send_rows(
+                            self._producer, FACTS.name, partition, rows.items()
+                        )
                     await asyncio.gather(*pending)
                 case Send():
                     sent = [

@@ -144,7 +144,7 @@ class Patient:
 
     def belonging_elsewhere(self) -> Iterator[tuple[str, bytes]]:
         """Return the rows that are another patient's by a merge, or by its undoing, and whose."""
-        if not any(b'"merge' in row for row in self.rows if row[:1] == b"f"):
+        if b'"merge' not in self._lines:
             return
         who = persons(self.facts())
         for row in self.rows:

@@ -22,6 +22,7 @@ from cordwatch.watch.fast_consumer import FAUST_LOG, Transport, polled_by, requi
 from cordwatch.watch.keeper import Keeper
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
+from cordwatch.watch.row_batches import BATCH_BYTES, send_rows
 from cordwatch.watch.settings import WatchSettings
 from cordwatch.watch.watchdog import Watchdog
 from cordwatch_schemas.pack import Pack, load_pack
@@ -81,14 +82,18 @@ class FaustBroker:
         """Disconnect."""
         await self._asking.stop()
 
-    async def send(
-        self, topic: str, key: bytes, value: bytes | None, partition: int | None
-    ) -> Awaitable[Any]:
+    async def send(self, topic: str, key: bytes, value: bytes) -> Awaitable[Any]:
         """Hand over a record; what is returned resolves with the broker's acknowledgement."""
-        pending: Awaitable[Any] = await self._app.producer.send(
-            topic, key, value, partition, None, None
-        )
+        pending: Awaitable[Any] = await self._app.producer.send(topic, key, value, None, None, None)
         return pending
+
+    async def write(
+        self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]
+    ) -> list[Awaitable[Any]]:
+        """Hand over rows; what is returned resolves with the broker's acknowledgements."""
+        # Faust's producer takes records one by one; inside it is aiokafka's, which takes batches.
+        producer = self._app.producer._ensure_producer()  # noqa: SLF001
+        return await send_rows(producer, topic, partition, rows)
 
     async def ends(self, topics: Iterable[TP]) -> Mapping[TP, int]:
         """Return end offsets."""
@@ -115,6 +120,7 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
         table_standby_replicas=0,
         stream_publish_on_commit=False,
         producer_threaded=False,
+        producer_max_batch_size=BATCH_BYTES,
         stream_wait_empty=True,
         web_enabled=False,
         broker_session_timeout=settings.session_timeout_s,
