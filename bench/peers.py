@@ -71,7 +71,7 @@ def naive(job: Job, kafka: str, group: str) -> faust.App:
             _, fact = job.read(record, patient)
             if fact is None or not job.keep(fact):
                 continue
-            row = encode_fact(fact).decode()
+            row = fact.id + encode_fact(fact).decode()
             known = table[patient]
             if row not in known:
                 table[patient] = [*known, row]
@@ -85,7 +85,7 @@ def naive(job: Job, kafka: str, group: str) -> faust.App:
             before, due_at, told = looked.get(patient, (None, None, []))
             if before is rows and (due_at is None or now < due_at):
                 continue
-            facts = [decode_fact(row.encode()) for row in rows]
+            facts = [decode_fact(row[:24], row[24:].encode()) for row in rows]
             decision = job.decide(patient, facts, told, PACK, now)
             for alert in decision.alerts:
                 await alerts.send(key=patient.encode(), value=alert.model_dump_json().encode())
@@ -120,7 +120,7 @@ class Raw:
         self._machine.own(range(PARTITIONS))
         self._machine.restored(range(PARTITIONS))
         while True:
-            polled = await self._consumer.getmany(timeout_ms=self._pause_ms(), max_records=20_000)
+            polled = await self._consumer.getmany(timeout_ms=self._pause_ms(), max_records=10_000)
             records = [
                 Record(NOUNS[tp.topic], tp.partition, one.offset, one.key, one.value)
                 for tp, found in polled.items()

@@ -33,9 +33,8 @@ def rows_of(count: int, now: datetime) -> Iterator[tuple[int, bytes, bytes]]:
         name = reference(number)
         patient = Patient(name, number % PARTITIONS)
         for place, parts in enumerate(cut):
-            fact_id = f"{number * len(cut) + place:024x}".encode()
-            value = name[3:].encode().join(parts)
-            row = b"f" + fact_id + value.replace(rows[place][1:ROW_ID_BYTES], fact_id)
+            fact_id = b"%024x" % (number * len(cut) + place)
+            row = b"f" + fact_id + name[3:].encode().join(parts)
             patient.put(row)
             yield patient.partition, row_key(name, row), row[ROW_ID_BYTES:]
         patient.wake_us, patient.open = micros(now + 4 * HOUR), (RULE,)

@@ -30,6 +30,8 @@ FAUST_LOG = logging.getLogger("faust.cordwatch")
 FAUST_VERSION = "0.15.3"
 POLL_S = 1.0
 FETCH_WAIT_MS = 100
+FETCH_BYTES = 4 * 1024 * 1024
+"""Of one answer: what is in flight while a state is restored comes on top of that state."""
 
 
 class WrongFaust(RuntimeError):
@@ -65,13 +67,14 @@ class Keeper(Protocol):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """A fetch returns soon even when nothing comes: whatever is asked meanwhile waits behind it."""
+    """A fetch is bounded, and returns soon when nothing comes: whatever is asked meanwhile waits behind it."""
 
     logger = FAUST_LOG
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_max_bytes = FETCH_BYTES
         return consumer
 
 

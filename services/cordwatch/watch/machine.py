@@ -131,7 +131,7 @@ class Machine:
             patients = self._patients.get(partition, {})
             for patient in [one for one in patients.values() if one.vouched is not None]:
                 vouched, patient.vouched = patient.vouched, None
-                if not patient.rows:
+                if patient.is_empty:
                     self._count_open(patient, ())
                     del patients[patient.reference]
                 elif vouched != patient.fingerprint:
@@ -356,8 +356,10 @@ class Machine:
 
     def _recount(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
         if before != after:
-            self._open.subtract(before)
-            self._open.update(after)
+            for rule in before:
+                self._open[rule] -= 1
+            for rule in after:
+                self._open[rule] += 1
 
     def report(self, now: datetime) -> None:
         """Set the gauges: open clocks by rule, patients, the oldest that is due and not looked at."""

@@ -10,6 +10,7 @@ from operator import xor
 from zlib import crc32
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from cordwatch.pathway.facts import Fact, decode_fact, encode_fact, merge_tellings
 from cordwatch.pathway.identity import owners, persons
@@ -58,6 +59,11 @@ class Patient:
         """While rows are restored: the fingerprint of those that the stored wake-up belongs to."""
 
     @property
+    def is_empty(self) -> bool:
+        """Return whether nothing is known of them."""
+        return not self._lines
+
+    @property
     def rows(self) -> tuple[bytes, ...]:
         """Return the rows, in the order in which they came first."""
         return tuple(self._lines.split(LINE_END)[1:])
@@ -65,7 +71,7 @@ class Patient:
     @property
     def fingerprint(self) -> int:
         """Return a number that changes with any row, whatever their order."""
-        return reduce(xor, map(crc32, self.rows), 0)
+        return reduce(xor, map(crc32, self._lines.split(LINE_END)), 0)
 
     def put(self, row: bytes) -> None:
         """
@@ -106,7 +112,7 @@ class Patient:
         known_row = self.find(b"f" + fact.id.encode())
         merged = fact
         if known_row is not None:
-            known = decode_fact(known_row[ROW_ID_BYTES:])
+            known = _fact(known_row)
             merged = merge_tellings(known, fact)
             if merged is known:
                 return None
@@ -123,7 +129,7 @@ class Patient:
         """
         try:
             if row[:1] == b"f":
-                return self.learn(decode_fact(row[ROW_ID_BYTES:]))
+                return self.learn(_fact(row))
             alert = _alert(row)
         except (ValueError, ValidationError):
             raise BadRow("unreadable row") from None
@@ -140,7 +146,7 @@ class Patient:
 
     def facts(self) -> list[Fact]:
         """Return the facts, decoded."""
-        return [decode_fact(row[ROW_ID_BYTES:]) for row in self.rows if row[:1] == b"f"]
+        return [_fact(row) for row in self.rows if row[:1] == b"f"]
 
     def belonging_elsewhere(self) -> Iterator[tuple[str, bytes]]:
         """Return the rows that are another patient's by a merge, or by its undoing, and whose."""
@@ -148,10 +154,8 @@ class Patient:
             return
         who = persons(self.facts())
         for row in self.rows:
-            if row[:1] == b"f":
-                found = owners(decode_fact(row[ROW_ID_BYTES:]), who)
-            else:
-                found = {who.root(_alert(row).patient)}
+            is_fact = row[:1] == b"f"
+            found = owners(_fact(row), who) if is_fact else {who.root(_alert(row).patient)}
             for owner in sorted(found - {self.reference}):
                 yield owner, row
 
@@ -174,13 +178,17 @@ class Patient:
         """Take the wake-up from *row*; it counts only if the rows turn out to be those it vouches for."""
         self.vouched = UNVOUCHED
         try:
-            content = json.loads(row)
+            content = from_json(row)
             if content["k"] == pack:
                 self.wake_us, self.vouched = int(content["w"]), int(content["n"])
                 shown = tuple(content["o"])
                 self.open = rules.setdefault(shown, shown)
         except (ValueError, KeyError, TypeError):
             self.vouched = UNVOUCHED
+
+
+def _fact(row: bytes) -> Fact:
+    return decode_fact(row[1:ROW_ID_BYTES].decode(), row[ROW_ID_BYTES:])
 
 
 def fact_row(fact: Fact) -> bytes:

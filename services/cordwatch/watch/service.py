@@ -126,7 +126,7 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=max(0.5, settings.session_timeout_s / 5),
         broker_max_poll_interval=86_400.0,
-        broker_max_poll_records=20_000,
+        broker_max_poll_records=10_000,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=4 * 1024 * 1024,
