@@ -23,10 +23,10 @@ class Aim:
         """Return whether *value* meets it, and if not by how much it is missed."""
         if value <= self.bound if self.at_most else value >= self.bound:
             return f"{self.shown}: met"
+        if not self.bound:
+            return f"{self.shown}: **missed**"
         factor = value / self.bound if self.at_most else self.bound / max(value, 1e-9)
-        return (
-            f"{self.shown}: **missed** by a factor of {factor:.2f}" if self.bound else "**missed**"
-        )
+        return f"{self.shown}: **missed** by a factor of {factor:.2f}"
 
 
 def at_most(bound: float, shown: str) -> Aim:

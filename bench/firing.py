@@ -39,15 +39,15 @@ def firing(found: Findings, folder: Path, levels: int, span_s: int) -> None:
     with fresh_broker(folder / "firing") as kafka:
         _stamp_on_arrival(kafka)
         due_from = datetime.now(UTC) + timedelta(seconds=PREPARED_S)
-        counted_from = due_from + timedelta(seconds=WARM_UP_S)
-        until = counted_from + timedelta(seconds=span_s)
+        until = due_from + timedelta(seconds=WARM_UP_S + span_s)
         per_s = levels / span_s
-        publish(kafka, _clocks(levels + int(per_s * WARM_UP_S), per_s, due_from))
+        warm = int(per_s * WARM_UP_S)
+        publish(kafka, _clocks(warm + levels, per_s, due_from))
         with Worker("watch", "pathway", kafka, folder / "firing" / "worker.log") as worker:
             worker.recovered()
             loaded, load_s = _load(kafka, until)
             time.sleep(3)
-        lateness = _lateness(kafka, levels + int(per_s * WARM_UP_S), counted_from)
+        lateness = _lateness(kafka, {reference(warm + number) for number in range(levels)})
     late = sorted(lateness)
     half, most, worst = late[len(late) // 2], late[int(len(late) * 0.99)], late[-1]
     # The broker's stamp is cut to whole milliseconds.
@@ -89,9 +89,8 @@ def _load(kafka: str, until: datetime) -> tuple[int, float]:
     return sent, time.perf_counter() - began
 
 
-def _lateness(kafka: str, clocks: int, counted_from: datetime) -> list[float]:
-    """Return seconds from each level's instant to its record, of those clocks and from that instant on."""
-    ours = {reference(number) for number in range(clocks)}
+def _lateness(kafka: str, counted: set[str]) -> list[float]:
+    """Return seconds from each level's instant to its record, of the patients that are *counted*."""
     consumer = KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
     parts = [TopicPartition(ALERTS.name, one) for one in consumer.partitions_for_topic(ALERTS.name)]
     consumer.assign(parts)
@@ -101,10 +100,8 @@ def _lateness(kafka: str, clocks: int, counted_from: datetime) -> list[float]:
         for polled in consumer.poll(500).values():
             for record in polled:
                 alert = Alert.model_validate_json(record.value)
-                if alert.level != "reminder" or alert.patient not in ours or not alert.start_at:
-                    continue
-                level_at = alert.start_at + LEVEL_AFTER
-                if level_at >= counted_from:
+                if alert.level == "reminder" and alert.patient in counted and alert.start_at:
+                    level_at = alert.start_at + LEVEL_AFTER
                     lateness.append(record.timestamp / 1000 - level_at.timestamp())
     consumer.close()
     return lateness

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import aiokafka
@@ -60,9 +61,8 @@ def naive(job: Job, kafka: str, group: str) -> faust.App:
     )
     raw: dict[str, Any] = {"value_serializer": "raw", "key_serializer": "raw"}
     topic = app.topic(ADMISSIONS.name, IMAGING_ORDERS.name, **raw)
+    scan = Scan(job, app.Table(NAIVE_TABLE, default=list, partitions=PARTITIONS))
     alerts = app.topic(ALERTS.name, **raw)
-    table = app.Table(NAIVE_TABLE, default=list, partitions=PARTITIONS)
-    looked: dict[str, tuple[list[str], Any, list[Alert]]] = {}
 
     async def take(stream: Any) -> None:
         async for event in stream.events():
@@ -72,27 +72,40 @@ def naive(job: Job, kafka: str, group: str) -> faust.App:
             if fact is None or not job.keep(fact):
                 continue
             row = fact.id + encode_fact(fact).decode()
-            known = table[patient]
+            known = scan.table[patient]
             if row not in known:
-                table[patient] = [*known, row]
+                scan.table[patient] = [*known, row]
+
+    async def every_second() -> None:
+        for patient, alert in scan.look(CLOCK.now()):
+            await alerts.send(key=patient.encode(), value=alert.model_dump_json().encode())
 
     app.agent(topic)(take)
+    app.timer(1.0)(every_second)
+    return app
 
-    @app.timer(1.0)  # type: ignore[untyped-decorator]
-    async def scan() -> None:
-        now = CLOCK.now()
-        for patient, rows in list(table.items()):
-            before, due_at, told = looked.get(patient, (None, None, []))
+
+class Scan:
+    """Goes through the whole table; remembers of each patient what it saw and when to look again."""
+
+    def __init__(self, job: Job, table: Any) -> None:
+        """Begin with nobody seen."""
+        self.table = table
+        self._job = job
+        self._seen: dict[str, tuple[list[str], datetime | None, list[Alert]]] = {}
+
+    def look(self, now: datetime) -> Iterator[tuple[str, Alert]]:
+        """Decide about everybody who is due, or whose row has changed."""
+        for patient, rows in list(self.table.items()):
+            before, due_at, told = self._seen.get(patient, ([], None, []))
             if before is rows and (due_at is None or now < due_at):
                 continue
             facts = [decode_fact(row[:24], row[24:].encode()) for row in rows]
-            decision = job.decide(patient, facts, told, PACK, now)
-            for alert in decision.alerts:
-                await alerts.send(key=patient.encode(), value=alert.model_dump_json().encode())
+            decision = self._job.decide(patient, facts, told, PACK, now)
             latest = {one.alert_id: one for one in (*told, *decision.alerts)}
-            looked[patient] = (rows, decision.wake_at, list(latest.values()))
-
-    return app
+            self._seen[patient] = (rows, decision.wake_at, list(latest.values()))
+            for alert in decision.alerts:
+                yield patient, alert
 
 
 class Raw:
