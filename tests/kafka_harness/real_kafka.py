@@ -160,7 +160,8 @@ class RealKafka:
         return ["java", *options, "-cp", f"{kafka_libraries()}/*", *command]
 
     def _format(self) -> None:
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # A first letter of "-" would be taken for an option: one run in 64 would not start.
+        cluster = "A" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         arguments = ["format", "--cluster-id", cluster, "--config", str(self._settings)]
         with self.log.open("ab") as log:
             done = subprocess.run(

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
+from pydantic_core import from_json
+
 from cordwatch_schemas.acknowledgements import Acknowledged, Answer, Classified, StoodDown
 from cordwatch_schemas.base import Event
 
@@ -225,10 +227,13 @@ ROW_VERSION = 1
 
 
 def encode_fact(fact: Fact) -> bytes:
-    """Return the state row of *fact*: compact JSON, instants in microseconds since 1970 UTC."""
+    """
+    Return the state row of *fact*: compact JSON, instants in microseconds since 1970 UTC.
+
+    Its id is not inside: it is the row's key.
+    """
     row: dict[str, Any] = {
         "v": ROW_VERSION,
-        "id": fact.id,
         "k": fact.kind,
         "p": fact.sent_as,
         "o": _micros(fact.at),
@@ -251,21 +256,21 @@ def encode_fact(fact: Fact) -> bytes:
     return json.dumps(row, separators=(",", ":")).encode()
 
 
-def decode_fact(row: bytes) -> Fact:
+def decode_fact(fact_id: str, row: bytes) -> Fact:
     """
-    Return the fact of a state row.
+    Return the fact of a state row, which stands under the key of *fact_id*.
 
     Raises:
         ValueError: the row is not one that this version can read.
     """
     try:
-        data = json.loads(row)
+        data = from_json(row)
         if data["v"] != ROW_VERSION:
             raise ValueError("unknown row version")
         at = EPOCH + timedelta(microseconds=data["o"])
         recorded_at = _instant(data.get("w"))
         return Fact(
-            id=data["id"],
+            id=fact_id,
             kind=data["k"],
             sent_as=data["p"],
             encounter=data.get("e"),

@@ -13,6 +13,7 @@ where.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -29,6 +30,8 @@ FAUST_LOG = logging.getLogger("faust.cordwatch")
 FAUST_VERSION = "0.15.3"
 POLL_S = 1.0
 FETCH_WAIT_MS = 100
+FETCH_BYTES = 4 * 1024 * 1024
+"""Of one answer: what is in flight while a state is restored comes on top of that state."""
 
 
 class WrongFaust(RuntimeError):
@@ -64,13 +67,14 @@ class Keeper(Protocol):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """A fetch returns soon even when nothing comes: whatever is asked meanwhile waits behind it."""
+    """A fetch is bounded, and returns soon when nothing comes: whatever is asked meanwhile waits behind it."""
 
     logger = FAUST_LOG
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_max_bytes = FETCH_BYTES
         return consumer
 
 
@@ -78,6 +82,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     """Delivers polls, not records; commits watch's durable offsets, not Faust's acks."""
 
     logger = FAUST_LOG
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Begin with nothing handed over."""
+        super().__init__(*args, **kwargs)
+        self._is_taken = asyncio.Event()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -129,7 +138,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 **{name: getattr(last, name) for name in _CARRIED}, key=None, value=b""
             )
             message.polled = polled
+            self._is_taken.clear()
             await self.wait_first(self.callback(message), self.suspend_flow.wait())
+            # What comes meanwhile is the next poll: fewer and larger ones under load.
+            await self.wait_first(self._is_taken.wait(), self.suspend_flow.wait())
 
     async def _finish_recovery(self) -> None:
         """End the recovery once every changelog has been read to its end, compacted tails too."""
@@ -151,6 +163,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return False
         message.acked = True
         self._unacked_messages.discard(message)
+        self._is_taken.set()
         notify(self._waiting_for_ack)
         return True
 
@@ -184,7 +197,7 @@ class Producer(driver.Producer):  # type: ignore[misc]
     logger = FAUST_LOG
 
     def _settings_extra(self) -> Mapping[str, Any]:
-        return {"acks": "all", "enable_idempotence": True, "linger_ms": 2}
+        return {"acks": "all", "enable_idempotence": True, "linger_ms": 0}
 
 
 class Transport(driver.Transport):  # type: ignore[misc]

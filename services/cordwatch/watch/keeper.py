@@ -36,10 +36,13 @@ class Asked:
 class Broker(Protocol):
     """What the keeper needs of Kafka."""
 
-    async def send(
-        self, topic: str, key: bytes, value: bytes | None, partition: int | None
-    ) -> Awaitable[Any]:
+    async def send(self, topic: str, key: bytes, value: bytes) -> Awaitable[Any]:
         """Hand over a record; what is returned resolves when the broker has acknowledged it."""
+
+    async def write(
+        self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]
+    ) -> list[Awaitable[Any]]:
+        """Hand over rows of one partition; what is returned resolves when all are acknowledged."""
 
     async def ends(self, topics: Iterable[TP]) -> Mapping[TP, int]:
         """Return the end offsets of *topics* now."""
@@ -124,30 +127,29 @@ class Keeper:
             self.busy_since = self.busy_since or self._clock.monotonic()
             match effect:
                 case Write():
-                    await self._acknowledged(
-                        (FACTS.name, key, value, partition)
-                        for partition, rows in effect.rows.items()
-                        for key, value in rows.items()
-                    )
+                    # All is sent before any is waited for: one round for a whole poll.
+                    pending: list[Awaitable[Any]] = []
+                    for partition, rows in effect.rows.items():
+                        pending += await self._broker.write(FACTS.name, partition, rows.items())
+                    await asyncio.gather(*pending)
                 case Send():
-                    await self._acknowledged(
-                        (NAMES[one.noun], one.key, one.value, None) for one in effect.messages
-                    )
+                    sent = [
+                        await self._broker.send(NAMES[one.noun], one.key, one.value)
+                        for one in effect.messages
+                    ]
+                    await asyncio.gather(*sent)
+                    self._count_lateness(effect)
                 case Durable():
                     for (noun, partition), offset in effect.offsets.items():
                         self.durable[TP(NAMES[noun], partition)] = offset
             self.progress_at = self._clock.monotonic()
         self.busy_since = None
 
-    async def _acknowledged(
-        self, records: Iterable[tuple[str, bytes, bytes | None, int | None]]
-    ) -> None:
-        """Send all, then wait for all: one round of acknowledgements for a whole poll."""
-        pending = [
-            await self._broker.send(topic, key, value, partition)
-            for topic, key, value, partition in records
-        ]
-        await asyncio.gather(*pending)
+    def _count_lateness(self, sent: Send) -> None:
+        now = self._clock.now()
+        for one in sent.messages:
+            if one.level_at is not None:
+                self._metrics.lateness.observe((now - one.level_at).total_seconds())
 
     # --- wake-ups
 

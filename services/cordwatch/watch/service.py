@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -21,6 +22,7 @@ from cordwatch.watch.fast_consumer import FAUST_LOG, Transport, polled_by, requi
 from cordwatch.watch.keeper import Keeper
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
+from cordwatch.watch.row_batches import BATCH_BYTES, send_rows
 from cordwatch.watch.settings import WatchSettings
 from cordwatch.watch.watchdog import Watchdog
 from cordwatch_schemas.pack import Pack, load_pack
@@ -80,14 +82,18 @@ class FaustBroker:
         """Disconnect."""
         await self._asking.stop()
 
-    async def send(
-        self, topic: str, key: bytes, value: bytes | None, partition: int | None
-    ) -> Awaitable[Any]:
+    async def send(self, topic: str, key: bytes, value: bytes) -> Awaitable[Any]:
         """Hand over a record; what is returned resolves with the broker's acknowledgement."""
-        pending: Awaitable[Any] = await self._app.producer.send(
-            topic, key, value, partition, None, None
-        )
+        pending: Awaitable[Any] = await self._app.producer.send(topic, key, value, None, None, None)
         return pending
+
+    async def write(
+        self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]
+    ) -> list[Awaitable[Any]]:
+        """Hand over rows; what is returned resolves with the broker's acknowledgements."""
+        # Faust's producer takes records one by one; inside it is aiokafka's, which takes batches.
+        producer = self._app.producer._ensure_producer()  # noqa: SLF001
+        return await send_rows(producer, topic, partition, rows)
 
     async def ends(self, topics: Iterable[TP]) -> Mapping[TP, int]:
         """Return end offsets."""
@@ -114,12 +120,13 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
         table_standby_replicas=0,
         stream_publish_on_commit=False,
         producer_threaded=False,
+        producer_max_batch_size=BATCH_BYTES,
         stream_wait_empty=True,
         web_enabled=False,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=max(0.5, settings.session_timeout_s / 5),
         broker_max_poll_interval=86_400.0,
-        broker_max_poll_records=20_000,
+        broker_max_poll_records=10_000,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=4 * 1024 * 1024,
@@ -131,13 +138,18 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
 class Watch:
     """One worker: joins app, machine, metrics and watchdog, and runs them."""
 
-    def __init__(self, settings: WatchSettings, pack: Pack) -> None:
+    def __init__(
+        self,
+        settings: WatchSettings,
+        pack: Pack,
+        make_machine: Callable[[Pack, Metrics], Machine] = Machine,
+    ) -> None:
         """Put the parts together; nothing runs yet."""
         self.settings = settings
         self.registry = CollectorRegistry()
         self.metrics = Metrics(pack, self.registry)
         self.metrics.session_timeout_s.set(settings.session_timeout_s)
-        self.machine = Machine(pack, self.metrics)
+        self.machine = make_machine(pack, self.metrics)
         self.app = make_app(settings, settings.group)
         self.broker = FaustBroker(self.app, settings.kafka)
         self.keeper = Keeper(
@@ -180,6 +192,7 @@ class Watch:
 
     async def _on_assigned(self, _: Any, *__: Any, **___: Any) -> None:
         self._recovery_began = self.settings.clock.monotonic()
+        gc.disable()
 
     async def _on_recovered(self, _: Any, **__: Any) -> None:
         owned = {tp.partition for tp in self.app.assignor.assigned_actives()}
@@ -191,6 +204,7 @@ class Watch:
             took = self.settings.clock.monotonic() - self._recovery_began
             self.metrics.recovery_s.set(took)
             self._recovery_began = None
+            _forget_to_look_at_the_state()
             log.info("watching", partitions=len(owned), recovery_s=round(took, 3))
         if self._ticker is None:
             self._ticker = asyncio.ensure_future(
@@ -273,6 +287,17 @@ class Watch:
             self._ticker.cancel()
         await self.app.stop()
         await self.broker.stop()
+
+
+def _forget_to_look_at_the_state() -> None:
+    """
+    Spare the garbage collector what has been restored: it stays, and holds no cycles.
+
+    Without this it walks through a million patients again and again: while
+    they are read, and later while somebody is due.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 def verify_topics(settings: WatchSettings) -> None:
