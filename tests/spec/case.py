@@ -61,6 +61,9 @@ class Raised:
     missing: tuple[str, ...] | None = None
     """None: not looked at."""
     flags: tuple[str, ...] = ()
+    """Doubts about its start."""
+    ends_flagged: tuple[str, ...] = ()
+    """Doubts about what ended it, which it takes on then."""
     words: str = ""
     """What the reason says when it is raised."""
     unsaid: str = ""

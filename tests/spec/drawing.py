@@ -105,7 +105,9 @@ def _turns(case: Case, page: str) -> Iterator[tuple[datetime, int, str]]:
     """Yield how alerts go on, those that say the same at one instant on one line."""
     turns: dict[tuple[datetime, str], list[str]] = {}
     for one, repeats in _runs(case.raised):
-        for at, said in one.then:
+        for at, word in one.then:
+            flagged = one.ends_flagged and at == one.then[0][0]
+            said = f"{word}, flagged {words.listed(one.ends_flagged)}" if flagged else word
             to = f" to {repeats[-1].repeat}" if repeats else ""
             turns.setdefault((at, said), []).append(f"{_name(one, page)}{to}")
     for (at, said), names in turns.items():

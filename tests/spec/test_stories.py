@@ -68,7 +68,8 @@ def _misworded(page: Page, case: Case) -> Iterator[str]:
             "missing": wanted.missing in {None, alert.missing},
             "ward": wanted.ward in {None, alert.ward},
             "clause": alert.clause == entry(SHIPPED, rule).clause,
-            "flags": set(last.flags) == set(wanted.flags),
+            "flags": alert.flags == wanted.flags,
+            "ends_flagged": set(last.flags) == {*wanted.flags, *wanted.ends_flagged},
         }
         yield from (f"{case.says}: {name} of {alert}" for name, so in holds.items() if not so)
 

@@ -167,7 +167,8 @@ class Endings:
         for scan, regions in self._scans(start_at):
             covered |= regions
             if not whole or covered >= WHOLE_SPINE:
-                return scan.done_at, scan.fact, scan.flags
+                doubts = set(self.history.flags(scan.fact)) - set(scan.fact.flags)
+                return scan.done_at, scan.fact, (*scan.flags, *doubts)
         return None
 
     def _dosed(self, start_at: datetime) -> tuple[datetime, Fact, tuple[str, ...]] | None:
@@ -188,7 +189,9 @@ class Endings:
             begun = course.get("started")
             if begun is None:
                 continue
-            flags = begun.flags if begun.values.get("site") else (*begun.flags, "site-unstated")
+            flags = self.history.flags(begun)
+            if not begun.values.get("site"):
+                flags = (*flags, "site-unstated")
             if begun.done_at >= start_at:
                 counting.append((begun.done_at, begun, flags))
             elif course.is_running(start_at, self.policy.treatment_running):

@@ -127,7 +127,7 @@ def _orders(history: History) -> list[Start]:
     gone = (history.last_replaced("imaging-ordered", fact) for fact in cancelled)
     placed = [*history.standing("imaging-ordered"), *(fact for fact in gone if fact is not None)]
     return [
-        Start(fact.start_at, "mri", "mescc-suspected", fact, fact.flags)
+        Start(fact.start_at, "mri", "mescc-suspected", fact, history.flags(fact))
         for fact in placed
         if cord_compression_reason(fact)
     ]

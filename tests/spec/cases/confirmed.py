@@ -43,7 +43,9 @@ def _not_yet(says: str, *heard: Told) -> Case:
 
 def _given(says: str, *flags: str, route: str | None) -> Case:
     given = a_dose(T(0.5), route=route)
-    return Case("ended", says, (CONFIRMED, given), (_prompt((T(0.5), IN_TIME), flags=flags),))
+    return Case(
+        "ended", says, (CONFIRMED, given), (_prompt((T(0.5), IN_TIME), ends_flagged=flags),)
+    )
 
 
 STEROID_START = Page(
@@ -113,6 +115,11 @@ STEROID_START = Page(
         _given("Given through a feeding tube", route="NG"),
         _given("Given into a muscle", route="IM"),
         _given("Given under the skin", route="SC"),
+        _given(
+            "Given by a route that cannot be read: counts, and is flagged",
+            "route-unread",
+            route="XYZ",
+        ),
         _given("Given by a route not stated: counts, and is flagged", "route-unstated", route=None),
         Case(
             "ended",

@@ -15,6 +15,7 @@ from tests.builders import (
     a_refutation,
     a_suspicion,
     a_working_diagnosis,
+    an_admission,
     an_assessment,
     an_mri_booked,
     an_mri_cancelled,
@@ -64,9 +65,24 @@ SUSPECTED = Page(
         ),
         Case(
             "not raised",
-            "Historical, or on the problem list from before the stay: nothing",
+            "A diagnosis that is historical",
             (a_working_diagnosis(T(0), status="historical"),),
             until=T(12),
+        ),
+        Case(
+            "not raised",
+            "One from the problem list, from before the stay",
+            (
+                an_admission(T(-2)),
+                a_working_diagnosis(T(-5), problem_list=True, encounter="V1", received_at=T(0)),
+            ),
+            until=T(12),
+        ),
+        Case(
+            "raised",
+            "One from the problem list that was made in the stay",
+            (an_admission(T(-2)), a_working_diagnosis(T(0), problem_list=True, encounter="V1")),
+            (level(T(6), "reminder", up=True),),
         ),
         Case(
             "ended",

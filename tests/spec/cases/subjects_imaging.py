@@ -92,6 +92,14 @@ PRESENTATIONS = Page(
             ),
         ),
         _more(
+            "Its last repeat, a day after due, still does",
+            (RAPID,),
+            (KNOWN, SUSPECTED, a_deficit(T(18))),
+            level(T(30), "reminder", up=True, paged=False),
+            level(T(36), "warning", up=True, paged=False),
+            level(T(39.6), "urgent", up=True),
+        ),
+        _more(
             "A stand-down closes the clocks of its rule that run at its time; a later suspicion opens another",
             (TWELVE,),
             (SUSPECTED, a_stand_down(T(7), TWELVE), a_suspicion(T(8))),
@@ -249,13 +257,13 @@ COVERAGE = Page(
             "A report whose scan never came proves it at the exam time that it states",
             (TWELVE,),
             (SUSPECTED, a_report(T(9), "negative", exam_at=T(5))),
-            level(T(6), "reminder", (T(9), IN_TIME), up=True, flags=("from-report",)),
+            level(T(6), "reminder", (T(9), IN_TIME), up=True, ends_flagged=("from-report",)),
         ),
         _more(
             "Without an exam time, but ordered after the start: at the report's own time",
             (TWELVE,),
             (SUSPECTED, an_mri_ordered(T(1)), a_report(T(9), "negative")),
-            level(T(6), "reminder", (T(9), IN_TIME), flags=("scan-at-report-time",)),
+            level(T(6), "reminder", (T(9), IN_TIME), ends_flagged=("scan-at-report-time",)),
         ),
         _more(
             "Scan-done wins over the report for the time",
@@ -271,7 +279,7 @@ COVERAGE = Page(
                 (T(8), IN_TIME),
                 (T(14), "late by 1:00:00"),
                 up=True,
-                flags=("from-report",),
+                ends_flagged=("from-report",),
             ),
         ),
         _more(

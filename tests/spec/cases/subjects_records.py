@@ -8,6 +8,7 @@ from cordwatch.pathway.simulation import Told
 from cordwatch_schemas.acknowledgements import Classified
 from cordwatch_schemas.base import Code
 from tests.builders import (
+    CORD_COMPRESSION,
     T,
     a_back_pain,
     a_classification,
@@ -28,6 +29,7 @@ from tests.builders import (
     an_admission,
     an_admission_cancelled,
     an_mri_done,
+    an_mri_ordered,
     known_lymphoma,
 )
 from tests.spec.case import DAY, HOUR, MINUTE, OPEN_AGAIN, SECOND, Case, Page, Raised, Turn, level
@@ -63,6 +65,9 @@ def _undated(at: float) -> Told:
     return a_confirmed_diagnosis(T(at), occurred_precision="unstated", recorded_at=T(at))
 
 
+_AN_HOUR_LATE = (T(14), "late by 1:00:00")
+_DIFFER = ("readings-differ",)
+_REASON = f"{CORD_COMPRESSION.system}|{CORD_COMPRESSION.code}"
 _NEGATIVE = a_report(T(0), "negative")
 _READ_ON_THE_BOARD = Classified(
     event_id="a_1",
@@ -184,6 +189,38 @@ CORRECTIONS = Page(
             (SUSPECTED, an_mri_done(T(7)), a_retraction(T(8), "imaging-done", "O1")),
             _reminder((T(7), IN_TIME), (T(8), OPEN_AGAIN)),
             until=8.5,
+        ),
+        _more(
+            "Two times of one scan, recorded at the same time: the later one counts, and is flagged",
+            (TWELVE,),
+            (
+                SUSPECTED,
+                an_mri_done(T(11), received_at=T(14), recorded_at=T(14)),
+                an_mri_done(T(13), received_at=T(14), recorded_at=T(14)),
+            ),
+            *(
+                level(T(at), name, _AN_HOUR_LATE, up=True, ends_flagged=_DIFFER)
+                for at, name in ((6, "reminder"), (9, "warning"), (10.8, "urgent"), (12, "due"))
+            ),
+            *(
+                level(
+                    T(12) + 15 * MINUTE * n,
+                    "overdue",
+                    _AN_HOUR_LATE,
+                    repeat=n,
+                    ends_flagged=_DIFFER,
+                )
+                for n in range(1, 8)
+            ),
+        ),
+        _more(
+            "Two times of one order whose reason is cord compression: the earlier one starts the clock",
+            (TWELVE,),
+            (
+                an_mri_ordered(T(0), reason_codes=(_REASON,), received_at=T(2), recorded_at=T(2)),
+                an_mri_ordered(T(1), reason_codes=(_REASON,), received_at=T(2), recorded_at=T(2)),
+            ),
+            level(T(6), "reminder", flags=_DIFFER),
         ),
         _more(
             "The same message twice is one fact",

@@ -70,13 +70,20 @@ def _from(
     *hours: float,
     rule: str = "",
     flags: tuple[str, ...] = (),
+    ends_flagged: tuple[str, ...] = (),
     then: tuple[Turn, ...] = (),
     up: bool = True,
 ) -> list[Raised]:
     names = ("reminder", "warning", "urgent", "due")
     return [
         level(
-            start + timedelta(seconds=round(at * 3_600)), name, *then, up=up, rule=rule, flags=flags
+            start + timedelta(seconds=round(at * 3_600)),
+            name,
+            *then,
+            up=up,
+            rule=rule,
+            flags=flags,
+            ends_flagged=ends_flagged,
         )
         for at, name in zip(hours, names, strict=False)
     ]
@@ -99,20 +106,25 @@ TIME = Page(
             "A scan on a day without a time counts if any instant of the day does, at the latest at receipt",
             (TWELVE,),
             (SUSPECTED, an_mri_done(T(7), **_WHOLE_DAY)),
-            level(T(6), "reminder", (T(7), IN_TIME), up=True, flags=_DAY_FLAG),
+            level(T(6), "reminder", (T(7), IN_TIME), up=True, ends_flagged=_DAY_FLAG),
         ),
         _more(
             "Told after due it is late: the latest instant counts",
             (TWELVE,),
             (SUSPECTED, an_mri_done(T(12.2), **_WHOLE_DAY)),
-            *_from(T(0), *ALL, flags=_DAY_FLAG, then=((T(12.2), "late by 0:12:00"),)),
+            *_from(T(0), *ALL, ends_flagged=_DAY_FLAG, then=((T(12.2), "late by 0:12:00"),)),
         ),
         _more(
             "A dose does both: the earliest instant for the taper, the latest for the steroid clock",
             ("steroid.start", "steroid.taper"),
             (a_confirmed_diagnosis(T(0)), a_dose(T(0.5), **_WHOLE_DAY)),
             level(
-                T(0), "prompt", (T(0.5), IN_TIME), up=True, rule="steroid.start", flags=_DAY_FLAG
+                T(0),
+                "prompt",
+                (T(0.5), IN_TIME),
+                up=True,
+                rule="steroid.start",
+                ends_flagged=_DAY_FLAG,
             ),
             level(T(160), "reminder", rule="steroid.taper", flags=_DAY_FLAG),
         ),
@@ -149,7 +161,7 @@ TIME = Page(
             "A scan in the hour that comes twice: the later instant",
             (TWELVE,),
             (a_suspicion(_DST_START), an_mri_done(_DST_END, **_TWICE)),
-            *_from(_DST_START, *ALL, flags=_TWICE_FLAG, then=(_LATE,)),
+            *_from(_DST_START, *ALL, ends_flagged=_TWICE_FLAG, then=(_LATE,)),
             *(
                 level(
                     _utc(10, 25, 1) + 15 * MINUTE * n,
@@ -157,7 +169,7 @@ TIME = Page(
                     _LATE,
                     repeat=n,
                     up=True,
-                    flags=_TWICE_FLAG,
+                    ends_flagged=_TWICE_FLAG,
                 )
                 for n in (1, 2, 3)
             ),
@@ -204,7 +216,7 @@ TIME = Page(
                 an_mri_done(T(24), received_at=T(7), record_id="S1"),
                 an_mri_done(T(5), received_at=T(8), record_id="S2", corrects="S1"),
             ),
-            level(T(6), "reminder", (T(7), IN_TIME), up=True, flags=("future-clamped",)),
+            level(T(6), "reminder", (T(7), IN_TIME), up=True, ends_flagged=("future-clamped",)),
         ),
         _more(
             "News of exactly 30 days ago is paged",

@@ -39,7 +39,7 @@ def _treated(says: str, started: Told, *flags: str) -> Case:
         (CONFIRMED, started),
         tuple(levels([12], (T(13), IN_TIME)))
         if not flags
-        else (level(T(12), "reminder", (T(13), IN_TIME), up=True, flags=flags),),
+        else (level(T(12), "reminder", (T(13), IN_TIME), up=True, ends_flagged=flags),),
         until=T(24),
     )
 
