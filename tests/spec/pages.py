@@ -32,6 +32,7 @@ _INTENTS: dict[Intent, str] = {
     "dexamethasone-order": "order for dexamethasone",
     "treatment-plan": "plan or booking of a treatment",
 }
+_BASES = {"source": "stands in the source", "local policy": "local policy, a default"}
 LEGEND = (
     "Times are hours after the first suspicion, T0. On the left what cordwatch hears; "
     "`->` an alert is raised; `<-` it is told anew how it stands."
@@ -64,8 +65,7 @@ def rule_page(page: Page) -> str:
 
 
 def _basis(one: Basis) -> str:
-    basis = "stands in the source" if one.basis == "source" else "local policy, a default"
-    return f"Basis: {basis} ({one.source}). Pack `{SHIPPED.label}`. [All pages](README.md)"
+    return f"Basis: {_BASES.get(one.basis, one.basis)} ({one.source}). Pack `{SHIPPED.label}`. [All pages](README.md)"
 
 
 def _deadline(rule: DeadlineRule, page: Page) -> Iterator[str]:
