@@ -26,6 +26,7 @@ from cordwatch_schemas.admissions import (
     MergeCancelled,
     Merged,
     RecordRetracted,
+    Transferred,
 )
 from cordwatch_schemas.base import Code, Event
 from cordwatch_schemas.imaging import (
@@ -336,6 +337,11 @@ def an_admission_cancelled(
 ) -> AdmissionCancelled:
     """The admission was entered in error."""
     return _event(AdmissionCancelled, at, {"encounter": encounter, **details})
+
+
+def a_transfer(at: datetime, ward: str, encounter: str = "V1", **details: Any) -> Transferred:
+    """The patient was moved to *ward*."""
+    return _event(Transferred, at, {"encounter": encounter, "ward": ward, **details})
 
 
 def a_discharge(at: datetime, encounter: str = "V1", **details: Any) -> Discharged:

@@ -117,7 +117,7 @@ def _clocks(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
         if clock.is_open(now):
             new, progress = telling.clock(clock)
             yield from new
-            yield from telling.reopened(raised.values())
+            yield from telling.reopened(raised.values(), telling.wanting(clock))
             if progress.next_at is not None:
                 wakes.append(progress.next_at)
         elif clock.start_at > now:
@@ -174,7 +174,8 @@ def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
         holding.add(condition.key)
         new, next_at = telling.condition(condition, told)
         yield from new
-        yield from telling.reopened(telling.ledger.by_condition.get(condition.key, {}).values())
+        raised = telling.ledger.by_condition.get(condition.key, {})
+        yield from telling.reopened(raised.values(), condition.worded(told))
         wakes += [at for at in (next_at, condition.until) if at is not None]
     for key, gone in telling.ledger.by_condition.items():
         if key not in holding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from cordwatch.pathway.cure import courses
@@ -90,6 +90,25 @@ class Endings:
             case "tapered-stop":
                 return ("taper",)
 
+    def beside(self, rule: DeadlineRule, start_at: datetime) -> str:
+        """
+        Return what was done before the start and does not count, in words; empty where nothing was.
+
+        Whoever is asked for a dose or a scan should know of the last one.
+        """
+        match rule.satisfied_by:
+            case "spinal-mri" | "whole-spine-mri":
+                what, within = "MRI of the spine", self.policy.scan_mentioned
+                scans = [study.scan_for(start_at) for study in self.studies if study.is_mri]
+                times = [scan.done_at for scan in scans if scan is not None]
+            case "dexamethasone-given":
+                what, within = "dose without an active order", self.policy.dose_before
+                times = [dose.done_at for dose in self.steroid.doses]
+            case _:
+                return ""
+        before = [at for at in times if start_at - within <= at < start_at]
+        return f"the last {what} was {_ago(start_at - max(before))} before" if before else ""
+
     def first_dose(self, earliest: datetime, latest: datetime) -> Fact | None:
         """Return the first systemic dose of dexamethasone between the two instants, inclusive."""
         doses = (dose for dose in self.steroid.doses if earliest <= dose.start_at <= latest)
@@ -148,7 +167,8 @@ class Endings:
         for scan, regions in self._scans(start_at):
             covered |= regions
             if not whole or covered >= WHOLE_SPINE:
-                return scan.done_at, scan.fact, scan.flags
+                doubts = set(self.history.flags(scan.fact)) - set(scan.fact.flags)
+                return scan.done_at, scan.fact, (*scan.flags, *doubts)
         return None
 
     def _dosed(self, start_at: datetime) -> tuple[datetime, Fact, tuple[str, ...]] | None:
@@ -169,7 +189,9 @@ class Endings:
             begun = course.get("started")
             if begun is None:
                 continue
-            flags = begun.flags if begun.values.get("site") else (*begun.flags, "site-unstated")
+            flags = self.history.flags(begun)
+            if not begun.values.get("site"):
+                flags = (*flags, "site-unstated")
             if begun.done_at >= start_at:
                 counting.append((begun.done_at, begun, flags))
             elif course.is_running(start_at, self.policy.treatment_running):
@@ -199,6 +221,14 @@ class Endings:
         if len(self.steroid.falls(start_at, at)) >= FALLS_OF_A_TAPER:
             return _satisfied(at, fact, fact.flags, due_at)
         return End("withdrawn", at, fact, STOPPED_ABRUPTLY, fact.flags)
+
+
+def _ago(span: timedelta) -> str:
+    """Return *span* in days, hours or minutes, rounded down."""
+    hours = span // timedelta(hours=1)
+    if hours >= 48:  # noqa: PLR2004 - two days: below that the ward counts hours
+        return f"{hours // 24} d"
+    return f"{hours} h" if hours else f"{span // timedelta(minutes=1)} min"
 
 
 def _satisfied(at: datetime, fact: Fact, flags: tuple[str, ...], due_at: datetime) -> End:

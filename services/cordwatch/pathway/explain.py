@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from cordwatch.pathway.clocks import Clock
-from cordwatch.pathway.dosage import is_once
+from cordwatch.pathway.dosage import dose_mg, is_once
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.identity import persons
 from cordwatch.pathway.picture import Picture
@@ -113,13 +113,24 @@ def _silences(picture: Picture) -> Iterator[str]:
             yield f"  assessed {fact.id[:8]}: after the recorded death"
         elif lymphoma is None:
             yield f"  assessed {fact.id[:8]}: {trigger} counts only with known lymphoma, and none is recorded"
+    yield from _not_judged(picture)
+    ran = {clock.rule.id for clock in picture.clocks}
+    for rule in picture.pack.rules:
+        if rule.id not in ran:
+            yield f"  {rule.id}: nothing recorded that means {rule.starts_at}"
+
+
+def _not_judged(picture: Picture) -> Iterator[str]:
+    """Say which orders and doses of dexamethasone cannot be computed: nothing is guessed about them."""
     for dosage in picture.endings.steroid.dosages:
         if dosage.daily_mg is None and not is_once(dosage.fact):
             yield (
                 f"  steroid.low-dose: {dosage.fact.kind} {dosage.fact.id[:8]} is not judged: "
                 "as needed, or its dose, unit or frequency cannot be computed"
             )
-    ran = {clock.rule.id for clock in picture.clocks}
-    for rule in picture.pack.rules:
-        if rule.id not in ran:
-            yield f"  {rule.id}: nothing recorded that means {rule.starts_at}"
+    for dose in picture.endings.steroid.doses:
+        if dose_mg(dose) is None:
+            yield (
+                f"  steroid.low-dose: {dose.kind} {dose.id[:8]} is not judged: "
+                "its amount or unit cannot be computed"
+            )

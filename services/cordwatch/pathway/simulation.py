@@ -120,10 +120,18 @@ def _not_stopped(instant: datetime, stopped: Stops) -> datetime:
 
 
 def simulate_ward(
-    events: Iterable[Told], pack: Pack, until: datetime | None = None, stopped: Stops = ()
+    events: Iterable[Told],
+    pack: Pack,
+    until: datetime | None = None,
+    stopped: Stops = (),
+    ward: Ward | None = None,
 ) -> Ward:
-    """Return the patients as they stand at *until*, after *events* and everything that fell due."""
-    ward = Ward(pack)
+    """
+    Return the patients as they stand at *until*, after *events* and everything that fell due.
+
+    They begin as they stand in *ward*, where one is given.
+    """
+    ward = ward or Ward(pack)
     arrivals: dict[datetime, list[Told]] = defaultdict(list)
     last: datetime | None = None
     for told in events:

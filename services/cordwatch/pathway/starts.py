@@ -122,8 +122,12 @@ def _diagnoses(history: History) -> list[Start]:
 
 
 def _orders(history: History) -> list[Start]:
+    # A cancelled order leaves its reason standing: the clock goes on (pathway, Imaging).
+    cancelled = history.standing("imaging-cancelled")
+    gone = (history.last_replaced("imaging-ordered", fact) for fact in cancelled)
+    placed = [*history.standing("imaging-ordered"), *(fact for fact in gone if fact is not None)]
     return [
-        Start(fact.start_at, "mri", "mescc-suspected", fact, fact.flags)
-        for fact in history.standing("imaging-ordered")
+        Start(fact.start_at, "mri", "mescc-suspected", fact, history.flags(fact))
+        for fact in placed
         if cord_compression_reason(fact)
     ]
