@@ -28,7 +28,7 @@ from cordwatch.watch.patients import (
 from cordwatch.watch.reading import quarantined, read_fact
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.events import BadEvent
-from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.pack import Packs
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOOKED_AT_ONCE = 500
@@ -48,14 +48,14 @@ class Machine:
 
     def __init__(
         self,
-        pack: Pack,
+        packs: Packs,
         metrics: Metrics,
         *,
         decide: Decide = decide,
         keep: Callable[[Fact], bool] = is_kept,
     ) -> None:
-        """Begin without partitions, under the rules of *pack*."""
-        self._pack = pack
+        """Begin without partitions, under the rules of *packs*."""
+        self._packs = packs
         self._metrics = metrics
         self._decide = decide
         self._keep = keep
@@ -141,7 +141,7 @@ class Machine:
                 before = patient.open
                 stored = wakes.get(patient.reference)
                 if stored is None or not patient.restore_wake(
-                    stored, self._pack.label, self._rules
+                    stored, self._packs.stamp, self._rules
                 ):
                     self._dirty[partition][patient.reference] = patient
                     continue
@@ -296,7 +296,7 @@ class Machine:
         messages: list[Outgoing] = []
         for patient in patients:
             decision = self._decide(
-                patient.reference, patient.facts(), patient.alerts(), self._pack, now, stale=stale
+                patient.reference, patient.facts(), patient.alerts(), self._packs, now, stale=stale
             )
             for alert in decision.alerts:
                 row = alert_row(alert, sent=False)
@@ -342,7 +342,7 @@ class Machine:
             heapq.heappush(self._heap, (wake_us, patient.reference, patient.partition))
         patient.wake_us = wake_us
         self._count_open(patient, tuple(sorted(one.rule for one in decision.open_clocks)))
-        rows[wake_key(patient.reference)] = patient.wake_row(self._pack.label)
+        rows[wake_key(patient.reference)] = patient.wake_row(self._packs.stamp)
 
     def _count_open(self, patient: Patient, rules: tuple[str, ...]) -> None:
         self._recount(patient.open, rules)
@@ -355,8 +355,8 @@ class Machine:
 
     def report(self, now: datetime) -> None:
         """Set the gauges: open clocks by rule, patients, the oldest that is due and not looked at."""
-        for rule in self._pack.rules:
-            self._metrics.open_clocks.labels(rule.id).set(self._open[rule.id])
+        for rule in {one.id for pack in self._packs.each for one in pack.rules}:
+            self._metrics.open_clocks.labels(rule).set(self._open[rule])
         self._metrics.patients.set(sum(len(found) for found in self._patients.values()))
         oldest = self.oldest_due()
         self._metrics.oldest_overdue_s.set((now - oldest).total_seconds() if oldest else 0)

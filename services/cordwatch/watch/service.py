@@ -23,7 +23,8 @@ from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
 from cordwatch.watch.settings import WatchSettings
 from cordwatch.watch.watchdog import Watchdog
-from cordwatch_schemas.pack import Pack, load_pack
+from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.pack_choice import load_packs
 from cordwatch_schemas.topics import FACTS, PARTITIONS, TOPICS, WATCHED
 
 EXIT_OK = 0
@@ -131,13 +132,13 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
 class Watch:
     """One worker: joins app, machine, metrics and watchdog, and runs them."""
 
-    def __init__(self, settings: WatchSettings, pack: Pack) -> None:
+    def __init__(self, settings: WatchSettings, packs: Packs) -> None:
         """Put the parts together; nothing runs yet."""
         self.settings = settings
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(pack, self.registry)
+        self.metrics = Metrics(packs, self.registry)
         self.metrics.session_timeout_s.set(settings.session_timeout_s)
-        self.machine = Machine(pack, self.metrics)
+        self.machine = Machine(packs, self.metrics)
         self.app = make_app(settings, settings.group)
         self.broker = FaustBroker(self.app, settings.kafka)
         self.keeper = Keeper(
@@ -302,11 +303,11 @@ def run(settings: WatchSettings, ready: Callable[[str], None] | None = None) -> 
         BrokerUnreachable, MissingTopics, BadYaml: it cannot begin.
     """
     require_faust()
-    pack = load_pack(settings.pack)
+    packs = load_packs(settings.pack)
     verify_topics(settings)
 
     async def main() -> int:
-        return await Watch(settings, pack).run(ready)
+        return await Watch(settings, packs).run(ready)
 
     code = asyncio.run(main())
     # Faust leaves threads behind that would keep the process from ending.
