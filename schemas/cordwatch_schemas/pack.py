@@ -13,8 +13,7 @@ from typing import Annotated, Literal, Protocol, Self
 from pydantic import Field, model_validator
 
 from cordwatch_schemas.alerts import Level, Severity
-from cordwatch_schemas.base import Instant
-from cordwatch_schemas.pack_data import PackData, Span
+from cordwatch_schemas.pack_data import PackData, Span, When
 from cordwatch_schemas.pack_examples import Example
 from cordwatch_schemas.positions import Placed, read_placed
 from cordwatch_schemas.treatments import ConsultRole
@@ -195,7 +194,7 @@ class Pack(PackData):
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
     title: str
     purpose: str
-    in_force_from: Instant | None = None
+    in_force_from: When | None = None
     """Clocks whose last page would have been before it are for the board only: nobody is paged for what
     was over when the pack came."""
     policy: Policy

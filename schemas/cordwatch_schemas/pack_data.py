@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 UNITS_S = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|h|d)")
@@ -16,6 +16,14 @@ class PackData(BaseModel):
     """Part of a pack. An unknown key is an error: a misspelt rule must not pass for an absent one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+When = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""An instant with its offset, as a person writes it into a pack."""
 
 
 def _span(value: object) -> object:

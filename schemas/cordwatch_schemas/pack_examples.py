@@ -14,9 +14,9 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.alerts import AlertKind, AlertStatus, Level, Severity
-from cordwatch_schemas.base import Event, Instant, PatientRef, ShortText
+from cordwatch_schemas.base import Event, PatientRef, ShortText
 from cordwatch_schemas.events import BadEvent, read_answer, read_event
-from cordwatch_schemas.pack_data import UNITS_S, PackData, Span
+from cordwatch_schemas.pack_data import UNITS_S, PackData, Span, When
 from cordwatch_schemas.positions import Path
 
 AFTER_THE_LAST_MESSAGE = timedelta(hours=48)
@@ -204,7 +204,7 @@ class Example(PackData):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     title: Annotated[str, Field(min_length=1)]
-    zero: Instant = datetime(2026, 3, 2, 8, tzinfo=UTC)
+    zero: When = datetime(2026, 3, 2, 8, tzinfo=UTC)
     """The instant T0."""
     until: Moment | None = None
     """End of the virtual clock; absent: 48 h after the last message."""
