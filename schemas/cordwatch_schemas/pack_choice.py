@@ -99,6 +99,25 @@ def load_packs(name_or_path: str | Path) -> Packs:
     return _Reader(read).table()
 
 
+def pack_sources(name_or_path: str | Path) -> list[str | Path]:
+    """
+    Return name or file of every pack that `load_packs` would load, which must have gone well.
+
+    Raises:
+        BadYaml, FileNotFoundError: see `load_packs`.
+    """
+    if not is_pack_map(name_or_path):
+        return [name_or_path]
+    path = Path(name_or_path)
+    chosen = read_placed(path.read_bytes(), PackMap, str(path)).value
+    names = dict.fromkeys([chosen.default, *(line.pack for line in chosen.where)])
+    return [_source(name, path.parent) for name in names]
+
+
+def _source(name: str, folder: Path) -> str | Path:
+    return name if name in shipped_packs() else folder / name
+
+
 def is_pack_map(name_or_path: str | Path) -> bool:
     """Return whether this is a file that says which pack where, not a pack."""
     if str(name_or_path) in shipped_packs():
@@ -134,9 +153,8 @@ class _Reader:
     def _pack(self, name: str, path: Keys) -> Pack | None:
         if name in self._loaded or name in self._bad:
             return self._loaded.get(name)
-        source: str | Path = name if name in shipped_packs() else self._folder / name
         try:
-            pack = load_pack(source)
+            pack = load_pack(_source(name, self._folder))
         except BadYaml as error:
             self._bad[name] = error
         except OSError:

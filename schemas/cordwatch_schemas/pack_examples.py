@@ -22,7 +22,7 @@ from cordwatch_schemas.positions import Path
 AFTER_THE_LAST_MESSAGE = timedelta(hours=48)
 _MOMENT = re.compile(r"T(-?\d+(?:\.\d+)?)(?: ([+-]) (\d+) (s|min|h|d))?")
 _HOUR_S = 3_600
-_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+USUAL_ZERO = datetime(2026, 3, 2, 8, tzinfo=UTC)
 _ANSWERS = frozenset({"acknowledged", "stood-down", "classified"})
 
 
@@ -70,7 +70,7 @@ class Happening(PackData):
     @model_validator(mode="after")
     def _is_an_event(self) -> Self:
         try:
-            self.told(_ANY_DAY, 0)
+            self.told(USUAL_ZERO, 0)
         except BadEvent as error:
             raise ValueError(f"is no {self.what}: {error.field} {error.reason}") from None
         return self
@@ -204,7 +204,7 @@ class Example(PackData):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     title: Annotated[str, Field(min_length=1)]
-    zero: When = datetime(2026, 3, 2, 8, tzinfo=UTC)
+    zero: When = USUAL_ZERO
     """The instant T0."""
     until: Moment | None = None
     """End of the virtual clock; absent: 48 h after the last message."""

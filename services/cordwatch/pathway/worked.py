@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cordwatch.pathway.simulation import simulate
@@ -39,15 +39,16 @@ class Miss:
     """Where in the pack: of the alert that was expected, or of the example where one was not."""
     expected: str
     came: str
+    more: int = 0
+    """How many more repeats of the same run miss too."""
 
 
 def check_examples(pack: Pack) -> list[Miss]:
     """Return where the worked examples of *pack* do not come out under it; none: all do."""
-    return [
-        miss
-        for place, example in enumerate(pack.examples)
-        for miss in _check(example, pack, ("examples", place))
-    ]
+    found: list[Miss] = []
+    for place, example in enumerate(pack.examples):
+        found += _first_of_runs(_check(example, pack, ("examples", place)))
+    return found
 
 
 def not_shown(pack: Pack) -> list[str]:
@@ -57,24 +58,32 @@ def not_shown(pack: Pack) -> list[str]:
     return [one for one in (*(rule.id for rule in pack.rules), *told) if one not in shown]
 
 
-def _check(example: Example, pack: Pack, path: Path) -> Iterator[Miss]:
+def _first_of_runs(misses: Iterable[tuple[str, Miss]]) -> Iterator[Miss]:
+    """Keep of a hundred repeats that all miss the first, and say how many more there are."""
+    runs: dict[tuple[Path, str], list[Miss]] = {}
+    for run, miss in misses:
+        runs.setdefault((miss.path, run), []).append(miss)
+    for first, *more in runs.values():
+        yield replace(first, more=len(more))
+
+
+def _check(example: Example, pack: Pack, path: Path) -> Iterator[tuple[str, Miss]]:
+    """Yield every miss, with the name of the run that it belongs to."""
     came = simulate(example.told(), pack, example.ends_at(), example.stops())
     wanted, extra = _paired(example.expected(), came)
     for one in wanted:
         rival = next((alert for alert in extra if _is_rival(one, alert)), None)
         if rival is None:
-            yield Miss(example.name, (*path, *one.path), _said(one, example.zero), _NOTHING)
+            yield "", Miss(example.name, (*path, *one.path), _said(one, example.zero), _NOTHING)
         else:
             extra.remove(rival)
             differing = _differing(one, rival)
-            yield Miss(
-                example.name,
-                (*path, *one.path),
-                _said(one, example.zero, differing),
-                _said(rival, example.zero, differing),
-            )
+            wanted_words = _said(one, example.zero, differing)
+            came_words = _said(rival, example.zero, differing)
+            yield "", Miss(example.name, (*path, *one.path), wanted_words, came_words)
     for alert in extra:
-        yield Miss(example.name, path, _NOTHING, _said(alert, example.zero))
+        run = f"{alert.patient} {alert.rule} {alert.level}"
+        yield run, Miss(example.name, path, _NOTHING, _said(alert, example.zero))
 
 
 def _paired(

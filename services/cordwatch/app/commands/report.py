@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,14 @@ from pydantic import ValidationError
 
 from cordwatch.app.commands.options import kafka_of, pack_option, source_of, source_options
 from cordwatch.app.commands.simulate import instant, read_files
+from cordwatch.app.kept import facts_of
 from cordwatch.feeds.gateway import Told
 from cordwatch.feeds.source import Source
-from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.simulation import alerts_of, simulate_ward
 from cordwatch.report.outcome import OutcomeReport, Period, outcome_report
 from cordwatch.report.reading import SEEN, Known, known
 from cordwatch.runtime.kafka import KafkaSettings, read_topic
 from cordwatch.runtime.wall_clock import WallClock
-from cordwatch.watch.patients import WAKE_ROW, BadRow, Patient, split_key
 from cordwatch_schemas.acknowledgements import Acknowledged, StoodDown
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.events import BadEvent, read_answer
@@ -155,34 +153,6 @@ def _alert(value: bytes | None) -> Alert | None:
         return Alert.model_validate_json(value or b"")
     except ValidationError:
         return None
-
-
-def facts_of(
-    records: Iterable[tuple[bytes | None, bytes | None]],
-) -> tuple[dict[str, list[Fact]], int]:
-    """Return the facts of every reference as the facts topic leaves them, and how many were unreadable."""
-    patients: dict[str, Patient] = {}
-    unread = 0
-    for key, value in records:
-        try:
-            reference, row_id = split_key(key or b"")
-        except BadRow:
-            unread += 1
-            continue
-        if row_id == WAKE_ROW.encode():
-            continue
-        patient = patients.setdefault(reference, Patient(reference, 0))
-        if value is None:
-            patient.drop(row_id)
-        else:
-            patient.put(row_id + value)
-    facts: dict[str, list[Fact]] = {}
-    for reference, patient in patients.items():
-        try:
-            facts[reference] = patient.facts()
-        except ValueError:
-            unread += 1
-    return facts, unread
 
 
 def _notes(packs: Packs, unread: int) -> tuple[str, ...]:
