@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator
 from datetime import timedelta
-from functools import cached_property
 from hashlib import blake2b
 from importlib import resources
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Annotated, Literal, Protocol, Self
 from pydantic import Field, model_validator
 
 from cordwatch_schemas.alerts import Level, Severity
-from cordwatch_schemas.pack_data import PackData, Span, When
+from cordwatch_schemas.pack_data import NotEmpty, PackData, Span, When
 from cordwatch_schemas.pack_examples import Example
 from cordwatch_schemas.positions import Placed, read_placed
 from cordwatch_schemas.treatments import ConsultRole
@@ -130,9 +129,7 @@ class Interaction(PackData):
     """A kind of drug that interacts with tricyclics: its name, and its codes as `SYSTEM|prefix`."""
 
     name: Annotated[str, Field(min_length=1)]
-    codes: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]+\|[A-Z0-9]+$")], ...], Field(min_length=1)
-    ]
+    codes: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]+\|[A-Z0-9]+$")], ...], NotEmpty]
 
 
 class Policy(PackData):
@@ -227,7 +224,7 @@ class Pack(PackData):
         """Return name and version as alerts carry them."""
         return f"{self.name}@{self.version}"
 
-    @cached_property
+    @property
     def stamp(self) -> str:
         """Return the label and a digest of the rules: an edit under the same version shows."""
         content = self.model_dump_json(exclude={"examples"}).encode()
@@ -247,16 +244,9 @@ class Pack(PackData):
         """Return itself, whatever the place."""
         return self
 
-    @cached_property
-    def _by_trigger(self) -> dict[Trigger, tuple[DeadlineRule, ...]]:
-        found: defaultdict[Trigger, list[DeadlineRule]] = defaultdict(list)
-        for rule in self.rules:
-            found[rule.starts_at].append(rule)
-        return {trigger: tuple(rules) for trigger, rules in found.items()}
-
-    def started_by(self, trigger: Trigger) -> tuple[DeadlineRule, ...]:
+    def started_by(self, trigger: Trigger) -> Iterator[DeadlineRule]:
         """Return the rules whose clock *trigger* starts."""
-        return self._by_trigger.get(trigger, ())
+        return (rule for rule in self.rules if rule.starts_at == trigger)
 
     def has(self, rule: str) -> bool:
         """Return whether *rule* is a deadline rule of this pack."""

@@ -13,7 +13,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from cordwatch_schemas.pack import Pack, Packs, load_pack, shipped_packs
-from cordwatch_schemas.pack_data import PackData
+from cordwatch_schemas.pack_data import NotEmpty, PackData
 from cordwatch_schemas.positions import BadYaml, Fault, Placed, read_placed
 from cordwatch_schemas.positions import Path as Keys
 
@@ -48,7 +48,7 @@ class PackMap(PackData):
 
     default: Annotated[str, Field(min_length=1)]
     """For every other place, and where the place is not known."""
-    where: Annotated[tuple[PackAt, ...], Field(min_length=1)]
+    where: Annotated[tuple[PackAt, ...], NotEmpty]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
@@ -16,6 +16,20 @@ class PackData(BaseModel):
     """Part of a pack. An unknown key is an error: a misspelt rule must not pass for an absent one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+T = TypeVar("T")
+
+
+def _not_empty(value: tuple[T, ...]) -> tuple[T, ...]:
+    # Not a minimum length: pydantic counts only the good items, and would say of one bad item that there is none.
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+NotEmpty = AfterValidator(_not_empty)
+"""Goes with a list that must hold something."""
 
 
 def _in_utc(value: datetime) -> datetime:

@@ -16,7 +16,7 @@ from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.alerts import AlertKind, AlertStatus, Level, Severity
 from cordwatch_schemas.base import Event, PatientRef, ShortText
 from cordwatch_schemas.events import BadEvent, read_answer, read_event
-from cordwatch_schemas.pack_data import UNITS_S, PackData, Span, When
+from cordwatch_schemas.pack_data import UNITS_S, NotEmpty, PackData, Span, When
 from cordwatch_schemas.positions import Path
 
 AFTER_THE_LAST_MESSAGE = timedelta(hours=48)
@@ -179,7 +179,7 @@ class ExpectedClock(PackData):
     """How its alerts stand at the end."""
     reason: ShortText | None = None
     missing: tuple[ShortText, ...] | None = None
-    alerts: Annotated[tuple[Raised, ...], Field(min_length=1)]
+    alerts: Annotated[tuple[Raised, ...], NotEmpty]
 
 
 class ExpectedTold(_Run):
@@ -209,7 +209,7 @@ class Example(PackData):
     until: Moment | None = None
     """End of the virtual clock; absent: 48 h after the last message."""
     stopped: tuple[Stopped, ...] = ()
-    timeline: Annotated[tuple[Happening, ...], Field(min_length=1)]
+    timeline: Annotated[tuple[Happening, ...], NotEmpty]
     clocks: tuple[ExpectedClock, ...] = ()
     notices: tuple[ExpectedTold, ...] = ()
     advisories: tuple[ExpectedTold, ...] = ()

@@ -56,6 +56,7 @@ class Machine:
     ) -> None:
         """Begin without partitions, under the rules of *packs*."""
         self._packs = packs
+        self._stamp = packs.stamp
         self._metrics = metrics
         self._decide = decide
         self._keep = keep
@@ -140,9 +141,7 @@ class Machine:
                     continue
                 before = patient.open
                 stored = wakes.get(patient.reference)
-                if stored is None or not patient.restore_wake(
-                    stored, self._packs.stamp, self._rules
-                ):
+                if stored is None or not patient.restore_wake(stored, self._stamp, self._rules):
                     self._dirty[partition][patient.reference] = patient
                     continue
                 self._recount(before, patient.open)
@@ -342,7 +341,7 @@ class Machine:
             heapq.heappush(self._heap, (wake_us, patient.reference, patient.partition))
         patient.wake_us = wake_us
         self._count_open(patient, tuple(sorted(one.rule for one in decision.open_clocks)))
-        rows[wake_key(patient.reference)] = patient.wake_row(self._packs.stamp)
+        rows[wake_key(patient.reference)] = patient.wake_row(self._stamp)
 
     def _count_open(self, patient: Patient, rules: tuple[str, ...]) -> None:
         self._recount(patient.open, rules)
