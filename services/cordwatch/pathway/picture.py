@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from cordwatch.pathway.clocks import Clock, Episode, Episodes
 from cordwatch.pathway.drugs import Drugs
 from cordwatch.pathway.endings import Endings
-from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.facts import FUTURE_TOLERANCE, Fact
 from cordwatch.pathway.history import History
 from cordwatch.pathway.identity import Persons
 from cordwatch.pathway.starts import lymphoma_known
@@ -33,7 +33,7 @@ class Picture:
         """Work out history, episodes and clocks of the patient whose *facts* these are."""
         self.packs = packs
         self.persons = persons
-        self.history = History(facts)
+        self.history = History(_read_with(packs.default.policy.future_tolerance, facts))
         self.where = Where(self.history, packs)
         self.endings = Endings(self.history, self.where)
         self.episodes: list[Episode] = Episodes(self.endings).found
@@ -71,3 +71,10 @@ class Picture:
             return []
         drugs = {*self.drugs.edges(), *self.endings.steroid.changes()}
         return [at for at in (*ends, *drugs) if at > now]
+
+
+def _read_with(tolerance: timedelta, facts: Iterable[Fact]) -> Iterable[Fact]:
+    # The default's for all: where a patient was is itself read from times, before any other pack can be chosen.
+    if tolerance == FUTURE_TOLERANCE:
+        return facts
+    return [replace(fact, tolerance=tolerance) for fact in facts]

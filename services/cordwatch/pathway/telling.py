@@ -79,6 +79,8 @@ class Telling:
         reason = _WANTED[rule.satisfied_by]
         if lacking and rule.stepped_up_without:
             reason += f", {_UNPLANNED[rule.stepped_up_without]}"
+        if clock.is_mri:
+            reason += self._earlier_scan(clock)
         return Alert(
             alert_id=digest("alert", clock.id, step.level, str(step.repeat)),
             kind="clock",
@@ -105,6 +107,20 @@ class Telling:
             flags=clock.flags,
             clause=rule.clause,
             pack=pack.label,
+        )
+
+    def _earlier_scan(self, clock: Clock) -> str:
+        """Return words about a scan from shortly before the start, which satisfies nothing."""
+        earliest = clock.start_at - clock.pack.policy.scan_mentioned
+        scans = (one.scan_for(earliest) for one in self.picture.endings.studies if one.is_mri)
+        before = [one.done_at for one in scans if one and earliest <= one.done_at < clock.start_at]
+        if not before:
+            return ""
+        days = (clock.start_at - max(before)) // timedelta(days=1)
+        return (
+            f"; one of {days} days before does not count"
+            if days
+            else "; one shortly before does not count"
         )
 
     def _intended(self, clock: Clock) -> bool:
