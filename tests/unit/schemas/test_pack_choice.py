@@ -42,11 +42,17 @@ def test_the_ward_of_its_facility_goes_before_the_ward_and_that_before_the_facil
     }
     table = PackTable(
         named["rest"],
-        {("H", "W"): named["both"], (None, "W"): named["ward"], ("H", None): named["house"]},
+        {
+            ("H", "W"): named["both"],
+            (None, "W"): named["ward"],
+            (None, "U"): named["ward"],
+            ("H", None): named["house"],
+        },
     )
     places = [
         ("H", "W"),
         ("X", "W"),
+        ("H", "U"),
         (None, "W"),
         ("H", "V"),
         ("H", None),
@@ -54,7 +60,7 @@ def test_the_ward_of_its_facility_goes_before_the_ward_and_that_before_the_facil
         (None, None),
     ]
     assert [table.at(*place).name for place in places] == [
-        *("both", "ward", "ward", "house", "house", "rest", "rest"),
+        *("both", "ward", "ward", "ward", "house", "house", "rest", "rest"),
     ]
 
 
