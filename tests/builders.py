@@ -332,16 +332,16 @@ def an_admission(at: datetime = SHORTLY_BEFORE, encounter: str = "V1", **details
     return _event(Admitted, at, {"encounter": encounter, "ward": "HAEM-4", **details})
 
 
+def a_transfer(at: datetime, ward: str, encounter: str = "V1", **details: Any) -> Transferred:
+    """The patient moved to *ward*, perhaps of another house."""
+    return _event(Transferred, at, {"encounter": encounter, "ward": ward, **details})
+
+
 def an_admission_cancelled(
     at: datetime, encounter: str = "V1", **details: Any
 ) -> AdmissionCancelled:
     """The admission was entered in error."""
     return _event(AdmissionCancelled, at, {"encounter": encounter, **details})
-
-
-def a_transfer(at: datetime, ward: str, encounter: str = "V1", **details: Any) -> Transferred:
-    """The patient was moved to *ward*."""
-    return _event(Transferred, at, {"encounter": encounter, "ward": ward, **details})
 
 
 def a_discharge(at: datetime, encounter: str = "V1", **details: Any) -> Discharged:

@@ -11,7 +11,10 @@ from cordwatch_schemas.base import Event, Instant, RecordId, ShortText
 
 Modality = Literal["radiotherapy", "surgery", "vertebroplasty", "other"]
 Site = Literal["spine", "other"]
-ConsultRole = Literal["responsible-physician", "radiation-oncologist", "spinal-surgeon"]
+ConsultRole = Literal[
+    "responsible-physician", "radiation-oncologist", "spinal-surgeon", "coordinator"
+]
+"""Whose presence a consultation rule may ask for; which of them it does is the pack's."""
 
 
 class TreatmentEvent_(Event):  # noqa: N801 - the union below owns the plain name

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 from click.testing import CliRunner
 
-from cordwatch.app.commands.report import facts_of, known_from
+from cordwatch.app.commands.report import known_from
 from cordwatch.app.commands.simulate import simulate
 from cordwatch.app.demo_day import DAY, DAY_FILE
+from cordwatch.app.kept import facts_of
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.gateway import translate
 from cordwatch.feeds.source import Source

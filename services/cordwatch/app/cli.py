@@ -22,7 +22,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo_command:demo", "A day on the wards, on an embedded broker."),
     "explain": ("simulate:explain", "Why alerts fired for one patient, and why others did not."),
     "feeds": ("feeds:feeds", "Run the gateway: HL7 v2 over MLLP into Kafka."),
-    "pack": ("packs:pack", "Check and show pathway packs."),
+    "pack": ("packs:pack", "Check, show and compare pathway packs."),
     "quarantine": ("quarantine:quarantine", "What could not be understood, and why."),
     "replay": ("replay:replay", "Publish messages from files, the way of the gateway."),
     "report": ("report:report", "What was done in time, and what the alerts cost."),

@@ -18,7 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
-"""A time further after receipt than this is a wrong clock somewhere (pathway, Time)."""
+"""A time further after receipt than this is a wrong clock somewhere, unless a pack says otherwise (pathway, Time)."""
 
 _ENVELOPE = frozenset(Event.model_fields) | {"kind"}
 _ANSWER_ENVELOPE = frozenset(Acknowledged.model_fields)
@@ -52,6 +52,8 @@ class Fact:
     replayed: bool
     codes: tuple[tuple[str, str], ...]
     values: Mapping[str, Any]
+    tolerance: timedelta = FUTURE_TOLERANCE
+    """How far after receipt it may lie: not told, but set by the pack that reads it."""
 
     @property
     def known_at(self) -> datetime:
@@ -66,7 +68,7 @@ class Fact:
     @property
     def start_at(self) -> datetime:
         """Return the instant that a clock counts from: the earliest, never in the future."""
-        if self.at > self.received_at + FUTURE_TOLERANCE:
+        if self.at > self.received_at + self.tolerance:
             return self.received_at
         return self.at
 

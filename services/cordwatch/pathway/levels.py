@@ -37,9 +37,9 @@ def fixed_steps(clock: Clock) -> list[Step]:
     return [Step(one.level, 0, clock.start_at + window * one.at) for one in clock.rule.levels]
 
 
-def instant_of(alert: Alert, rules: Mapping[str, DeadlineRule]) -> datetime | None:
+def instant_of(alert: Alert, rules: Mapping[tuple[str, str], DeadlineRule]) -> datetime | None:
     """Return the instant at which a clock reached the level that *alert* tells; None if it tells none."""
-    rule = rules.get(alert.rule)
+    rule = rules.get((alert.pack, alert.rule))
     if rule is None or alert.start_at is None or alert.due_at is None:
         return None
     if alert.level == "overdue":

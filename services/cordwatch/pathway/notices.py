@@ -183,7 +183,7 @@ def _reports(picture: Picture, now: datetime) -> Iterator[Condition]:
                 if clock.is_mri
                 and (clock.is_open(now) or (clock.end and clock.end.status == "satisfied"))
             ]
-            gap = picture.pack.policy.episode_gap
+            gap = episode.pack.policy.episode_gap
             reach = episode.began_at - gap <= report.done_at <= episode.quiet_at + gap
             if clocks and reach:
                 since = max(report.start_at, min(clock.start_at for clock in clocks))

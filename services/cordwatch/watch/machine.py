@@ -31,7 +31,7 @@ from cordwatch.watch.patients import (
 from cordwatch.watch.reading import quarantined, read_fact
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.events import BadEvent
-from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.pack import Packs
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FAR_US = 1 << 62
@@ -53,16 +53,19 @@ class Machine:
 
     def __init__(
         self,
-        pack: Pack,
+        packs: Packs,
         metrics: Metrics,
         *,
         decide: Decide = decide,
         keep: Callable[[Fact], bool] = is_kept,
         read: Read = read_fact,
     ) -> None:
-        """Begin without partitions, under the rules of *pack*."""
-        self._pack = pack
-        self._rules_by_id = {rule.id: rule for rule in pack.rules}
+        """Begin without partitions, under the rules of *packs*."""
+        self._packs = packs
+        self._stamp = packs.stamp
+        self._rules_by_id = {
+            (pack.label, rule.id): rule for pack in packs.each for rule in pack.rules
+        }
         self._metrics = metrics
         self._decide = decide
         self._keep = keep
@@ -119,7 +122,7 @@ class Machine:
                     patient.vouched = UNVOUCHED
                 if row_id == WAKE_ROW_ID:
                     before = patient.open
-                    patient.restore_wake(value or b"", self._pack.label, self._rules)
+                    patient.restore_wake(value or b"", self._stamp, self._rules)
                     self._recount(before, patient.open)
                 elif value is None:
                     patient.drop(row_id)
@@ -314,7 +317,7 @@ class Machine:
         messages: list[Outgoing] = []
         for patient in patients:
             decision = self._decide(
-                patient.reference, patient.facts(), patient.alerts(), self._pack, now, stale=stale
+                patient.reference, patient.facts(), patient.alerts(), self._packs, now, stale=stale
             )
             for alert in decision.alerts:
                 row = alert_row(alert, sent=False)
@@ -363,7 +366,7 @@ class Machine:
             heapq.heappush(self._heap, (wake_us, patient.reference, patient.partition))
         patient.wake_us = wake_us
         self._count_open(patient, tuple(sorted(one.rule for one in decision.open_clocks)))
-        rows[wake_key(patient.reference)] = patient.wake_row(self._pack.label)
+        rows[wake_key(patient.reference)] = patient.wake_row(self._stamp)
 
     def _level_at(self, alert: Alert) -> datetime | None:
         raises = alert.kind == "clock" and alert.revision == 0
@@ -382,8 +385,8 @@ class Machine:
 
     def report(self, now: datetime) -> None:
         """Set the gauges: open clocks by rule, patients, the oldest that is due and not looked at."""
-        for rule in self._pack.rules:
-            self._metrics.open_clocks.labels(rule.id).set(self._open[rule.id])
+        for rule in {one.id for pack in self._packs.each for one in pack.rules}:
+            self._metrics.open_clocks.labels(rule).set(self._open[rule])
         self._metrics.patients.set(sum(len(found) for found in self._patients.values()))
         oldest = self.oldest_due()
         self._metrics.oldest_overdue_s.set((now - oldest).total_seconds() if oldest else 0)

@@ -25,7 +25,8 @@ from cordwatch.watch.metrics import Metrics
 from cordwatch.watch.row_batches import BATCH_BYTES, send_rows
 from cordwatch.watch.settings import WatchSettings
 from cordwatch.watch.watchdog import Watchdog
-from cordwatch_schemas.pack import Pack, load_pack
+from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.pack_choice import load_packs
 from cordwatch_schemas.topics import FACTS, PARTITIONS, TOPICS, WATCHED
 
 EXIT_OK = 0
@@ -141,15 +142,15 @@ class Watch:
     def __init__(
         self,
         settings: WatchSettings,
-        pack: Pack,
-        make_machine: Callable[[Pack, Metrics], Machine] = Machine,
+        packs: Packs,
+        make_machine: Callable[[Packs, Metrics], Machine] = Machine,
     ) -> None:
         """Put the parts together; nothing runs yet."""
         self.settings = settings
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(pack, self.registry)
+        self.metrics = Metrics(packs, self.registry)
         self.metrics.session_timeout_s.set(settings.session_timeout_s)
-        self.machine = make_machine(pack, self.metrics)
+        self.machine = make_machine(packs, self.metrics)
         self.app = make_app(settings, settings.group)
         self.broker = FaustBroker(self.app, settings.kafka)
         self.keeper = Keeper(
@@ -327,11 +328,11 @@ def run(settings: WatchSettings, ready: Callable[[str], None] | None = None) -> 
         BrokerUnreachable, MissingTopics, BadYaml: it cannot begin.
     """
     require_faust()
-    pack = load_pack(settings.pack)
+    packs = load_packs(settings.pack)
     verify_topics(settings)
 
     async def main() -> int:
-        return await Watch(settings, pack).run(ready)
+        return await Watch(settings, packs).run(ready)
 
     code = asyncio.run(main())
     # Faust leaves threads behind that would keep the process from ending.

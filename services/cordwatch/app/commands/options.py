@@ -47,6 +47,17 @@ def source_options(command: F) -> F:
     return command
 
 
+def pack_option(command: F) -> F:
+    """Add the option that names the rules."""
+    return click.option(
+        "--pack",
+        envvar="CORDWATCH_PACK",
+        default="mescc-lymphoma",
+        show_default=True,
+        help="A pack's name or file, or a file that says which pack where (docs/packs.md).",
+    )(command)
+
+
 def source_of(zone: str, charset: str, key_file: Path | None) -> Source:
     """Return the source that the options describe."""
     try:

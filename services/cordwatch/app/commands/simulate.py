@@ -9,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from cordwatch.app.commands.options import source_of, source_options, translated
+from cordwatch.app.commands.options import pack_option, source_of, source_options, translated
 from cordwatch.feeds.gateway import Told, Translated
 from cordwatch.feeds.source import Source
 from cordwatch.pathway.explain import explain as explain_patient
 from cordwatch.pathway.simulation import AFTER_LAST
 from cordwatch.pathway.simulation import simulate as run_simulation
 from cordwatch_schemas.alerts import Alert
-from cordwatch_schemas.pack import load_pack
+from cordwatch_schemas.pack_choice import load_packs
 
 _FILES = click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -83,7 +83,7 @@ def instant(
 
 @click.command()
 @_FILES
-@click.option("--pack", default="mescc-lymphoma", show_default=True, help="Pack name or file.")
+@pack_option
 @click.option("--until", help="End of the virtual clock (ISO 8601); default: last message + 48 h.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @source_options
@@ -101,7 +101,7 @@ def simulate(
               cordwatch simulate march.hl7 --pack our-pack.yaml --json | jq .rule
     Exit codes: 0 done; 2 wrong use; 5 a bad pack.
     """
-    loaded = load_pack(pack)
+    loaded = load_packs(pack)
     told, tally = read_files(files, source_of(**source))  # type: ignore[arg-type]
     alerts = run_simulation(told, loaded, instant(until))
     if as_json:
@@ -144,7 +144,7 @@ def _short(instant: datetime | None) -> str:
 @click.option(
     "--number-stdin", is_flag=True, help="Read the patient's number from standard input instead."
 )
-@click.option("--pack", default="mescc-lymphoma", show_default=True, help="Pack name or file.")
+@pack_option
 @click.option("--until", help="Look at this instant (ISO 8601); default: last message + 48 h.")
 @source_options
 @click.pass_context
@@ -167,7 +167,7 @@ def explain(
               cordwatch explain march.hl7 --number-stdin < number.txt
     Exit codes: 0 done; 1 no such patient; 2 wrong use; 5 a bad pack.
     """
-    loaded, read_from = load_pack(pack), source_of(**source)  # type: ignore[arg-type]
+    loaded, read_from = load_packs(pack), source_of(**source)  # type: ignore[arg-type]
     told, _ = read_files(files, read_from)
     references = sorted({one.patient for one in told})
     if number_stdin:
