@@ -17,7 +17,6 @@ from tests.kafka.gateway import Gateway
 from tests.kafka.sockets import listening
 from tests.kafka.test_watch import a_group, eventually
 from tests.kafka.worker import Worker
-from tests.kafka_harness.choice import Broker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
@@ -25,14 +24,12 @@ FAUST_PATHS = ("/", "/table/", "/table/facts/x/", "/router/", "/graph", "/stats/
 
 
 def test_a_worker_listens_on_nothing_but_its_metrics_address(
-    kafka_broker: Broker, tmp_path: Path
+    real_kafka: str, tmp_path: Path
 ) -> None:
     """One socket, on loopback, which knows two paths; Faust's pages are nowhere (trap 25)."""
-    if not kafka_broker.real:
-        pytest.skip("needs a real Kafka")
-    topics_admin.apply(KafkaSettings(kafka_broker.address), 1)
+    topics_admin.apply(KafkaSettings(real_kafka), 1)
     log = tmp_path / "worker.log"
-    with Worker(kafka_broker.address, a_group(), log) as worker:
+    with Worker(real_kafka, a_group(), log) as worker:
         assert eventually(lambda: "watching" in log.read_text())
         told = re.search(r"address=127\.0\.0\.1:(\d+)", log.read_text())
         assert told is not None
@@ -44,13 +41,11 @@ def test_a_worker_listens_on_nothing_but_its_metrics_address(
 
 
 def test_the_gateway_listens_for_messages_and_for_scrapes_alone(
-    kafka_broker: Broker, tmp_path: Path
+    real_kafka: str, tmp_path: Path
 ) -> None:
     """Two sockets, both on loopback unless told otherwise."""
-    if not kafka_broker.real:
-        pytest.skip("needs a real Kafka")
-    topics_admin.apply(KafkaSettings(kafka_broker.address), 1)
-    with Gateway(kafka_broker.address, tmp_path / "gateway.log") as gateway:
+    topics_admin.apply(KafkaSettings(real_kafka), 1)
+    with Gateway(real_kafka, tmp_path / "gateway.log") as gateway:
         told = re.search(r'"address": "127\.0\.0\.1:(\d+)", "event": "metrics"', gateway.log())
         assert told is not None
         assert listening(gateway.process.pid) == {

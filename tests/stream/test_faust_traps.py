@@ -64,6 +64,13 @@ async def test_the_store_is_in_memory() -> None:
     assert str(make_app(WatchSettings(), "g").conf.store) == "memory:"
 
 
+def test_no_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours to find: an image that nothing can write to has no place for one."""
+    monkeypatch.chdir(tmp_path)
+    make_app(WatchSettings(), "g")._create_directories()
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_the_session_is_the_one_that_was_promised() -> None:
     """Several heartbeats fit into it."""
     conf = make_app(WatchSettings(session_timeout_s=9), "g").conf

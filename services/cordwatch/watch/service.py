@@ -54,6 +54,9 @@ class WatchApp(faust.App):  # type: ignore[misc]
         log.error("the agent failed", exc_info=error)
         os._exit(EXIT_BROKEN)
 
+    def _create_directories(self) -> None:
+        """Make no folder where it was started: the state is on the broker, and an image is read-only."""
+
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self, loop=self.loop)
 
