@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from cordwatch_schemas.base import Code, Event
+from cordwatch_schemas.base import Code
 
 Write = Callable[[Any], tuple[str, list[str]]]
 
@@ -26,13 +26,13 @@ def fields(name: str, **at: str) -> str:
     return "|".join([name, *(given.get(number, "") for number in range(1, max(given) + 1))])
 
 
-def as_hl7(events: Iterable[Event]) -> bytes:
+def as_hl7(events: Iterable[Any]) -> bytes:
     """Return *events* as a file of messages, in their order, each sent when it was received."""
     return b"\r\n".join(_message(number, event) for number, event in enumerate(events, 1))
 
 
-def _message(number: int, event: Event) -> bytes:
-    trigger, segments = _WRITE[event.kind](event)  # type: ignore[attr-defined]
+def _message(number: int, event: Any) -> bytes:
+    trigger, segments = _WRITE[event.kind](event)
     sent = time(event.received_at)
     header = f"MSH|^~\\&|TEST|WARD|CW|H|{sent}||{trigger}|W{number:04}|P|2.5"
     if not segments[0].startswith("PID"):

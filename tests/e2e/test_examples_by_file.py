@@ -13,7 +13,6 @@ from cordwatch.feeds.source import Source
 from cordwatch_schemas.alerts import Alert
 from tests.e2e.as_hl7 import as_hl7
 from tests.spec.worked_example import (
-    EXAMPLES,
     Shown,
     example_names,
     in_order,
@@ -22,9 +21,9 @@ from tests.spec.worked_example import (
     shown,
 )
 
-STOPPED = "15-stopped-worker"
+FIRST, STOPPED = (next(one for one in example_names() if one[:2] == two) for two in ("01", "15"))
 """A file cannot say that the service was stopped: its messages are those of the first example."""
-LIKE = {STOPPED: "01-suspected"}
+LIKE = {STOPPED: FIRST}
 PATIENTS = {Source().reference("p", name): name for name in "AB"}
 
 
@@ -44,16 +43,15 @@ def test_simulate_prints_what_the_example_lists(name: str, form: str, tmp_path: 
     """All of it and no more, whichever way the story is told."""
     example, until = read_example(name), read_example(LIKE.get(name, name)).until
     expected = read_example(LIKE.get(name, name)).expected
-    file = EXAMPLES / name / "events.jsonl"
-    if form == "hl7":
-        file = tmp_path / "example.hl7"
-        file.write_bytes(as_hl7(example.events))
+    file = tmp_path / f"example.{form}"
+    lines = "\n".join(event.model_dump_json() for event in example.events)
+    file.write_bytes(as_hl7(example.events) if form == "hl7" else lines.encode())
     actual = in_order(simulated(file, until.isoformat()))
     assert actual == in_order([listed(one) for one in expected])
 
 
 def test_the_example_of_the_stopped_worker_has_the_messages_of_the_first() -> None:
     """Else its list could not be the first one's."""
-    told = [read_example(name).events for name in (STOPPED, LIKE[STOPPED])]
+    told = [read_example(name).events for name in (STOPPED, FIRST)]
     plain = [[json.loads(one.model_dump_json()) for one in events] for events in told]
     assert plain[0] == plain[1]

@@ -58,11 +58,17 @@ class HeldBroker:
         self._open.set()
 
     async def send(
-        self, topic: str, key: bytes, value: bytes | None, partition: int | None
+        self, topic: str, key: bytes, value: bytes | None, partition: int | None = None
     ) -> Awaitable[Any]:
         """Take a record."""
         self.sent.append((topic, key, value, partition))
         return self._acknowledge()
+
+    async def write(
+        self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]
+    ) -> list[Awaitable[Any]]:
+        """Take rows of one partition."""
+        return [await self.send(topic, key, value, partition) for key, value in rows]
 
     async def _acknowledge(self) -> None:
         await self._open.wait()
@@ -92,6 +98,7 @@ class Stage:
         watch.app.consumer = self.consumer
         watch.end = self._end  # type: ignore[method-assign]
         self._channel: Any = None
+        self._delivering: list[asyncio.Future[None]] = []
 
     def _end(self, reason: str) -> None:
         self.ended.append(reason)
@@ -109,8 +116,14 @@ class Stage:
     async def poll(self, records: Mapping[TP, list[ConsumerRecord]]) -> Message | None:
         """Give the consumer what one poll returned; return the message that it made of it."""
         before = len(self.delivered)
-        await self.consumer._deliver(records)
+        delivering = asyncio.ensure_future(self.consumer._deliver(records))
+        self._delivering.append(delivering)
+        await turns(lambda: delivering.done() or len(self.delivered) > before)
         return self.delivered[-1] if len(self.delivered) > before else None
+
+    def unfinished(self) -> list[asyncio.Future[None]]:
+        """Return the deliveries that the consumer still waits for."""
+        return [one for one in self._delivering if not one.done()]
 
     async def until(self, what: str) -> None:
         """Wait until the last message is `acked`, or the process has `ended`."""
@@ -155,6 +168,8 @@ async def a_worker(keeper_class: type[Keeper] = Keeper) -> AsyncIterator[Stage]:
         # Its crash is what the test is about, and has been looked at.
         with suppress(Ended):
             await running.stop()
+        for one in stage.unfinished():
+            one.cancel()
 
 
 def records(*events: Event, partition: int = 0, offset: int = 0) -> dict[TP, list[ConsumerRecord]]:
