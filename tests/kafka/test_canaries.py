@@ -203,8 +203,9 @@ def publish(kafka: str, topic: str, *records: tuple[str, str]) -> None:
 def test_watch_repeats_nothing(place: str, real_kafka: str, tmp_path: Path) -> None:
     """Records that are none, keys with a name in them, and errors that quote them."""
     topics_admin.apply(KafkaSettings(real_kafka), 1)
-    good = a_suspicion(at=T(0), patient="p_canary").model_dump_json()
-    lines = [("p_canary", good), *((NAME, line) for line in JSON_LINES.splitlines())]
+    patient = a_group()
+    good = a_suspicion(at=T(0), patient=patient).model_dump_json()
+    lines = [(patient, good), *((NAME, line) for line in JSON_LINES.splitlines())]
     publish(real_kafka, ADMISSIONS.name, *lines)
     publish(real_kafka, FACTS.name, (f"{NUMBER} {NAME}", f"{NAME} {BORN}"))
     log = tmp_path / "watch.log"

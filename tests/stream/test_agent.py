@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from faust.types import TP
+from mode import Service
 
 from cordwatch.watch.keeper import Keeper
 from cordwatch_schemas.topics import ADMISSIONS, FACTS, IMAGING_ORDERS, QUARANTINE
@@ -140,3 +141,32 @@ async def test_a_poll_of_nothing_but_changelog_rows_reaches_no_agent() -> None:
         assert isinstance(stage.watch.keeper, Witness)
         assert stage.watch.keeper.taken == []
         assert stage.watch.app.tables.recovery.active_offsets[tp] == 11
+
+
+async def test_an_error_while_the_state_is_read_ends_the_process() -> None:
+    """Where Faust would start its fetcher again, past the rows that were polled, and call itself ready."""
+    tp = TP(FACTS.name, 3)
+    failed: list[BaseException] = []
+
+    async def polled(_: float) -> tuple[dict[TP, list[Any]], None]:
+        return {tp: [a_record(tp, 0, b"key", b"row")]}, None
+
+    def broken(*_: object) -> int:
+        raise ZeroDivisionError
+
+    async with a_worker() as stage:
+        stage.watch.app.tables.recovery.active_tps.add(tp)
+        stage.watch.machine.restore = broken  # type: ignore[assignment,method-assign]
+        stage.watch.app.fail = failed.append  # type: ignore[assignment,method-assign]
+        stage.consumer._wait_next_records = polled
+        await stage.consumer._drain_messages(Service())
+    assert [type(error) for error in failed] == [ZeroDivisionError]
+
+
+async def test_a_crash_of_any_part_of_faust_ends_the_process() -> None:
+    """A worker that lives on without its consumer would watch over nobody."""
+    failed: list[BaseException] = []
+    async with a_worker() as stage:
+        stage.watch.app.fail = failed.append  # type: ignore[assignment,method-assign]
+        stage.watch.app._crash(ZeroDivisionError())
+    assert [type(error) for error in failed] == [ZeroDivisionError]

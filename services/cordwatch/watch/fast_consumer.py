@@ -107,6 +107,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process ends
+            # Faust would start the fetcher again, past the rows of state that were just polled.
+            self.app.fail(error)
         finally:
             # Faust takes a fetcher that waits for records for one that hangs; this one has left.
             self.not_waiting_next_records.set()
