@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from mode import Service
 from cordwatch.watch.keeper import Keeper
 from cordwatch_schemas.topics import ADMISSIONS, FACTS, IMAGING_ORDERS, QUARANTINE
 from tests.builders import T, a_suspicion, an_mri_done
-from tests.stream.stage import a_record, a_worker, records, rest
+from tests.stream.stage import PATIENCE_S, a_record, a_worker, records, rest
 
 
 class Witness(Keeper):
@@ -170,3 +171,29 @@ async def test_a_crash_of_any_part_of_faust_ends_the_process() -> None:
         stage.watch.app.fail = failed.append  # type: ignore[assignment,method-assign]
         stage.watch.app._crash(ZeroDivisionError())
     assert [type(error) for error in failed] == [ZeroDivisionError]
+
+
+async def test_the_first_poll_after_a_rebalance_is_not_thrown_away() -> None:
+    """It was asked for before, and answered after: no other worker has it, and nobody asks again."""
+    tp, polls = TP(ADMISSIONS.name, 0), [records(a_suspicion(at=T(1)))]
+
+    async def polled(**_: object) -> dict[TP, list[Any]]:
+        if polls:
+            return polls.pop()
+        fetcher._stopped.set()
+        return {}
+
+    fetcher = Service()
+    async with a_worker() as stage:
+        stage.consumer._getmany = polled
+        stage.consumer._active_partitions = {tp}
+        stage.consumer.stop_flow()
+        draining = asyncio.ensure_future(stage.consumer._drain_messages(fetcher))
+        await rest()
+        stage.watch.app.consumer_generation_id += 1
+        stage.consumer.resume_flow()
+        async with asyncio.timeout(PATIENCE_S):
+            await draining
+        assert len(stage.delivered) == 1
+        await stage.until("acked")
+        assert stage.consumer._new_offset(tp) == 1

@@ -91,6 +91,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         stopped = (self._stopped.is_set, fetcher._stopped.is_set)
         try:
             while not any(is_set() for is_set in stopped):
+                if not self.flow_active:
+                    # Before the question below: a rebalance that ends meanwhile makes no poll stale
+                    # that was asked for after it.
+                    await self.wait(self.can_resume_flow)
                 generation = self.app.consumer_generation_id
                 records, active = await self._wait_next_records(POLL_S)
                 await self.sleep(0)
