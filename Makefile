@@ -22,6 +22,9 @@ venv: $(STAMP) ## Set up .venv from the lock file
 
 $(STAMP): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "cordwatch needs Python 3.11 or newer, and there is none on the path." >&2; exit 1; }
+	@command -v uv >/dev/null || "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "This Python cannot make an environment: its venv is not installed." >&2; \
+		echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@if command -v uv >/dev/null; then \
 		uv venv --quiet --clear --python "$(PYTHON)" $(VENV) && \
 		uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock && \

@@ -100,6 +100,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         stopped = (self._stopped.is_set, fetcher._stopped.is_set)
         try:
             while not any(is_set() for is_set in stopped):
+                if not self.flow_active:
+                    # Before the question below: a rebalance that ends meanwhile makes no poll stale
+                    # that was asked for after it.
+                    await self.wait(self.can_resume_flow)
                 generation = self.app.consumer_generation_id
                 records, active = await self._wait_next_records(POLL_S)
                 await self.sleep(0)
@@ -116,6 +120,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process ends
+            # Faust would start the fetcher again, past the rows of state that were just polled.
+            self.app.fail(error)
         finally:
             # Faust takes a fetcher that waits for records for one that hangs; this one has left.
             self.not_waiting_next_records.set()

@@ -52,10 +52,19 @@ class WatchApp(faust.App):  # type: ignore[misc]
     keeper: Keeper
     logger = FAUST_LOG
 
-    async def _on_agent_error(self, _: Any, error: BaseException) -> None:
-        """End the process where Faust would start the agent again, past what it had not done."""
-        log.error("the agent failed", exc_info=error)
+    def fail(self, error: BaseException) -> None:
+        """End the process where Faust would start a part of itself again, past what was not done."""
+        log.error("a part of Faust failed", exc_info=error)
         os._exit(EXIT_BROKEN)
+
+    async def _on_agent_error(self, _: Any, error: BaseException) -> None:
+        self.fail(error)
+
+    def _crash(self, reason: BaseException) -> None:
+        self.fail(reason)
+
+    def _create_directories(self) -> None:
+        """Make no folder where it was started: the state is on the broker, and an image is read-only."""
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self, loop=self.loop)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -146,6 +148,7 @@ def _short(instant: datetime | None) -> str:
 )
 @pack_option
 @click.option("--until", help="Look at this instant (ISO 8601); default: last message + 48 h.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: section and text.")
 @source_options
 @click.pass_context
 def explain(
@@ -157,6 +160,7 @@ def explain(
     until: str | None,
     *,
     number_stdin: bool,
+    as_json: bool,
     **source: str,
 ) -> None:
     """
@@ -165,6 +169,7 @@ def explain(
     \b
     Example:  cordwatch explain march.hl7 --patient p_7qk2...
               cordwatch explain march.hl7 --number-stdin < number.txt
+              cordwatch explain march.hl7 --patient p_7qk2... --json | jq -r .text
     Exit codes: 0 done; 1 no such patient; 2 wrong use; 5 a bad pack.
     """
     loaded, read_from = load_packs(pack), source_of(**source)  # type: ignore[arg-type]
@@ -182,5 +187,17 @@ def explain(
     last = max((one.received_at for one in told), default=None)
     at = instant(until) or (last + AFTER_LAST if last else None)
     if at is not None:
-        for line in explain_patient(patient, told, loaded, at):
+        lines = explain_patient(patient, told, loaded, at)
+        for line in _by_section(lines) if as_json else lines:
             click.echo(line)
+
+
+def _by_section(lines: Iterable[str]) -> Iterator[str]:
+    """Return what was told as JSON, each line with the heading under which it stands."""
+    section, is_heading = "", True
+    for line in lines:
+        if not line or is_heading:
+            is_heading = not line
+            section = line or section
+        else:
+            yield json.dumps({"section": section, "text": line.strip()})
