@@ -46,7 +46,9 @@ def reason(alerts: list[Alert]) -> str:
 def test_a_scan_from_before_the_start_is_mentioned() -> None:
     """It satisfies nothing, but whoever is paged should know of it; older ones than the pack's span are not."""
     story = [an_mri_done(T(-72), LUMBAR_MRI), a_suspicion(T(0))]
-    assert reason(simulate(story, PACK, T(7))).endswith("; the last MRI of the spine was 3 d before")
+    assert reason(simulate(story, PACK, T(7))).endswith(
+        "; the last MRI of the spine was 3 d before"
+    )
     shorter = with_policy(scan_mentioned=timedelta(days=2))
     assert "the last MRI" not in reason(simulate(story, shorter, T(7)))
     just = [an_mri_done(T(-1), LUMBAR_MRI), a_suspicion(T(0))]
