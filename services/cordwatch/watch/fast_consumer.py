@@ -30,7 +30,7 @@ FAUST_LOG = logging.getLogger("faust.cordwatch")
 FAUST_VERSION = "0.15.3"
 POLL_S = 1.0
 FETCH_WAIT_MS = 100
-FETCH_BYTES = 4 * 1024 * 1024
+FETCH_BYTES = 2 * 1024 * 1024
 """Of one answer: what is in flight while a state is restored comes on top of that state."""
 
 
