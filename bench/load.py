@@ -77,6 +77,7 @@ class Publisher:
                 "bootstrap.servers": kafka,
                 "linger.ms": linger_ms,
                 "queue.buffering.max.messages": 500_000,
+                "log_level": 0,
             }
         )
 

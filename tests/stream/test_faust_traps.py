@@ -216,7 +216,8 @@ async def test_a_changelog_whose_tail_was_compacted_away_ends_its_recovery(
             return position
 
         stage.consumer.position = where
-        await stage.consumer._finish_recovery()
+        await stage.consumer._skip_compacted_tails()
+        stage.consumer._finish_recovery()
         assert recovery.signal_recovery_end.is_set() is recovered
 
 

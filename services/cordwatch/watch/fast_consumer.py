@@ -29,9 +29,15 @@ FAUST_LOG = logging.getLogger("faust.cordwatch")
 
 FAUST_VERSION = "0.15.3"
 POLL_S = 1.0
+RECOVERY_POLL_S = 0.1
 FETCH_WAIT_MS = 100
-FETCH_BYTES = 4 * 1024 * 1024
-"""Of one answer: what is in flight while a state is restored comes on top of that state."""
+FETCH_BYTES = 2 * 1024 * 1024
+"""Of one answer."""
+PARTITION_FETCH_BYTES = 256 * 1024
+"""
+Of one partition in an answer. Every partition may have so much waiting to be
+applied: while a state is restored that comes on top of it.
+"""
 
 
 class WrongFaust(RuntimeError):
@@ -105,11 +111,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                     # that was asked for after it.
                     await self.wait(self.can_resume_flow)
                 generation = self.app.consumer_generation_id
-                records, active = await self._wait_next_records(POLL_S)
+                in_recovery = self.app.tables.recovery.in_recovery
+                wait_s = RECOVERY_POLL_S if in_recovery else POLL_S
+                records, active = await self._wait_next_records(wait_s)
                 await self.sleep(0)
                 stale = generation != self.app.consumer_generation_id
                 if not records or stale or self.should_stop:
-                    await self._finish_recovery()
+                    await self._skip_compacted_tails()
+                    self._finish_recovery()
                     continue
                 if not self.flow_active:
                     await self.perform_seek()
@@ -137,7 +146,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             elif found:
                 polled.append((tp, found))
                 self._read_offset[tp] = found[-1].offset
-        await self._finish_recovery()
+        self._finish_recovery()
         if polled:
             tp, found = polled[-1]
             last = self._to_message(tp, found[-1])
@@ -150,17 +159,25 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             # What comes meanwhile is the next poll: fewer and larger ones under load.
             await self.wait_first(self._is_taken.wait(), self.suspend_flow.wait())
 
-    async def _finish_recovery(self) -> None:
-        """End the recovery once every changelog has been read to its end, compacted tails too."""
+    async def _skip_compacted_tails(self) -> None:
+        """
+        Take a changelog for read whose last offsets hold nothing after compaction (trap 22).
+
+        The position tells. It is asked for only when a poll brings nothing:
+        for every poll and partition it would cost more than the rows.
+        """
         recovery = self.app.tables.recovery
         if not recovery.in_recovery:
             return
         for tp, remaining in recovery.active_remaining().items():
-            # After compaction the last offsets may hold nothing: the position tells (trap 22).
             highwater = recovery.active_highwaters[tp]
             if remaining > 0 and (await self.position(tp) or 0) > highwater:
                 recovery.active_offsets[tp] = highwater
-        if not recovery.need_recovery():
+
+    def _finish_recovery(self) -> None:
+        """End the recovery once every changelog has been read to its end."""
+        recovery = self.app.tables.recovery
+        if recovery.in_recovery and not recovery.need_recovery():
             recovery._set_recovery_ended()
             recovery.signal_recovery_end.set()
 

@@ -20,6 +20,8 @@ from cordwatch_schemas.topics import FACTS, TOPICS, WATCHED
 NAMES = {topic.noun: topic.name for topic in TOPICS}
 NOUNS = {topic.name: topic.noun for topic in TOPICS}
 HELD_PAUSE_S = 0.05
+ASKS_MAX = 4
+"""So many ends of one partition are waited for at a time; who comes then waits for the next."""
 IDLE_S = 1.0
 """Longest sleep of the ticker when nothing is due: gauges are set in between."""
 
@@ -69,7 +71,7 @@ class Keeper:
         self._hold_s = hold_s
         self._lock = asyncio.Lock()
         self._stir = asyncio.Event()
-        self._asked: dict[int, Asked] = {}
+        self._asked: dict[int, list[Asked]] = {}
         self._ends: dict[TP, int] = {}
         self._reported_at = 0.0
 
@@ -182,36 +184,56 @@ class Keeper:
         Decide about those who wait, once their partition is read to the end it had when they were due.
 
         The end is asked for once and then kept: under steady load a newer one
-        would always lie ahead.
+        would always lie ahead. Who comes meanwhile does not wait for it, but
+        has an end of their own.
         """
         async with self._lock:
             now = self._clock.now()
-            waiting = self.machine.waiting(now)
-            fresh = waiting - self._asked.keys()
-            who = {partition: self.machine.who_waits(partition) for partition in fresh}
+            fresh = self._not_asked_for(self.machine.waiting(now))
         if fresh:
             ends = await self._broker.ends(
                 TP(topic.name, partition) for partition in fresh for topic in WATCHED
             )
             self._ends.update(ends)
-            for partition in fresh:
-                self._asked[partition] = Asked(now, who[partition], ends)
+            # A partition may have been lost while the broker was asked.
+            for partition in fresh.keys() & self.machine.partitions:
+                self._asked.setdefault(partition, []).append(Asked(now, fresh[partition], ends))
         async with self._lock:
             await self._settle()
 
+    def _not_asked_for(self, waiting: Iterable[int]) -> dict[int, frozenset[str]]:
+        """Return who waits on each partition and on no end yet."""
+        fresh = {}
+        for partition in waiting:
+            asked = self._asked.get(partition, [])
+            if len(asked) < ASKS_MAX:
+                who = self.machine.who_waits(partition).difference(*(one.who for one in asked))
+                if who:
+                    fresh[partition] = who
+        return fresh
+
     async def _settle(self) -> None:
         now = self._clock.now()
-        ready: dict[tuple[datetime, bool], dict[int, frozenset[str]]] = defaultdict(dict)
-        for partition, asked in list(self._asked.items()):
-            is_read = self._is_read(partition, asked.ends)
-            held = (now - asked.at).total_seconds() >= self._hold_s
-            if is_read or held:
+        partitions: dict[tuple[datetime, bool], set[int]] = defaultdict(set)
+        who: dict[tuple[datetime, bool], set[str]] = defaultdict(set)
+        for partition, asks in list(self._asked.items()):
+            left = []
+            for asked in asks:
+                is_read = self._is_read(partition, asked.ends)
+                held = (now - asked.at).total_seconds() >= self._hold_s
+                if is_read or held:
+                    partitions[asked.at, not is_read].add(partition)
+                    who[asked.at, not is_read] |= asked.who
+                else:
+                    left.append(asked)
+            if left:
+                self._asked[partition] = left
+            else:
                 del self._asked[partition]
-                ready[asked.at, not is_read][partition] = asked.who
         self._metrics.data_stale.set(len(self._asked))
-        for (at, stale), found in sorted(ready.items()):
-            who = frozenset().union(*found.values())
-            await self._do(self.machine.settle(sorted(found), at, only=who, stale=stale))
+        for at, stale in sorted(partitions):
+            found, only = sorted(partitions[at, stale]), frozenset(who[at, stale])
+            await self._do(self.machine.settle(found, at, only=only, stale=stale))
 
     def _report_lag(self) -> None:
         for topic in WATCHED:

@@ -18,7 +18,13 @@ from prometheus_client import CollectorRegistry
 from cordwatch.runtime.kafka import KafkaSettings, MissingTopics, admin_client
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
-from cordwatch.watch.fast_consumer import FAUST_LOG, Transport, polled_by, require_faust
+from cordwatch.watch.fast_consumer import (
+    FAUST_LOG,
+    PARTITION_FETCH_BYTES,
+    Transport,
+    polled_by,
+    require_faust,
+)
 from cordwatch.watch.keeper import Keeper
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
@@ -139,7 +145,7 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
         broker_max_poll_records=10_000,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_max_fetch_size=PARTITION_FETCH_BYTES,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
     )

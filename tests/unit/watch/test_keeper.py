@@ -136,6 +136,29 @@ async def test_what_lies_unread_on_the_broker_holds_an_alert_back() -> None:
     assert [alert.patient for alert in ward.alerts()] == ["A"]
 
 
+async def test_who_is_due_while_another_is_held_back_needs_no_further_round() -> None:
+    """Each has an end of their own, asked for at their own instant; one poll may reach both."""
+    ward = Ward()
+    ward.clock.shown = T(1)
+    await ward.keeper.recovered([0])
+    await ward.tell(
+        a_suspicion(at=T(0), patient="A"), a_suspicion(at=T(0) + timedelta(seconds=30), patient="B")
+    )
+    await ward.keeper.tick()
+    ward.clock.shown = T(6)
+    ward.broker.ends_by_topic[TP(ADMISSIONS.name, 0)] = 3
+    await ward.keeper.tick()
+    ward.clock.shown = T(6) + timedelta(seconds=30)
+    ward.broker.ends_by_topic[TP(ADMISSIONS.name, 0)] = 4
+    await ward.keeper.tick()
+    assert ward.alerts() == []
+    await ward.tell(a_suspicion(at=T(6), patient="C"), a_suspicion(at=T(6), patient="D"))
+    ward.broker.ends_by_topic[TP(ADMISSIONS.name, 0)] = 5
+    await ward.keeper.tick()
+    raised = [(alert.patient, alert.raised_at) for alert in ward.alerts()]
+    assert raised == [("A", T(6)), ("B", T(6) + timedelta(seconds=30))]
+
+
 async def test_rows_are_written_before_their_offsets_are_durable() -> None:
     """Both have happened when the poll is done."""
     ward = Ward()
