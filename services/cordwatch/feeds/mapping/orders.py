@@ -9,7 +9,6 @@ from cordwatch.feeds.hl7.times import Stamp
 from cordwatch.feeds.mapping.reading import (
     CodeAsSent,
     Reading,
-    coded,
     concepts,
     modality_of,
     site_by,
@@ -22,7 +21,8 @@ State = Literal[
     "ordered", "scheduled", "started", "done", "cancelled", "cancel-requested", "error", "none"
 ]
 
-_CANCELLED = frozenset({"CR", "OC", "DR", "OD"})
+_CANCELLED = frozenset({"CR", "OC", "DR", "OD", "UA"})
+"""UA: the filler cannot take the order on, so nobody will carry it out."""
 _REQUESTED = frozenset({"CA", "DC"})
 _ORDERING = frozenset({"NW", "SN", "PA", "XO", "RP", "RO", "CH", "XX", "SC", "OK", "NA", ""})
 
@@ -84,8 +84,25 @@ class OrderGroup:
         return order_state(common.text(1), common.text(5)) if common else "ordered"
 
     def scheduled(self, reading: Reading) -> Stamp | None:
-        """Return the booked time: OBR-36, else TQ1-7."""
-        return reading.stamp(self.request, 36) or reading.stamp(self.timing, 7)
+        """Return the booked time: OBR-36, else TQ1-7, else the start in OBR-27 or ORC-7 (to v2.4)."""
+        return (
+            reading.stamp(self.request, 36)
+            or reading.stamp(self.timing, 7)
+            or reading.stamp(self.request, 27, 4)
+            or reading.stamp(self.common, 7, 4)
+        )
+
+    @property
+    def priority(self) -> str | None:
+        """Return how urgent the order is: TQ1-9, else OBR-27 or ORC-7, else OBR-5 (to v2.4)."""
+        places = (
+            (self.timing, 9, 1),
+            (self.request, 27, 6),
+            (self.common, 7, 6),
+            (self.request, 5, 1),
+        )
+        stated = (one.text(at, part) for one, at, part in places if one is not None)
+        return next((text for text in stated if text), None)
 
 
 def read_orders(reading: Reading) -> bool:
@@ -95,13 +112,13 @@ def read_orders(reading: Reading) -> bool:
         group = OrderGroup(segments)
         if group.request is None:
             continue
-        codes = coded(group.request, 4)
-        found = concepts(codes)
+        codes = reading.coded(group.request, 4)
         if modality_of(codes) is not None:
             reader = _treatment
-        elif "spine-imaging" in found or _reasons(group.request):
+        elif "spine-imaging" in concepts(codes) or _reasons(reading, group.request):
             reader = _imaging
         else:
+            reading.pass_over("OBR-4", "no imaging or treatment that the pathway knows")
             continue
         known = True
         if not reading.patient and not reading.identify(reading.message.first("PID")):
@@ -113,9 +130,9 @@ def read_orders(reading: Reading) -> bool:
     return known
 
 
-def _reasons(request: Segment) -> list[str]:
+def _reasons(reading: Reading, request: Segment) -> list[str]:
     """Return the reason-for-exam codes that mean cord compression, as `system|code`."""
-    codes = coded(request, 31)
+    codes = reading.coded(request, 31)
     return (
         [f"{one['system']}|{one['code']}" for one in codes]
         if "cord-compression" in concepts(codes)
@@ -135,23 +152,21 @@ def _imaging(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> No
         "codes": codes,
         "recorded_at": reading.recorded((common, 9)),
     }
+    placed = common is not None and common.text(1) in {"NW", "SN"}
     match group.state:
-        case "ordered" | "scheduled":
-            priority = (request.text(27, 6) if request else "") or (
-                group.timing.text(9) if group.timing else ""
-            )
-            reasons = _reasons(request) if request else []
-            if group.state == "ordered" or (common and common.text(1) == "NW"):
+        case "ordered" | "scheduled" | "started":
+            reasons = _reasons(reading, request) if request else []
+            if group.state == "ordered" or placed:
                 reading.add(
                     img.ImagingOrdered,
                     said_at,
                     reason_codes=reasons,
-                    priority=priority or None,
+                    priority=group.priority,
                     **fields,
                 )
             booked = group.scheduled(reading)
             if group.state == "scheduled" and booked is not None:
-                reading.add(img.ImagingScheduled, said_at, scheduled_at=booked.at, **fields)
+                reading.add(img.ImagingScheduled, said_at, scheduled_at=booked.latest_at, **fields)
         case "done":
             reading.add(img.ImagingDone, reading.first_stamp((request, 7), (common, 9)), **fields)
         case "cancelled":
@@ -185,7 +200,7 @@ def _treatment(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> 
             if booked is None:
                 reading.add(cure.TreatmentPlanned, said_at, **fields)
             else:
-                reading.add(cure.TreatmentBooked, said_at, scheduled_at=booked.at, **fields)
+                reading.add(cure.TreatmentBooked, said_at, scheduled_at=booked.latest_at, **fields)
         case "started" | "done":
             begun = reading.first_stamp((request, 7), (common, 9))
             reading.add(cure.TreatmentStarted, begun, **fields)
