@@ -36,9 +36,14 @@ class CodeMap:
             pairs[_key(system, code)] = (target, value)
         return cls({name.strip().upper(): meant for name, meant in systems.items()}, pairs)
 
+    @property
+    def says_anything(self) -> bool:
+        """Return whether there is anything in it."""
+        return bool(self.systems or self.codes)
+
     def applied(self, codes: list[CodeAsSent]) -> list[CodeAsSent]:
         """Return *codes* as sent, with what each stands for behind them."""
-        if not self.systems and not self.codes:
+        if not self.says_anything:
             return codes
         found = list(codes)
         for one in codes:

@@ -24,6 +24,10 @@ DEFAULT_ZONE, DEFAULT_CHARSET = "UTC", "iso8859_1"
 class Sources(Protocol):
     """Who can say how a message is to be read: a single `Source`, or profiles to choose from."""
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the zone of the hospital's day: of the first of them."""
+
     def of(self, data: bytes, peer: str) -> Source | None:
         """Return how to read a message that *peer* sent (empty: a file); None: by no profile."""
 

@@ -30,6 +30,8 @@ class Piece:
     kind: PieceKind
     data: bytes
     reason: str = ""
+    peer: str = ""
+    """Address of who sent it; empty for a file."""
 
 
 class Splitter:

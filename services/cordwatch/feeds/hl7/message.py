@@ -54,6 +54,11 @@ class Segment:
         return f"<{self.name}>"
 
     @property
+    def line(self) -> str:
+        """Return the segment as sent."""
+        return self._line
+
+    @property
     def fields(self) -> Sequence[str]:
         """Return the fields as sent; the name stands at 0."""
         if self._fields is None:
@@ -102,14 +107,19 @@ class Segment:
         makes every part of it null.
         """
         value = self.raw(field, repetition)
+        # Most of what is asked for is not there.
+        if not value:
+            return None
         if self._is_declaration(field):
-            return value or None
+            return value
         for delimiter, place in (
             (self.delimiters.component, component),
             (self.delimiters.subcomponent, sub),
         ):
             if value == _NULL_AS_SENT:
                 return NULL
+            if place == 1 and delimiter not in value:
+                continue
             parts = value.split(delimiter)
             if place > len(parts):
                 return None

@@ -29,6 +29,9 @@ _TRIGGERS: dict[str, Told] = {
     "S17": "cancelled",
     "S26": "no-show",
 }
+SIU_TRIGGERS = frozenset(_TRIGGERS)
+"""Every SIU event that is read."""
+
 _STATUSES: dict[str, Told] = {
     "STARTED": "started",
     "COMPLETE": "started",

@@ -107,9 +107,17 @@ FINDINGS: dict[str, Finding] = {
 """Every finding that the mapping knows, by its code."""
 
 
+REPORT_FINDINGS = frozenset({"cord-compression", "regions", "contrast"})
+"""Codes of what a report says, beside those of an assessment."""
+
+
 def own_code(reading: Reading, observed: Segment) -> str | None:
     """Return the finding code of an OBX, if it is one of ours or the profile says which it is."""
-    for one in reading.coded(observed, 3):
+    for component in (1, 4):
+        if observed.text(3, component + 2) == OWN_SYSTEM:
+            return observed.text(3, component)
+    # Most of what a hospital sends are results, so a profile without codes costs them nothing.
+    for one in reading.coded(observed, 3) if reading.source.codes.says_anything else ():
         if one["system"] == OWN_SYSTEM:
             return one["code"]
     return None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from cordwatch.feeds.hl7.message import Message, Unreadable, parse
-from cordwatch.feeds.mapping.appointments import read_appointment
+from cordwatch.feeds.mapping.appointments import SIU_TRIGGERS, read_appointment
 from cordwatch.feeds.mapping.drugs import (
     read_administrations,
     read_any_orders,
@@ -18,7 +18,7 @@ from cordwatch.feeds.mapping.orders import read_orders
 from cordwatch.feeds.mapping.problems import read_problems
 from cordwatch.feeds.mapping.reading import PATIENT_NUMBERS, Fault, Reading
 from cordwatch.feeds.mapping.results import read_results
-from cordwatch.feeds.mapping.stay import read_stay
+from cordwatch.feeds.mapping.stay import ADT_TRIGGERS, read_stay
 from cordwatch.feeds.source import Source
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.records import Identity
@@ -53,8 +53,12 @@ _ONLY_TRIGGER = {"ORU": "R01", "ORM": "O01", "RDE": "O01", "RAS": "O01"}
 _WITH_EARLIER_RESULTS = frozenset({"ORM", "OMI", "OMG", "OMP"})
 """Orders that may carry earlier results; these begin with a further PID."""
 
-KINDS = frozenset(_READERS)
-"""Message types that are read at all."""
+MESSAGE_TYPES = frozenset(
+    {kind for kind in _READERS if "^" in kind}
+    | {f"ADT^{trigger}" for trigger in ADT_TRIGGERS}
+    | {f"SIU^{trigger}" for trigger in SIU_TRIGGERS}
+)
+"""Every message type that is read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,8 +104,11 @@ class Reading:
         """Return the patient number in the first of *places* that holds one; empty if none does."""
         if segment is None:
             return ""
-        found = (self.source.patient_number(segment, at) for at in places)
-        return next((number for number in found if number), "")
+        for at in places:
+            number = self.source.patient_number(segment, at)
+            if number:
+                return number
+        return ""
 
     def identify(self, segment: Segment | None, where: str = "PID") -> bool:
         """Find the patient and the visit; False, with a fault, where there is no number."""

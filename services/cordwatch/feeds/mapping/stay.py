@@ -37,20 +37,24 @@ _USUAL_CLASS: dict[str, to.PatientClass] = {
 _ADMITTING = frozenset({"A01", "A04", "A05", "A06", "A07"})
 _UPDATING = frozenset({"A08", "A31", "A28", "A45"})
 _MERGING = frozenset({"A18", "A34", "A40", "A47"})
+_MOVING = frozenset({"A02", "A03", "A11", "A12", "A13"})
+_UNMERGING = "A37"
+
+ADT_TRIGGERS = _ADMITTING | _UPDATING | _MERGING | _MOVING | {_UNMERGING}
+"""Every ADT event that is read."""
 
 
 def read_stay(reading: Reading) -> bool:
     """Read an ADT message; False where its trigger is none that the pathway knows."""
     trigger = reading.message.header.text(9, 2) or _event_type(reading)
-    if trigger in _MERGING or trigger == "A37":
-        _merges(reading, undone=trigger == "A37")
+    if trigger not in ADT_TRIGGERS:
+        reading.pass_over("MSH-9", "is no ADT event that is read")
+        return False
+    if trigger in _MERGING or trigger == _UNMERGING:
+        _merges(reading, undone=trigger == _UNMERGING)
         return True
     if trigger == "A45":
         _moved_visits(reading)
-    known = trigger in _ADMITTING | _UPDATING | {"A02", "A03", "A11", "A12", "A13"}
-    if not known:
-        reading.pass_over("MSH-9", "is no ADT event that is read")
-        return False
     person = reading.message.first("PID")
     if not reading.identify(person):
         return True
