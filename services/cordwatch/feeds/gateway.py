@@ -10,6 +10,8 @@ from hashlib import sha256
 from typing import Literal
 
 from cordwatch.feeds.files import Item
+from cordwatch.feeds.hl7.encoding import Unreadable, read_delimiters
+from cordwatch.feeds.hl7.framing import BOM
 from cordwatch.feeds.mapping.mapper import map_message
 from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.feeds.source import Sources
@@ -75,7 +77,7 @@ def translate(
         return _from_json(item, received_at, replayed=replayed)
     source = sources.of(item.data, peer)
     if source is None:
-        return Translated(item, "quarantined", "-", "-", None, (), (UNKNOWN_SENDER,))
+        return Translated(item, "quarantined", "-", "-", None, (), (without_source(item.data),))
     mapped = map_message(item.data, source, received_at, replayed=replayed)
     return Translated(
         item,
@@ -87,6 +89,15 @@ def translate(
         mapped.faults,
         mapped.identity,
     )
+
+
+def without_source(data: bytes) -> Fault:
+    """Return why there is no source for a message: its header, or that nobody knows its sender."""
+    try:
+        read_delimiters(data.removeprefix(BOM))
+    except Unreadable as error:
+        return Fault(error.field, error.reason)
+    return UNKNOWN_SENDER
 
 
 def _from_json(item: Item, received_at: datetime | None, *, replayed: bool) -> Translated:

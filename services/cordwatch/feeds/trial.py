@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cordwatch.feeds.files import Item
-from cordwatch.feeds.gateway import UNKNOWN_SENDER
+from cordwatch.feeds.gateway import without_source
 from cordwatch.feeds.hl7.message import Message, Segment, Unreadable, parse
 from cordwatch.feeds.hl7.places import Overrides
 from cordwatch.feeds.mapping.fields_read import CODED_TYPES, FIELDS_READ
@@ -16,6 +16,8 @@ from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.feeds.source import Source, Sources
 
 MASKED = "(masked)"
+
+NO_HL7 = Fault("message", "is an event of our own: no profile has a part in it")
 
 
 class TracedSegment(Segment):
@@ -70,9 +72,11 @@ def trial(item: Item, sources: Sources, received_at: datetime | None) -> Trial:
     """Return what *item* comes to with the source that fits it, field by field."""
     if item.kind != "message":
         return Trial(item, None, (), (Fault("message", item.reason),))
+    if item.format != "hl7v2":
+        return Trial(item, None, (), (NO_HL7,))
     source = sources.of(item.data, "")
     if source is None:
-        return Trial(item, None, (), (UNKNOWN_SENDER,))
+        return Trial(item, None, (), (without_source(item.data),))
     try:
         parsed = parse(item.data, source.charset_fallback, source.charset_names)
     except Unreadable:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,3 +140,41 @@ def test_a_profile_and_a_zone_are_not_given_together(profile: Path, messages: Pa
     done = run("simulate", "--profile", profile, "--zone", "UTC", messages)
     assert done.exit_code == 2
     assert "leave the option out" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["profile", "check", "{bad}"], 5, "bad.yaml:1:7 zone is not a time zone"),
+        (["profile", "check", "{bad}.not"], 2, "No such file"),
+        (["simulate", "--profile", "{bad}", "{messages}"], 5, "bad.yaml:1:7 zone"),
+        (["feeds", "--profile", "{bad}"], 5, "bad.yaml:1:7 zone"),
+        (["feeds", "--profile", "{good}", "--profile", "{good}"], 5, "the same name"),
+        (["feeds", "--profile", "{good}"], 4, "no Kafka broker answers"),
+    ],
+)
+def test_a_bad_profile_ends_a_command_before_it_begins(
+    profile: Path, messages: Path, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    """With an exit code of its own, each fault in a line, no traceback."""
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("zone: Mars/Base\n", encoding="utf-8")
+    named = [one.format(bad=bad, good=profile, messages=messages) for one in arguments]
+    head = [sys.executable, "-m", "cordwatch.app.cli", "--kafka", "127.0.0.1:1"]
+    done = subprocess.run(
+        [*head, "--broker-timeout", "0.5", *named],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_try_says_that_events_of_our_own_need_no_profile(tmp_path: Path) -> None:
+    """Files of events are read by the other commands too."""
+    file = tmp_path / "events.jsonl"
+    file.write_text('{"kind": "died"}\n', encoding="utf-8")
+    assert "no profile has a part in it" in run("profile", "try", "default", file).output

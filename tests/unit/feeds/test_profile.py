@@ -335,6 +335,16 @@ def test_a_sender_without_a_profile_is_refused_and_kept(tmp_path: Path) -> None:
     assert verdict_on(found.faults) == "rejected"
 
 
+@pytest.mark.parametrize(("data", "field"), [(b"MSH|~~", "MSH"), (b"MSHAAAAAAAA|RIS", "MSH-2")])
+def test_a_header_that_cannot_be_read_is_told_as_that(
+    tmp_path: Path, data: bytes, field: str
+) -> None:
+    """Not as a sender whom nobody knows."""
+    profiles = files(tmp_path, "profile: a\nfrom: {applications: [RIS]}")
+    found = translate(Item("message", "hl7v2", data), profiles, NOW)
+    assert [one.field for one in found.faults] == [field]
+
+
 def test_the_faults_of_all_files_are_told_together(tmp_path: Path) -> None:
     """Two profiles of one name are a fault too: nobody could say which is meant."""
     with pytest.raises(BadYaml) as bad:

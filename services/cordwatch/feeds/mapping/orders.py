@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from cordwatch.feeds.hl7.message import Segment, Unreadable
@@ -110,15 +111,11 @@ def read_orders(reading: Reading) -> bool:
     known = False
     for segments in reading.message.groups("ORC", "OBR"):
         group = OrderGroup(segments)
-        if group.request is None:
-            continue
-        codes = reading.coded(group.request, 4)
-        if modality_of(codes) is not None:
-            reader = _treatment
-        elif "spine-imaging" in concepts(codes) or _reasons(reading, group.request):
-            reader = _imaging
-        else:
-            reading.pass_over("OBR-4", "no imaging or treatment that the pathway knows")
+        codes = reading.coded(group.request, 4) if group.request else []
+        reader = _reader(reading, group, codes)
+        if reader is None:
+            if group.one("RXO") is None:
+                reading.pass_over("ORC", "no imaging or treatment that the pathway knows")
             continue
         known = True
         if not reading.patient and not reading.identify(reading.message.first("PID")):
@@ -130,9 +127,30 @@ def read_orders(reading: Reading) -> bool:
     return known
 
 
-def _reasons(reading: Reading, request: Segment) -> list[str]:
-    """Return the reason-for-exam codes that mean cord compression, as `system|code`."""
-    codes = reading.coded(request, 31)
+Reader = Callable[[Reading, OrderGroup, list[CodeAsSent]], None]
+
+_NO_DETAIL = frozenset({"ORC", "TQ1", "TQ2", "NTE", "IPC"})
+
+
+def _reader(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> Reader | None:
+    if group.request is None:
+        # What becomes of an order is often told by its number alone; which order it is, watch knows.
+        alone = {one.name for one in group.segments} <= _NO_DETAIL
+        told = group.state in {"scheduled", "done", "cancelled", "cancel-requested", "error"}
+        return _imaging if alone and told and any(group.numbers.values()) else None
+    if modality_of(codes) is not None:
+        return _treatment
+    if "spine-imaging" in concepts(codes) or _reasons(reading, group):
+        return _imaging
+    return None
+
+
+def _reasons(reading: Reading, group: OrderGroup) -> list[str]:
+    """Return the reason codes of an order (OBR-31, its DG1) that mean cord compression, as `system|code`."""
+    codes = reading.coded(group.request, 31) if group.request else []
+    for one in group.segments:
+        if one.name == "DG1":
+            codes = [*codes, *reading.coded(one, 3, method=2)]
     return (
         [f"{one['system']}|{one['code']}" for one in codes]
         if "cord-compression" in concepts(codes)
@@ -155,12 +173,11 @@ def _imaging(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> No
     placed = common is not None and common.text(1) in {"NW", "SN"}
     match group.state:
         case "ordered" | "scheduled" | "started":
-            reasons = _reasons(reading, request) if request else []
             if group.state == "ordered" or placed:
                 reading.add(
                     img.ImagingOrdered,
                     said_at,
-                    reason_codes=reasons,
+                    reason_codes=_reasons(reading, group),
                     priority=group.priority,
                     **fields,
                 )
