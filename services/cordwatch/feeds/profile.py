@@ -268,7 +268,11 @@ class Profiles:
         return self.sources[0].zone
 
     def of(self, data: bytes, peer: str) -> Source | None:
-        """Return how to read a message; None where it fits no profile."""
+        """
+        Return how to read a message; None where it fits no profile.
+
+        What has no HL7 header fits a profile that asks for no application and no facility.
+        """
         header = read_header(data)
         application, facility = (header.part(at, 1).decode("latin-1") for at in (3, 4))
         for profile, source in zip(self.profiles, self.sources, strict=True):

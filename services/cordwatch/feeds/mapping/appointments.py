@@ -11,6 +11,7 @@ from cordwatch.feeds.hl7.times import Stamp
 from cordwatch.feeds.mapping.reading import (
     CodeAsSent,
     Reading,
+    booking,
     concepts,
     modality_of,
     site_by,
@@ -137,10 +138,9 @@ def _imaging(
         fields["order_number"] = schedule.text(2) or schedule.text(1) or None
     said_at = reading.first_stamp()
     if told in {"booked", "started"}:
-        # "Started" is no scan: that is told by its order or report. A vague time is read at its
-        # latest: that it may be too late must be said, not hoped away.
+        # "Started" is no scan: that is told by its order or report.
         booked = _booked_for(reading, schedule, service)
-        reading.add(img.ImagingScheduled, said_at, scheduled_at=booked.latest_at, **fields)
+        reading.add(img.ImagingScheduled, said_at, **booking(booked), **fields)
     elif told == "cancelled":
         reading.add(img.ImagingCancelled, said_at, **fields)
     else:
@@ -160,7 +160,7 @@ def _treatment(
         reading.add(cure.TreatmentStarted, _booked_for(reading, schedule, service), **fields)
     elif told == "booked":
         booked = _booked_for(reading, schedule, service)
-        reading.add(cure.TreatmentBooked, said_at, scheduled_at=booked.latest_at, **fields)
+        reading.add(cure.TreatmentBooked, said_at, **booking(booked), **fields)
     elif told == "cancelled":
         reading.add(cure.TreatmentCancelled, said_at, **fields)
     else:

@@ -25,10 +25,14 @@ Of = Literal["assessed", "consulted", "dental", "risk", "pain", "support"]
 _YES, _NO = frozenset({"Y", "YES", "TRUE", "1"}), frozenset({"N", "NO", "FALSE", "0"})
 
 
+def yes(text: str) -> bool:
+    """Return whether a Y/N value says yes."""
+    return text.strip().upper() in _YES
+
+
 def yes_or_no(text: str) -> bool | None:
-    """Return what a Y/N value says, None where it says neither."""
-    word = text.strip().upper()
-    return True if word in _YES else False if word in _NO else None
+    """Return what a Y/N value says, None where it says neither: "possibly" is no "no"."""
+    return yes(text) if text.strip().upper() in _YES | _NO else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,6 @@ class Finding:
 def _flag(texts: Sequence[str]) -> bool:
     said = yes_or_no(texts[0])
     if said is None:
-        # "Possibly" is no "no".
         raise ValueError("neither yes nor no")
     return said
 
@@ -148,7 +151,7 @@ def read_findings(reading: Reading, group: OrderGroup, observed: list[Segment]) 
         if record is None:
             reading.fault("OBR-3", "a retraction without the number of what it retracts")
             return
-        for model in (_EVENTS[of] for of in sorted(kinds)):
+        for model in (EVENTS[of] for of in sorted(kinds)):
             reading.add(
                 to.RecordRetracted,
                 when,
@@ -165,11 +168,11 @@ def read_findings(reading: Reading, group: OrderGroup, observed: list[Segment]) 
     }
     found = _values(reading, standing)
     for of, fields in found.items():
-        for each in _each(of, fields):
-            reading.add(_EVENTS[of], when, **each, **common)
+        for one in each(of, fields):
+            reading.add(EVENTS[of], when, **one, **common)
 
 
-_EVENTS: dict[Of, type[Event]] = {
+EVENTS: dict[Of, type[Event]] = {
     "assessed": to.Assessed,
     "consulted": cure.Consulted,
     "dental": cure.DentalRecorded,
@@ -198,7 +201,7 @@ def _values(reading: Reading, own: list[tuple[str, Segment]]) -> dict[Of, dict[s
     return found
 
 
-def _each(of: Of, fields: dict[str, Any]) -> list[dict[str, Any]]:
+def each(of: Of, fields: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the fields of each event: instruments and kinds of support are events of their own."""
     match of:
         case "dental":

@@ -10,6 +10,7 @@ from cordwatch.feeds.hl7.times import Stamp
 from cordwatch.feeds.mapping.reading import (
     CodeAsSent,
     Reading,
+    booking,
     concepts,
     modality_of,
     site_by,
@@ -183,7 +184,7 @@ def _imaging(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> No
                 )
             booked = group.scheduled(reading)
             if group.state == "scheduled" and booked is not None:
-                reading.add(img.ImagingScheduled, said_at, scheduled_at=booked.latest_at, **fields)
+                reading.add(img.ImagingScheduled, said_at, **booking(booked), **fields)
         case "done":
             reading.add(img.ImagingDone, reading.first_stamp((request, 7), (common, 9)), **fields)
         case "cancelled":
@@ -217,7 +218,7 @@ def _treatment(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> 
             if booked is None:
                 reading.add(cure.TreatmentPlanned, said_at, **fields)
             else:
-                reading.add(cure.TreatmentBooked, said_at, scheduled_at=booked.latest_at, **fields)
+                reading.add(cure.TreatmentBooked, said_at, **booking(booked), **fields)
         case "started" | "done":
             begun = reading.first_stamp((request, 7), (common, 9))
             reading.add(cure.TreatmentStarted, begun, **fields)

@@ -201,6 +201,17 @@ class Reading:
         self.events.append(event)
 
 
+def booking(when: Stamp) -> dict[str, Any]:
+    """
+    Return the fields of a booking for *when*.
+
+    A vague time is read at its latest: that it may be too late must be said, not
+    hoped away. A doubtful one is flagged.
+    """
+    doubtful = when.basis in {"ambiguous", "nonexistent"}
+    return {"scheduled_at": when.latest_at, "scheduled_basis": when.basis if doubtful else None}
+
+
 def coded(segment: Segment, at: int, unnamed: str = "") -> list[CodeAsSent]:
     """
     Return the codes of a CE/CWE field as sent: every repetition, main and alternate.
