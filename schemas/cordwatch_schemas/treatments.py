@@ -41,6 +41,9 @@ class TreatmentBooked(TreatmentEvent_):
 
     kind: Literal["treatment-booked"] = "treatment-booked"
     scheduled_at: Instant
+    """The latest instant that the wording allows."""
+    scheduled_basis: Literal["ambiguous", "nonexistent"] | None = None
+    """Why the booked local time is doubtful; None: it is not."""
 
 
 class TreatmentStarted(TreatmentEvent_):

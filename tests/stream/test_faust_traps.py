@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,9 @@ from faust.types import TP
 
 from cordwatch.watch.fast_consumer import (
     FAUST_VERSION,
+    FETCH_BYTES,
     FETCH_WAIT_MS,
+    PARTITION_FETCH_BYTES,
     ConsumerThread,
     Producer,
     WrongFaust,
@@ -237,6 +240,27 @@ async def test_a_fetch_is_not_waited_for_long() -> None:
         assert isinstance(thread, ConsumerThread)
         made = thread._create_worker_consumer(stage.watch.app.transport)
         assert made._fetch_max_wait_ms == FETCH_WAIT_MS == 100
+
+
+async def test_what_is_fetched_ahead_is_bounded() -> None:
+    """Ours to find: it would lie in memory on top of the state that is restored from it."""
+    async with a_worker() as stage:
+        thread = stage.consumer._new_consumer_thread()
+        made = thread._create_worker_consumer(stage.watch.app.transport)
+        assert made._fetch_max_bytes == FETCH_BYTES
+        assert stage.watch.app.conf.consumer_max_fetch_size == PARTITION_FETCH_BYTES
+
+
+async def test_the_collector_rests_during_a_recovery_and_passes_over_what_it_restored() -> None:
+    """Ours to find: it walks through every patient, and whoever is due waits for it."""
+    async with a_worker() as stage:
+        frozen_before = gc.get_freeze_count()
+        await stage.watch._on_assigned(stage.watch.app)
+        assert not gc.isenabled()
+        await stage.watch._on_recovered(stage.watch.app)
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > frozen_before
+    gc.unfreeze()
 
 
 def test_any_other_faust_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

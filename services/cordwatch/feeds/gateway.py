@@ -10,9 +10,11 @@ from hashlib import sha256
 from typing import Literal
 
 from cordwatch.feeds.files import Item
+from cordwatch.feeds.hl7.encoding import Unreadable, read_delimiters
+from cordwatch.feeds.hl7.framing import BOM
 from cordwatch.feeds.mapping.mapper import map_message
 from cordwatch.feeds.mapping.reading import Fault
-from cordwatch.feeds.source import Source
+from cordwatch.feeds.source import Sources
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import BadEvent, read_answer, read_event, topic_of
@@ -52,18 +54,30 @@ class Published:
     value: bytes
 
 
+UNKNOWN_SENDER = Fault("MSH-3", "sender is not known to any profile")
+
+
 def translate(
-    item: Item, source: Source, received_at: datetime | None, *, replayed: bool = False
+    item: Item,
+    sources: Sources,
+    received_at: datetime | None,
+    *,
+    replayed: bool = False,
+    peer: str = "",
 ) -> Translated:
     """
     Return the events in *item*, or why there are none.
 
+    *sources* say how it is to be read, by its header and by the *peer* who sent it.
     *received_at* None takes the message's own time: simulation, and replay `--as-recorded`.
     """
     if item.kind != "message":
         return Translated(item, "quarantined", "-", "-", None, (), (Fault("message", item.reason),))
     if item.format == "event-json":
         return _from_json(item, received_at, replayed=replayed)
+    source = sources.of(item.data, peer)
+    if source is None:
+        return Translated(item, "quarantined", "-", "-", None, (), (without_source(item.data),))
     mapped = map_message(item.data, source, received_at, replayed=replayed)
     return Translated(
         item,
@@ -75,6 +89,15 @@ def translate(
         mapped.faults,
         mapped.identity,
     )
+
+
+def without_source(data: bytes) -> Fault:
+    """Return why there is no source for a message: its header, or that nobody knows its sender."""
+    try:
+        read_delimiters(data.removeprefix(BOM))
+    except Unreadable as error:
+        return Fault(error.field, error.reason)
+    return UNKNOWN_SENDER
 
 
 def _from_json(item: Item, received_at: datetime | None, *, replayed: bool) -> Translated:

@@ -10,11 +10,13 @@ from cordwatch.feeds.hl7.acknowledge import CODES
 
 Refusal = Literal["address", "limit", "tls"]
 Closing = Literal["peer", "idle", "unread", "drained", "error"]
+Reload = Literal["loaded", "refused"]
 BadFrame = Literal["oversized", "unreadable"]
 
 OUTCOMES = ("mapped", "irrelevant", "quarantined", "refused")
 COMMITS = ("ack", "nak")
 REFUSALS: tuple[Refusal, ...] = ("address", "limit", "tls")
+RELOADS: tuple[Reload, ...] = ("loaded", "refused")
 CLOSINGS: tuple[Closing, ...] = ("peer", "idle", "unread", "drained", "error")
 BAD_FRAMES: tuple[BadFrame, ...] = ("oversized", "unreadable")
 _COMMIT_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -38,6 +40,8 @@ class FeedsMetrics:
             self.refused_peers.labels(refusal)
         for closing in CLOSINGS:
             self.closed.labels(closing)
+        for result in RELOADS:
+            self.profile_reloads.labels(result)
 
     def _messages(self, registry: CollectorRegistry) -> None:
         self.messages = Counter(
@@ -105,6 +109,17 @@ class FeedsMetrics:
         )
         self.waiting_bytes = Gauge(
             "cordwatch_feeds_waiting_bytes", "Bytes of these messages", registry=registry
+        )
+        self.profile_reloads = Counter(
+            "cordwatch_feeds_profile_reloads",
+            "Profiles read anew on SIGHUP (refused: those from before stay)",
+            ["result"],
+            registry=registry,
+        )
+        self.profile_refused = Gauge(
+            "cordwatch_feeds_profile_refused",
+            "1 while the profiles on disk are not those in use, since they have faults",
+            registry=registry,
         )
         self.broker_away = Gauge(
             "cordwatch_feeds_broker_away",

@@ -15,7 +15,7 @@ from cordwatch.app.commands.options import kafka_of, pack_option, source_of, sou
 from cordwatch.app.commands.simulate import instant, read_files
 from cordwatch.app.kept import facts_of
 from cordwatch.feeds.gateway import Told
-from cordwatch.feeds.source import Source
+from cordwatch.feeds.source import Sources
 from cordwatch.pathway.simulation import alerts_of, simulate_ward
 from cordwatch.report.outcome import OutcomeReport, Period, outcome_report
 from cordwatch.report.reading import SEEN, Known, known
@@ -54,7 +54,7 @@ def report(ctx: click.Context, /, files: tuple[Path, ...], **options: Any) -> No
     Say what was done in time, how late the rest was, and what the alerts cost.
 
     From FILES as simulate reads them, or with --live from what watch has kept.
-    Times, weekdays and hours are those of --zone. No patient appears in any
+    Times, weekdays and hours are those of --zone, or of the first --profile. No patient appears in any
     format; cells under 5 of a ward, weekday or hour are hidden in csv and html.
 
     \b
@@ -67,7 +67,7 @@ def report(ctx: click.Context, /, files: tuple[Path, ...], **options: Any) -> No
         raise click.UsageError("name FILES, or give --live, not both")
     if options["live"] and options["until"]:
         raise click.UsageError("--until goes with FILES: --live is as of now")
-    source = source_of(options["zone"], options["charset"], options["key_file"])
+    source = source_of(options["zone"], options["charset"], options["key_file"], options["profile"])
     since = instant(options["since"], "--from", source.zone)
     before = instant(options["before"], "--to", source.zone)
     if since is not None and before is not None and before <= since:
@@ -99,7 +99,7 @@ def _rendered(figures: OutcomeReport, form: str, *, small_cells: bool) -> str:
 
 
 def _from_files(
-    files: tuple[Path, ...], source: Source, packs: Packs, until: datetime | None
+    files: tuple[Path, ...], source: Sources, packs: Packs, until: datetime | None
 ) -> Known:
     told, tally = read_files(files, source)
     tally.tell()

@@ -13,7 +13,7 @@ import click
 
 from cordwatch.app.commands.options import pack_option, source_of, source_options, translated
 from cordwatch.feeds.gateway import Told, Translated
-from cordwatch.feeds.source import Source
+from cordwatch.feeds.source import Sources
 from cordwatch.pathway.explain import explain as explain_patient
 from cordwatch.pathway.simulation import AFTER_LAST
 from cordwatch.pathway.simulation import simulate as run_simulation
@@ -51,7 +51,7 @@ class Tally:
             click.echo(f"  {count} x {reason}", err=True)
 
 
-def read_files(files: tuple[Path, ...], source: Source) -> tuple[list[Told], Tally]:
+def read_files(files: tuple[Path, ...], source: Sources) -> tuple[list[Told], Tally]:
     """Return what *files* tell, each thing received when its message was sent, and what became of them."""
     tally = Tally()
     told: list[Told] = []
@@ -101,7 +101,8 @@ def simulate(
     \b
     Example:  cordwatch simulate march.hl7 --zone Europe/Amsterdam
               cordwatch simulate march.hl7 --pack our-pack.yaml --json | jq .rule
-    Exit codes: 0 done; 2 wrong use; 5 a bad pack.
+              cordwatch simulate march.hl7 --profile ris.yaml --profile his.yaml
+    Exit codes: 0 done; 2 wrong use; 5 a bad pack or profile.
     """
     loaded = load_packs(pack)
     told, tally = read_files(files, source_of(**source))  # type: ignore[arg-type]
@@ -170,7 +171,7 @@ def explain(
     Example:  cordwatch explain march.hl7 --patient p_7qk2...
               cordwatch explain march.hl7 --number-stdin < number.txt
               cordwatch explain march.hl7 --patient p_7qk2... --json | jq -r .text
-    Exit codes: 0 done; 1 no such patient; 2 wrong use; 5 a bad pack.
+    Exit codes: 0 done; 1 no such patient; 2 wrong use; 5 a bad pack or profile.
     """
     loaded, read_from = load_packs(pack), source_of(**source)  # type: ignore[arg-type]
     told, _ = read_files(files, read_from)
