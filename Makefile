@@ -22,6 +22,9 @@ venv: $(STAMP) ## Set up .venv from the lock file
 
 $(STAMP): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "cordwatch needs Python 3.11 or newer, and there is none on the path." >&2; exit 1; }
+	@command -v uv >/dev/null || "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "This Python cannot make an environment: its venv is not installed." >&2; \
+		echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@if command -v uv >/dev/null; then \
 		uv venv --quiet --clear --python "$(PYTHON)" $(VENV) && \
 		uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock && \
@@ -40,6 +43,7 @@ check: venv ## Format, lint, types, layers, generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m cordwatch_schemas.generate --check
 	$(BIN)/python -m cordwatch.app.generate_docs --check
+	$(BIN)/python -m tests.spec.pages --check
 
 format: venv ## Format and mend what can be mended
 	$(BIN)/ruff format .
@@ -63,9 +67,10 @@ demo: venv ## A day on the wards on an embedded broker; DEMO=once ends by itself
 bench: venv ## Measure on a real broker and write docs/BENCH.md
 	$(BIN)/python -m bench
 
-docs: venv ## Write what is generated: schemas, examples, references
+docs: venv ## Write what is generated: schemas, examples, references, the specification
 	$(BIN)/python -m cordwatch_schemas.generate
 	$(BIN)/python -m cordwatch.app.generate_docs
+	$(BIN)/python -m tests.spec.pages
 
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --quiet

@@ -26,6 +26,7 @@ from cordwatch_schemas.admissions import (
     MergeCancelled,
     Merged,
     RecordRetracted,
+    Transferred,
 )
 from cordwatch_schemas.base import Code, Event
 from cordwatch_schemas.imaging import (
@@ -329,6 +330,11 @@ def a_consultation(at: datetime, roles: tuple[str, ...] = WHOLE_TEAM, **details:
 def an_admission(at: datetime = SHORTLY_BEFORE, encounter: str = "V1", **details: Any) -> Admitted:
     """The patient was admitted."""
     return _event(Admitted, at, {"encounter": encounter, "ward": "HAEM-4", **details})
+
+
+def a_transfer(at: datetime, ward: str, encounter: str = "V1", **details: Any) -> Transferred:
+    """The patient moved to *ward*, perhaps of another house."""
+    return _event(Transferred, at, {"encounter": encounter, "ward": ward, **details})
 
 
 def an_admission_cancelled(

@@ -8,7 +8,7 @@ from tests.kafka_harness.choice import Broker, chosen_broker, plan, real_demande
 from tests.kafka_harness.libraries import NoKafka
 from tests.kafka_harness.real_kafka import RealKafka
 
-BROKERS = ("kafka", "private_kafka")
+BROKERS = ("kafka_broker", "kafka", "real_kafka", "private_kafka")
 USED = pytest.StashKey[str]()
 
 
@@ -25,6 +25,14 @@ def kafka_broker(
 @pytest.fixture(scope="session")
 def kafka(kafka_broker: Broker) -> str:
     """Return the address of the broker that all tests share; use topics of your own on it."""
+    return kafka_broker.address
+
+
+@pytest.fixture(scope="session")
+def real_kafka(kafka_broker: Broker) -> str:
+    """Return the address of a real broker; without one the test is skipped (in CI it fails)."""
+    if not kafka_broker.real:
+        pytest.skip(f"needs a real Kafka; this is the {kafka_broker.what}")
     return kafka_broker.address
 
 

@@ -49,7 +49,8 @@ def files(*folders: str) -> list[Path]:
     """Return the project's own files in *folders*, or everywhere."""
     found = [path for folder in folders or FOLDERS for path in (ROOT / folder).rglob("*")]
     if not folders:
-        found += ROOT.iterdir()
+        # In a work tree of its own `.git` is a file, which names where the repository lies.
+        found += [path for path in ROOT.iterdir() if path.name != ".git"]
     return sorted(p for p in found if p.is_file() and "__pycache__" not in p.parts)
 
 

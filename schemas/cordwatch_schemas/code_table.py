@@ -53,6 +53,9 @@ _SPELLINGS = {
     "CPT": "CPT CPT4 CPTM C4 C5 http://www.ama-assn.org/go/cpt 2.16.840.1.113883.6.12",
     "NDC": "NDC http://hl7.org/fhir/sid/ndc 2.16.840.1.113883.6.69",
 }
+SYSTEMS = frozenset(_SPELLINGS)
+"""Our short names of the code systems in the table."""
+
 _SEPARATORS = str.maketrans("", "", "-_ .")
 
 _PREFIXED = {"I10": 3, "ATC": 5}

@@ -52,6 +52,9 @@ class ImagingScheduled(ImagingEvent_):
 
     kind: Literal["imaging-scheduled"] = "imaging-scheduled"
     scheduled_at: Instant
+    """The latest instant that the wording allows."""
+    scheduled_basis: Literal["ambiguous", "nonexistent"] | None = None
+    """Why the booked local time is doubtful; None: it is not."""
 
 
 class ImagingDone(ImagingEvent_):

@@ -1,33 +1,21 @@
-"""Pathway packs: the clinical rules as versioned data, validated when loaded."""
+"""Pathway packs: the clinical rules as versioned data, with worked examples, validated when loaded."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from datetime import timedelta
+from hashlib import blake2b
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cordwatch_schemas.alerts import Level, Severity
-from cordwatch_schemas.positions import read_yaml
-
-_UNITS_S = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
-_SPAN = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|h|d)")
-
-
-def _span(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("a span is a number and a unit: '90 s', '15 min', '12 h', '14 d'")
-    return timedelta(seconds=float(match[1]) * _UNITS_S[match[2]])
-
-
-Span = Annotated[timedelta, BeforeValidator(_span)]
-"""Elapsed time: `24 h` is 86,400 s, whatever the wall clock does at night."""
+from cordwatch_schemas.pack_data import NotEmpty, PackData, Span, When
+from cordwatch_schemas.pack_examples import Example
+from cordwatch_schemas.positions import Placed, read_placed
+from cordwatch_schemas.treatments import ConsultRole
 
 Trigger = Literal[
     "back-pain",
@@ -62,28 +50,23 @@ def step_up(severity: Severity) -> Severity:
     return _SEVERITIES[min(_SEVERITIES.index(severity) + 1, len(_SEVERITIES) - 1)]
 
 
-class _Data(BaseModel):
-    """Part of a pack. An unknown key is an error: a misspelt rule must not pass for an absent one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Basis(_Data):
+class Basis(PackData):
     """Where a rule comes from."""
 
     clause: Annotated[str, Field(min_length=1)]
     source: Annotated[str, Field(min_length=1)]
-    basis: Literal["source", "local policy"]
+    basis: Literal["source", "second-hand", "local policy"]
+    """`second-hand`: the source was read in another's words; check it before you rely on it."""
 
 
-class LevelAt(_Data):
+class LevelAt(PackData):
     """A level and the fraction of the window at which it is reached."""
 
     level: Level
     at: Annotated[float, Field(ge=0, le=1)]
 
 
-class Repeats(_Data):
+class Repeats(PackData):
     """The grid of `overdue` after `due`."""
 
     every: Span
@@ -110,7 +93,14 @@ class DeadlineRule(Basis):
     levels: tuple[LevelAt, ...]
     repeats: Repeats
     board_only: bool = False
-    examples: tuple[str, ...] = ()
+    team: tuple[ConsultRole, ...] = ()
+    """Who must have been consulted, where that is the goal."""
+
+    @model_validator(mode="after")
+    def _team_where_consulted(self) -> Self:
+        if bool(self.team) != (self.satisfied_by == "team-consulted"):
+            raise ValueError("team goes with team-consulted, and that with a team")
+        return self
 
     @model_validator(mode="after")
     def _levels_rise_to_due(self) -> Self:
@@ -135,16 +125,14 @@ class Tellable(Basis):
     text: Annotated[str, Field(min_length=1)]
 
 
-class Interaction(_Data):
+class Interaction(PackData):
     """A kind of drug that interacts with tricyclics: its name, and its codes as `SYSTEM|prefix`."""
 
     name: Annotated[str, Field(min_length=1)]
-    codes: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]+\|[A-Z0-9]+$")], ...], Field(min_length=1)
-    ]
+    codes: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]+\|[A-Z0-9]+$")], ...], NotEmpty]
 
 
-class Policy(_Data):
+class Policy(PackData):
     """The figures that a hospital may set, each with the default of the pathway text."""
 
     myeloma_counts: bool = False
@@ -173,18 +161,54 @@ class Policy(_Data):
     tricyclic_interactions: tuple[Interaction, ...] = ()
 
 
-class Pack(_Data):
+class Packs(Protocol):
+    """Which pack holds where. A single pack is the choice of itself, everywhere."""
+
+    @property
+    def default(self) -> Pack:
+        """Return the pack for a place that no other is chosen for."""
+
+    @property
+    def each(self) -> tuple[Pack, ...]:
+        """Return every pack that may hold somewhere, the default first."""
+
+    @property
+    def label(self) -> str:
+        """Return names and versions, for people."""
+
+    @property
+    def stamp(self) -> str:
+        """Return what changes whenever anything that these packs say changes."""
+
+    def at(self, facility: str | None, ward: str | None) -> Pack:
+        """Return the pack that holds at a place."""
+
+
+class Pack(PackData):
     """One hospital's pathway: rules, notices, advisories and policy, under a name and a version."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
     title: str
     purpose: str
+    in_force_from: When | None = None
+    """Clocks whose last page would have been before it are for the board only: nobody is paged for what
+    was over when the pack came."""
     policy: Policy
     severity_of_level: dict[Level, Severity]
     rules: tuple[DeadlineRule, ...]
     notices: tuple[Tellable, ...]
     advisories: tuple[Tellable, ...]
+    examples: tuple[Example, ...] = ()
+    """What must come of what, executed by `cordwatch pack check`."""
+
+    @model_validator(mode="after")
+    def _examples_once(self) -> Self:
+        names = [one.name for one in self.examples]
+        twice = sorted({one for one in names if names.count(one) > 1})
+        if twice:
+            raise ValueError(f"examples given twice: {', '.join(twice)}")
+        return self
 
     @model_validator(mode="after")
     def _ids_once(self) -> Self:
@@ -200,6 +224,34 @@ class Pack(_Data):
         """Return name and version as alerts carry them."""
         return f"{self.name}@{self.version}"
 
+    @property
+    def stamp(self) -> str:
+        """Return the label and a digest of the rules: an edit under the same version shows."""
+        content = self.model_dump_json(exclude={"examples"}).encode()
+        return f"{self.label}#{blake2b(content, digest_size=8).hexdigest()}"
+
+    @property
+    def default(self) -> Pack:
+        """Return itself: it holds everywhere."""
+        return self
+
+    @property
+    def each(self) -> tuple[Pack, ...]:
+        """Return itself alone."""
+        return (self,)
+
+    def at(self, facility: str | None, ward: str | None) -> Pack:  # noqa: ARG002 - the same everywhere
+        """Return itself, whatever the place."""
+        return self
+
+    def started_by(self, trigger: Trigger) -> Iterator[DeadlineRule]:
+        """Return the rules whose clock *trigger* starts."""
+        return (rule for rule in self.rules if rule.starts_at == trigger)
+
+    def has(self, rule: str) -> bool:
+        """Return whether *rule* is a deadline rule of this pack."""
+        return any(one.id == rule for one in self.rules)
+
     def told(self, rule: str) -> Tellable | None:
         """Return the notice or advisory *rule* where the pack has it switched on."""
         for item in (*self.notices, *self.advisories):
@@ -214,9 +266,9 @@ def shipped_packs() -> list[str]:
     return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir())
 
 
-def load_pack(name_or_path: str | Path) -> Pack:
+def placed_pack(name_or_path: str | Path) -> Placed[Pack]:
     """
-    Return a shipped pack by its name, or one from a file.
+    Return a shipped pack by its name, or one from a file, with the places of its parts.
 
     Raises:
         BadYaml: it is malformed; says `file:line:column`, field and reason, all errors at once.
@@ -224,6 +276,16 @@ def load_pack(name_or_path: str | Path) -> Pack:
     """
     if str(name_or_path) in shipped_packs():
         file = resources.files("cordwatch_schemas") / "packs" / f"{name_or_path}.yaml"
-        return read_yaml(file.read_text(encoding="utf-8"), Pack, f"{name_or_path}.yaml")
+        return read_placed(file.read_bytes(), Pack, f"{name_or_path}.yaml")
     path = Path(name_or_path)
-    return read_yaml(path.read_bytes(), Pack, str(path))
+    return read_placed(path.read_bytes(), Pack, str(path))
+
+
+def load_pack(name_or_path: str | Path) -> Pack:
+    """
+    Return a shipped pack by its name, or one from a file.
+
+    Raises:
+        BadYaml, FileNotFoundError: see `placed_pack`.
+    """
+    return placed_pack(name_or_path).value

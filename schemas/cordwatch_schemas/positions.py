@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -22,6 +22,9 @@ MAX_BYTES = 1_048_576
 FAULTS_SHOWN = 100
 
 M = TypeVar("M", bound=BaseModel)
+
+Path = tuple[str | int, ...]
+"""The way to a part of a file: keys, and places in lists."""
 
 _TAG = "tag:yaml.org,2002:"
 _AS_TEXT = frozenset({"str", "timestamp"})
@@ -42,8 +45,8 @@ class Fault:
 class BadYaml(ValueError):
     """A file that is not what it should be; its text lists every fault as `file:line:column field reason`."""
 
-    def __init__(self, filename: str, faults: Sequence[Fault]) -> None:
-        """Keep *faults*, in the order of the file."""
+    def __init__(self, filename: str, faults: Sequence[Fault], *others: BadYaml) -> None:
+        """Keep *faults*, in the order of the file; after them those of *others*, files that it names."""
         self.faults = sorted(faults, key=lambda one: (one.line, one.column, one.field))
         lines = [
             f"{filename}:{one.line}:{one.column} {one.field} {one.reason}"
@@ -51,12 +54,35 @@ class BadYaml(ValueError):
         ]
         if len(self.faults) > FAULTS_SHOWN:
             lines.append(f"{filename}: and {len(self.faults) - FAULTS_SHOWN} more")
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join([*lines, *map(str, others)]))
 
 
 def read_yaml(text: str | bytes, model: type[M], filename: str) -> M:
     """
-    Return *text* (UTF-8, up to 1 MiB) as a *model*.
+    Return *text* (UTF-8, up to 1 MiB) as a *model*; see `read_placed`.
+
+    Raises:
+        BadYaml: every fault at once, each with its position.
+    """
+    return read_placed(text, model, filename).value
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[M]):
+    """What was read, and where in the file each part of it stands."""
+
+    value: M
+    filename: str
+    _tree: _Tree
+
+    def fault(self, path: Path, reason: str) -> Fault:
+        """Return a fault at the part that *path* leads to: keys and places in lists."""
+        return _fault_at(self._tree.values[path], path, reason)
+
+
+def read_placed(text: str | bytes, model: type[M], filename: str) -> Placed[M]:
+    """
+    Return *text* (UTF-8, up to 1 MiB) as a *model*, with the places of its parts.
 
     Values are not converted: `"7"` is no number and `true` no milligram. Whether
     an unknown key is a fault is the model's decision (`extra="forbid"`).
@@ -83,7 +109,7 @@ def read_yaml(text: str | bytes, model: type[M], filename: str) -> M:
         faults = [*faults, *tree.explained(error)]
     if faults:
         raise BadYaml(filename, faults)
-    return valid
+    return Placed(valid, filename, tree)
 
 
 class _NotYamlError(Exception):
@@ -118,9 +144,6 @@ def _place(raw: bytes, offset: int) -> tuple[int, int]:
     before = raw[:offset]
     start = before.rfind(b"\n") + 1
     return before.count(b"\n") + 1, len(before[start:].decode("utf-8", "replace")) + 1
-
-
-Path = tuple[str | int, ...]
 
 
 @dataclass(slots=True)

@@ -11,7 +11,10 @@ from cordwatch_schemas.base import Event, Instant, RecordId, ShortText
 
 Modality = Literal["radiotherapy", "surgery", "vertebroplasty", "other"]
 Site = Literal["spine", "other"]
-ConsultRole = Literal["responsible-physician", "radiation-oncologist", "spinal-surgeon"]
+ConsultRole = Literal[
+    "responsible-physician", "radiation-oncologist", "spinal-surgeon", "coordinator"
+]
+"""Whose presence a consultation rule may ask for; which of them it does is the pack's."""
 
 
 class TreatmentEvent_(Event):  # noqa: N801 - the union below owns the plain name
@@ -38,6 +41,9 @@ class TreatmentBooked(TreatmentEvent_):
 
     kind: Literal["treatment-booked"] = "treatment-booked"
     scheduled_at: Instant
+    """The latest instant that the wording allows."""
+    scheduled_basis: Literal["ambiguous", "nonexistent"] | None = None
+    """Why the booked local time is doubtful; None: it is not."""
 
 
 class TreatmentStarted(TreatmentEvent_):

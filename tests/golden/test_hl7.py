@@ -28,6 +28,8 @@ def test_a_message_becomes_exactly_these_events(name: str) -> None:
         ],
         "faults": [[fault.field, fault.reason] for fault in found.faults],
     }
+    if found.passed_over:
+        became["passed_over"] = [[one.field, one.reason] for one in found.passed_over]
     assert became == json.loads((PAIRS / f"{name}.json").read_text(encoding="utf-8"))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from pathlib import Path
 
 import aiokafka
 import kafka as kafka_python
@@ -10,7 +11,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from cordwatch.runtime.embedded_broker import KAFKA_PYTHON_API_VERSION
 from tests.kafka_harness.choice import Broker, real_demanded
-from tests.kafka_harness.real_kafka import RealKafka
+from tests.kafka_harness.container import container_kafka
+from tests.kafka_harness.libraries import NoKafka
+from tests.kafka_harness.real_kafka import RealKafka, answers
 
 
 def a_topic(address: str) -> str:
@@ -95,6 +98,27 @@ def test_a_stopped_broker_is_gone(private_kafka: RealKafka) -> None:
     private_kafka.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    assert not private_kafka._answers()
+    assert not answers(private_kafka.bootstrap)
     private_kafka.start()
     assert private_kafka.pid != pid
+
+
+@pytest.mark.parametrize(
+    ("engine", "reason"),
+    [
+        ("exit 1", "no Docker engine answers"),
+        ('test "$1" = version', "has no image .* and cannot pull it"),
+        ('test "$1" != pull -a "$1" != image', "has no image .* and cannot pull it"),
+    ],
+    ids=["no-engine", "nothing-but-answers", "cannot-pull"],
+)
+def test_an_engine_that_cannot_run_kafka_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, reason: str
+) -> None:
+    """Its reason is told, and the next way to a broker is tried: the suite is not red for it."""
+    (tmp_path / "docker").write_text(f"#!/bin/sh\n{engine}\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(NoKafka, match=reason):
+        with container_kafka():
+            pass

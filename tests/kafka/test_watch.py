@@ -98,10 +98,10 @@ def expect_every_alert_once(kafka: str, events: list[Event]) -> None:
 
 
 @pytest.fixture(scope="module")
-def provisioned(kafka: str) -> str:
+def provisioned(real_kafka: str) -> str:
     """Return the address of a broker that has every topic."""
-    topics_admin.apply(KafkaSettings(kafka), 1)
-    return kafka
+    topics_admin.apply(KafkaSettings(real_kafka), 1)
+    return real_kafka
 
 
 def a_group() -> str:

@@ -10,25 +10,21 @@ header of the run says what is planned, its summary what was used.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cordwatch.runtime.embedded_broker import embedded_broker
 from cordwatch_schemas.topics import TOPICS
+from tests.kafka_harness.container import container_kafka, engine_answers, image
 from tests.kafka_harness.libraries import KAFKA_VERSION, NoKafka, why_unavailable
 from tests.kafka_harness.real_kafka import RealKafka
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-ENGINE_S_MAX: Final = 3
-CONTAINER_IMAGE: Final = "confluentinc/cp-kafka:7.9.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +47,8 @@ def plan() -> str:
     """Say in a few words which broker will be tried first."""
     if address := os.environ.get("CORDWATCH_KAFKA"):
         return f"{address} (CORDWATCH_KAFKA)"
-    if _engine_answers():
-        return f"container {CONTAINER_IMAGE}, else local"
+    if engine_answers():
+        return f"container {image()}, else local"
     if (reason := why_unavailable()) is None:
         return f"local Kafka {KAFKA_VERSION}"
     return f"embedded mock ({reason})"
@@ -82,33 +78,10 @@ def chosen_broker(folder: Path) -> Iterator[Broker]:
         yield Broker(address, "embedded mock: " + "; ".join(reasons), real=False)
 
 
-def _engine_answers() -> bool:
-    if shutil.which("docker") is None:
-        return False
-    try:
-        asked = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"],
-            capture_output=True,
-            timeout=ENGINE_S_MAX,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return asked.returncode == 0
-
-
 def _container(stack: ExitStack, folder: Path) -> Broker:
     del folder
-    if not _engine_answers():
-        raise NoKafka("no Docker engine answers")
-    from testcontainers.kafka import KafkaContainer  # noqa: PLC0415  only where an engine is
-
-    try:
-        container = stack.enter_context(KafkaContainer(CONTAINER_IMAGE).with_kraft())
-    except Exception as failure:
-        # Whatever the engine says (no image, no network): the next way may do.
-        raise NoKafka(f"the container did not start ({type(failure).__name__})") from failure
-    return Broker(container.get_bootstrap_server(), f"container {CONTAINER_IMAGE}", real=True)
+    address = stack.enter_context(container_kafka())
+    return Broker(address, f"container {image()}", real=True)
 
 
 def _local(stack: ExitStack, folder: Path) -> Broker:

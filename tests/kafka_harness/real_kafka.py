@@ -77,7 +77,7 @@ class RealKafka:
         self._data = folder / "data"
         self._settings = folder / "server.properties"
         self.log = folder / "kafka.log"
-        self._port, controller = _free_ports(2)
+        self._port, controller = free_ports(2)
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self._settings.write_text(
@@ -160,7 +160,8 @@ class RealKafka:
         return ["java", *options, "-cp", f"{kafka_libraries()}/*", *command]
 
     def _format(self) -> None:
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # A first letter of "-" would be taken for an option: one run in 64 would not start.
+        cluster = "A" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         arguments = ["format", "--cluster-id", cluster, "--config", str(self._settings)]
         with self.log.open("ab") as log:
             done = subprocess.run(
@@ -179,23 +180,11 @@ class RealKafka:
             if self._running().poll() is not None:
                 self._process = None
                 raise NoKafka(f"Kafka ended while starting:\n{self.log_tail()}")
-            if self._answers():
+            if answers(self.bootstrap):
                 return
             time.sleep(POLL_S)
         self.kill()
         raise NoKafka(f"Kafka did not answer within {READY_S_MAX} s:\n{self.log_tail()}")
-
-    def _answers(self) -> bool:
-        # The socket first: librdkafka complains on stderr about a port that is not open yet.
-        try:
-            socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
-        except OSError:
-            return False
-        try:
-            found = AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(timeout=5)
-        except KafkaException:
-            return False
-        return bool(found.brokers)
 
     def _end(self, how: signal.Signals) -> None:
         process = self._running()
@@ -208,7 +197,22 @@ class RealKafka:
         self._process = None
 
 
-def _free_ports(count: int) -> list[int]:
+def answers(address: str) -> bool:
+    """Return whether a broker at *address* tells of itself."""
+    host, _, port = address.partition(":")
+    # The socket first: librdkafka complains on stderr about a port that is not open yet.
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    try:
+        found = AdminClient({"bootstrap.servers": address}).list_topics(timeout=5)
+    except KafkaException:
+        return False
+    return bool(found.brokers)
+
+
+def free_ports(count: int) -> list[int]:
     """Return ports that were free a moment ago, all different."""
     held = [socket.socket() for _ in range(count)]
     try:

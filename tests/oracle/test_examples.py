@@ -1,20 +1,13 @@
 """The oracle tells the worked examples as they were derived by hand."""
 
-import json
 from dataclasses import asdict, fields
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from cordwatch_schemas.events import read_event
 from tests.oracle.story import Expected, story
-
-EXAMPLES = Path(__file__).parents[1] / "spec" / "examples"
-NAMES = sorted(folder.name for folder in EXAMPLES.iterdir())
-# Long enough for the repeats of the last clock, too short for those of a taper.
-AFTERWARDS = timedelta(hours=48)
+from tests.spec.worked_example import example_names, read_example
 
 # The oracle knows the advisories on imaging and steroids only.
 BEYOND = {"support.offer"}
@@ -29,26 +22,18 @@ def _sorted(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(alerts, key=lambda a: (a["raised_at"], a["rule"], a["level"] or "", a["repeat"]))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", example_names())
 def test_a_worked_example(name: str) -> None:
     """Every alert of the list, and no other, field by field."""
-    folder = EXAMPLES / name
-    events = [read_event(line) for line in (folder / "events.jsonl").read_text().splitlines()]
-    meta = json.loads(file.read_text()) if (file := folder / "meta.json").exists() else {}
-    last = max(event.received_at for event in events)
-    until = _instant(meta.get("until")) or last + AFTERWARDS
-    stopped = [
-        (datetime.fromisoformat(begun), datetime.fromisoformat(ended))
-        for begun, ended in meta.get("stopped", [])
-    ]
-    told = [asdict(alert) for alert in story(events, until, stopped)]
+    example = read_example(name)
+    told = [asdict(alert) for alert in story(example.events, example.until, example.stopped)]
     expected = [
         {
             field: _instant(value) if field.endswith("_at") else value
             for field, value in alert.items()
             if field in FIELDS
         }
-        for alert in json.loads((folder / "expected.json").read_text())
+        for alert in example.expected
         if alert["rule"] not in BEYOND
     ]
     assert _sorted(told) == _sorted(expected)

@@ -121,7 +121,7 @@ def test_deciding_again_says_nothing_more(events: list[Event], hour: float) -> N
 def test_a_row_is_the_fact(events: list[Event]) -> None:
     """What is written is what was known."""
     for fact in map(fact_of, events):
-        assert decode_fact(encode_fact(fact)) == fact
+        assert decode_fact(fact.id, encode_fact(fact)) == fact
 
 
 @given(st.permutations([0, 1, 2]))

@@ -8,18 +8,19 @@ from datetime import timedelta
 
 from click.testing import CliRunner
 
-from cordwatch.app.commands.report import facts_of, known_from
+from cordwatch.app.commands.report import known_from
 from cordwatch.app.commands.simulate import simulate
 from cordwatch.app.demo_day import DAY, DAY_FILE
+from cordwatch.app.kept import facts_of
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.gateway import translate
 from cordwatch.feeds.source import Source
+from cordwatch.pathway.simulation import Told
 from cordwatch.report.outcome import Period, outcome_report
 from cordwatch.report.reading import Known, known
 from cordwatch.report.render import render_json
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import load_pack
-from tests.sim.wards import Told
 from tests.sim.world import Faults, World
 from tests.unit.report.histories import UTC_ZONE
 

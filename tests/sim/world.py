@@ -11,6 +11,7 @@ from zlib import crc32
 
 from prometheus_client import CollectorRegistry
 
+from cordwatch.pathway.simulation import Told
 from cordwatch.watch.effects import Durable, Effect, Outgoing, Record, Send, Write
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
@@ -18,7 +19,6 @@ from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import topic_of
 from cordwatch_schemas.pack import Pack
-from tests.sim.wards import Told
 
 PARTITIONS = 3
 WORKERS = 2

@@ -1,19 +1,18 @@
-"""A worked example of the pathway as it lies in `examples/`: the messages, and all that they alert."""
+"""The worked examples of the pathway, as they stand in the default pack: the messages, and all that they alert."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, TypedDict
+from datetime import datetime
+from functools import cache
+from typing import Any
 
+from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
-from cordwatch_schemas.events import read_event
-
-EXAMPLES = Path(__file__).parent / "examples"
-AFTER_THE_LAST_MESSAGE = timedelta(hours=48)
+from cordwatch_schemas.pack import Pack, load_pack
+from cordwatch_schemas.pack_examples import Expected
 
 Shown = dict[str, Any]
 """One alert, by the fields that the pathway text decides. Ids are not among them."""
@@ -34,46 +33,53 @@ _COMPARED = (
 )
 
 
-class _Meta(TypedDict, total=False):
-    until: str
-    stopped: list[tuple[str, str]]
-
-
 @dataclass(frozen=True)
 class WorkedExample:
     """What happened, when the service ran, and every alert that must have come of it."""
 
     name: str
-    events: list[Event]
+    events: list[Event | Acknowledged | StoodDown | Classified]
     expected: list[Shown]
     until: datetime
     stopped: list[tuple[datetime, datetime]] = field(default_factory=list)
 
 
+@cache
+def default_pack() -> Pack:
+    """Return the pack that carries the examples."""
+    return load_pack("mescc-lymphoma")
+
+
 def example_names() -> list[str]:
-    """Return the names of all examples, in their order."""
-    return sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir())
+    """Return the names of the pathway text's own examples, which are numbered, in their order."""
+    return sorted(one.name for one in default_pack().examples if one.name[:2].isdigit())
 
 
 def read_example(name: str) -> WorkedExample:
-    """Return the example that lies in the folder *name*."""
-    folder = EXAMPLES / name
-    lines = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    events = [read_event(line) for line in lines]
-    meta: _Meta = {}
-    if (folder / "meta.json").exists():
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    last = max(event.received_at for event in events) + AFTER_THE_LAST_MESSAGE
+    """Return the example *name*."""
+    found = next(one for one in default_pack().examples if one.name == name)
     return WorkedExample(
         name=name,
-        events=events,
-        expected=json.loads((folder / "expected.json").read_text(encoding="utf-8")),
-        until=datetime.fromisoformat(meta["until"]) if "until" in meta else last,
-        stopped=[
-            (datetime.fromisoformat(start), datetime.fromisoformat(end))
-            for start, end in meta.get("stopped", [])
-        ],
+        events=found.told(),
+        expected=[_told(one) for one in found.expected()],
+        until=found.ends_at(),
+        stopped=found.stops(),
     )
+
+
+def _told(one: Expected) -> Shown:
+    """Return an expected alert as `shown` gives one that came, with what is compared on its own."""
+    told: Shown = {name: getattr(one, name) for name in _COMPARED}
+    told |= {name: _iso(told[name]) for name in ("start_at", "due_at", "raised_at")}
+    if one.missing is not None:
+        told["missing"] = list(one.missing)
+    if one.reason is not None:
+        told["reason_contains"] = one.reason
+    return told
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat().replace("+00:00", "Z")
 
 
 def shown(alert: Alert) -> Shown:

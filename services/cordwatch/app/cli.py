@@ -22,7 +22,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo_command:demo", "A day on the wards, on an embedded broker."),
     "explain": ("simulate:explain", "Why alerts fired for one patient, and why others did not."),
     "feeds": ("feeds:feeds", "Run the gateway: HL7 v2 over MLLP into Kafka."),
-    "pack": ("packs:pack", "Check and show pathway packs."),
+    "pack": ("packs:pack", "Check, show and compare pathway packs."),
+    "profile": ("profiles:profile", "Check, show and try source profiles."),
     "quarantine": ("quarantine:quarantine", "What could not be understood, and why."),
     "replay": ("replay:replay", "Publish messages from files, the way of the gateway."),
     "report": ("report:report", "What was done in time, and what the alerts cost."),
@@ -98,7 +99,8 @@ def cordwatch(ctx: click.Context, /, **options: Any) -> None:
 
     \b
     Exit codes: 0 done; 1 a check found something; 2 wrong use; 3 topics are missing;
-    4 no broker answers; 5 a bad pathway pack; 70 an error of ours.
+    4 no broker answers; 5 a bad pathway pack or
+    source profile; 70 an error of ours.
     """
     ctx.obj = options
 

@@ -12,9 +12,11 @@ from typing import Literal
 from cordwatch.feeds.fhir.bundle import Resource
 from cordwatch.feeds.fhir.mapper import map_fhir
 from cordwatch.feeds.files import Item
+from cordwatch.feeds.hl7.encoding import Unreadable, read_delimiters
+from cordwatch.feeds.hl7.framing import BOM
 from cordwatch.feeds.mapping.mapper import map_message
 from cordwatch.feeds.mapping.reading import Fault
-from cordwatch.feeds.source import Source
+from cordwatch.feeds.source import Sources
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import BadEvent, read_answer, read_event, topic_of
@@ -60,21 +62,26 @@ class Published:
     value: bytes
 
 
+UNKNOWN_SENDER = Fault("MSH-3", "sender is not known to any profile")
+
+
 def nothing_known(_: str) -> Resource | None:
     """Find nothing: where a text is all there is."""
 
 
 def translate(
     item: Item,
-    source: Source,
+    sources: Sources,
     received_at: datetime | None,
     *,
     replayed: bool = False,
+    peer: str = "",
     known: Callable[[str], Resource | None] = nothing_known,
 ) -> Translated:
     """
     Return the events in *item*, or why there are none.
 
+    *sources* say how it is to be read, by its header and by the *peer* who sent it.
     *received_at* None takes the message's own time: simulation, and replay `--as-recorded`.
     *known* finds FHIR resources beyond the item.
     """
@@ -83,7 +90,10 @@ def translate(
     if item.format == "event-json":
         return _from_json(item, received_at, replayed=replayed)
     if item.format == "fhir":
-        return from_fhir(item, source, received_at, replayed=replayed, known=known)
+        return from_fhir(item, sources, received_at, replayed=replayed, known=known)
+    source = sources.of(item.data, peer)
+    if source is None:
+        return Translated(item, "quarantined", "-", "-", None, (), (without_source(item.data),))
     mapped = map_message(item.data, source, received_at, replayed=replayed)
     return Translated(
         item,
@@ -99,14 +109,22 @@ def translate(
 
 def from_fhir(
     item: Item,
-    source: Source,
+    sources: Sources,
     received_at: datetime | None,
     *,
     replayed: bool = False,
     known: Callable[[str], Resource | None] = nothing_known,
     base: str = "",
 ) -> Translated:
-    """Return the events in a FHIR text; *base* is the address of the server that it comes from."""
+    """
+    Return the events in a FHIR text; *base* is the address of the server that it comes from.
+
+    It has no header by which to choose a profile: the first that asks for no
+    application and no facility is how it is read.
+    """
+    source = sources.of(item.data, "")
+    if source is None:
+        return Translated(item, "quarantined", base or "fhir", "-", None, (), (UNKNOWN_SENDER,))
     found = map_fhir(item.data, source, received_at, replayed=replayed, base=base, known=known)
     return Translated(
         item,
@@ -120,6 +138,15 @@ def from_fhir(
         found.excerpts,
         found.missing,
     )
+
+
+def without_source(data: bytes) -> Fault:
+    """Return why there is no source for a message: its header, or that nobody knows its sender."""
+    try:
+        read_delimiters(data.removeprefix(BOM))
+    except Unreadable as error:
+        return Fault(error.field, error.reason)
+    return UNKNOWN_SENDER
 
 
 def _from_json(item: Item, received_at: datetime | None, *, replayed: bool) -> Translated:

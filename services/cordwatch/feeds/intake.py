@@ -18,7 +18,7 @@ from cordwatch.feeds.gateway import (
 from cordwatch.feeds.hl7.acknowledge import read_header
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.mapping.reading import Fault
-from cordwatch.feeds.source import Source
+from cordwatch.feeds.source import Sources
 from cordwatch.runtime.logging import get_logger
 
 _ANOTHER_MESSAGE = re.compile(rb"[\r\n](?:MSH|[FB]HS)(?=[^A-Za-z0-9\s])")
@@ -31,7 +31,7 @@ Understand = Callable[[Piece, datetime], Translated]
 
 
 def understand(
-    piece: Piece, source: Source, received_at: datetime, applications: Collection[str] = ()
+    piece: Piece, sources: Sources, received_at: datetime, applications: Collection[str] = ()
 ) -> Translated:
     """
     Return what *piece* says, or why it says nothing; never raises, whatever it holds.
@@ -51,7 +51,7 @@ def understand(
             fault = Fault("MSH-3", "sending application is not on the allow-list")
             return Translated(item, "quarantined", sender, control_id, None, (), (fault,))
     try:
-        found = translate(item, source, received_at)
+        found = translate(item, sources, received_at, peer=piece.peer)
     except Exception as error:
         # An error of ours must not stop the messages behind this one.
         log.exception("mapping failed", exc_info=error)

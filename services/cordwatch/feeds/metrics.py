@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -11,11 +12,13 @@ from cordwatch.feeds.hl7.acknowledge import CODES
 
 Refusal = Literal["address", "limit", "tls"]
 Closing = Literal["peer", "idle", "unread", "drained", "error"]
+Reload = Literal["loaded", "refused"]
 BadFrame = Literal["oversized", "unreadable"]
 
 OUTCOMES = ("mapped", "irrelevant", "quarantined", "refused")
 COMMITS = ("ack", "nak")
 REFUSALS: tuple[Refusal, ...] = ("address", "limit", "tls")
+RELOADS: tuple[Reload, ...] = ("loaded", "refused")
 CLOSINGS: tuple[Closing, ...] = ("peer", "idle", "unread", "drained", "error")
 BAD_FRAMES: tuple[BadFrame, ...] = ("oversized", "unreadable")
 FHIR_ANSWERS = ("200", "400", "401", "403", "413", "415", "422", "502", "503")
@@ -33,24 +36,21 @@ class FeedsMetrics:
         self._connections(registry)
         self._broker(registry)
         self._fhir(registry)
-        for outcome in OUTCOMES:
-            self.messages.labels(outcome)
-        for code in (*CODES, *COMMITS):
-            self.acks.labels(code)
-        for kind in BAD_FRAMES:
-            self.bad_frames.labels(kind)
-        for refusal in REFUSALS:
-            self.refused_peers.labels(refusal)
-        for closing in CLOSINGS:
-            self.closed.labels(closing)
-        for kind_of_notification in KINDS:
-            self.fhir_notifications.labels(kind_of_notification)
-        for status in FHIR_ANSWERS:
-            self.fhir_answers.labels(status)
-        for way in FHIR_WAYS:
-            self.fhir_gaps.labels(way)
-        for error in FHIR_ERRORS:
-            self.fhir_server_errors.labels(error)
+        touched: tuple[tuple[Counter, Iterable[str]], ...] = (
+            (self.messages, OUTCOMES),
+            (self.acks, (*CODES, *COMMITS)),
+            (self.bad_frames, BAD_FRAMES),
+            (self.refused_peers, REFUSALS),
+            (self.closed, CLOSINGS),
+            (self.profile_reloads, RELOADS),
+            (self.fhir_notifications, KINDS),
+            (self.fhir_answers, FHIR_ANSWERS),
+            (self.fhir_gaps, FHIR_WAYS),
+            (self.fhir_server_errors, FHIR_ERRORS),
+        )
+        for series, labels in touched:
+            for label in labels:
+                series.labels(label)
 
     def _messages(self, registry: CollectorRegistry) -> None:
         self.messages = Counter(
@@ -118,6 +118,17 @@ class FeedsMetrics:
         )
         self.waiting_bytes = Gauge(
             "cordwatch_feeds_waiting_bytes", "Bytes of these messages", registry=registry
+        )
+        self.profile_reloads = Counter(
+            "cordwatch_feeds_profile_reloads",
+            "Profiles read anew on SIGHUP (refused: those from before stay)",
+            ["result"],
+            registry=registry,
+        )
+        self.profile_refused = Gauge(
+            "cordwatch_feeds_profile_refused",
+            "1 while the profiles on disk are not those in use, since they have faults",
+            registry=registry,
         )
         self.broker_away = Gauge(
             "cordwatch_feeds_broker_away",

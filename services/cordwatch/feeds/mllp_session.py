@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, cast
 
@@ -108,6 +108,7 @@ class MllpSession(asyncio.Protocol):
         self._ended = self._reading_paused = self._writing_paused = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._heard_at = 0.0
+        self._peer = ""
 
     @property
     def in_flight(self) -> int:
@@ -118,6 +119,7 @@ class MllpSession(asyncio.Protocol):
         """Begin."""
         self.was_made = True
         self._transport = cast("asyncio.Transport", transport)
+        self._peer = str((transport.get_extra_info("peername") or ("",))[0])
         self._heard_at = asyncio.get_running_loop().time()
         self._later("idle", self._shared.settings.idle_s, self._check_idle)
         self._shared.room.readers.add(self._regulate)
@@ -192,7 +194,7 @@ class MllpSession(asyncio.Protocol):
                 shared.metrics.bad_frames.labels("oversized" if oversized else "unreadable").inc()
             shared.room.change(1, len(piece.data))
             done = partial(self._settled, received, shared.clock.monotonic())
-            shared.commit.submit(Job(piece, shared.clock.now(), done))
+            shared.commit.submit(Job(replace(piece, peer=self._peer), shared.clock.now(), done))
 
     def _settled(self, received: Received, came_at: float, settled: Settled) -> None:
         shared = self._shared

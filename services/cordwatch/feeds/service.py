@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,11 +23,12 @@ from cordwatch.feeds.metrics import FeedsMetrics
 from cordwatch.feeds.mllp_server import MllpServer
 from cordwatch.feeds.mllp_session import Shared
 from cordwatch.feeds.settings import FeedsSettings
-from cordwatch.feeds.source import Source
+from cordwatch.feeds.source import Sources
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch_schemas.positions import BadYaml
 from cordwatch_schemas.topics import ACKS, IDENTITIES, POSITIONS, QUARANTINE, RAW, SOURCES
 
 EXIT_OK = 0
@@ -47,18 +48,21 @@ class Feeds:
         self,
         settings: FeedsSettings,
         kafka: KafkaSettings,
-        source: Source,
+        sources: Sources,
         clock: WallClock,
+        *,
+        load_sources: Callable[[], Sources] | None = None,
         fhir: FhirSide | None = None,
     ) -> None:
         """
-        Put the parts together; nothing runs yet.
+        Put the parts together; nothing runs yet. *load_sources* reads the profiles anew.
 
         Raises:
             BadTls: certificate, key or CA cannot be used.
         """
         self.settings = settings
-        self._kafka, self._source, self.fhir = kafka, source, fhir
+        self._kafka, self._sources, self._load_sources = kafka, sources, load_sources
+        self.fhir = fhir
         self.registry = CollectorRegistry()
         self.metrics = FeedsMetrics(self.registry)
         self.commit = GroupCommit(
@@ -88,6 +92,7 @@ class Feeds:
         self._loop = asyncio.get_running_loop()
         for one in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(one, self._stop.set)
+        self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         page = MetricsServer(
             self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
         )
@@ -99,7 +104,7 @@ class Feeds:
             host, port = self.server.address
             log.info("listening", address=f"{host}:{port}", tls=self.settings.tls_cert is not None)
             if self.fhir is not None:
-                await self.fhir.start(self.commit, self.metrics, self._broken)
+                await self.fhir.start(self._in_use, self.commit, self.metrics, self._broken)
             await self._stop.wait()
             log.info("stopping", connections=self.server.connections)
             if self.fhir is not None:
@@ -113,8 +118,32 @@ class Feeds:
             return EXIT_BROKEN
         return EXIT_UNANSWERED if unanswered else EXIT_OK
 
+    def reload(self) -> None:
+        """Read the profiles anew; what is read after this is read by them, unless they are bad."""
+        if self._load_sources is None:
+            log.warning("no profile to read anew")
+            return
+        try:
+            self._sources = self._load_sources()
+        except (BadYaml, OSError) as error:
+            self._refuse_profiles(error)
+            return
+        self.metrics.profile_reloads.labels("loaded").inc()
+        self.metrics.profile_refused.set(0)
+        log.info("profiles read anew")
+
+    def _refuse_profiles(self, error: BadYaml | OSError) -> None:
+        self.metrics.profile_reloads.labels("refused").inc()
+        self.metrics.profile_refused.set(1)
+        named = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        for fault in named.splitlines():
+            log.error("profile refused, the one before stays", fault=fault)
+
+    def _in_use(self) -> Sources:
+        return self._sources
+
     def _understand(self, piece: Piece, received_at: datetime) -> Translated:
-        return understand(piece, self._source, received_at, self.settings.applications)
+        return understand(piece, self._sources, received_at, self.settings.applications)
 
     def _deliver(self, group: list[tuple[Job, Settled]]) -> None:
         """Tell the connections, on their own thread."""
@@ -140,8 +169,10 @@ def _tell(group: list[tuple[Job, Settled]]) -> None:
 def run(
     settings: FeedsSettings,
     kafka: KafkaSettings,
-    source: Source,
+    sources: Sources,
     clock: WallClock,
+    *,
+    load_sources: Callable[[], Sources] | None = None,
     fhir: FhirSettings | None = None,
 ) -> int:
     """
@@ -151,10 +182,10 @@ def run(
         BrokerUnreachable, MissingTopics, BadTls, BadFiles, CannotListen: it cannot begin.
     """
     require_topics(kafka, [topic.name for topic in WRITTEN])
-    side = FhirSide(fhir, source, clock, read_positions(kafka)) if fhir and fhir.is_on else None
+    side = FhirSide(fhir, clock, read_positions(kafka)) if fhir and fhir.is_on else None
 
     async def main() -> tuple[int, bool]:
-        feeds = Feeds(settings, kafka, source, clock, side)
+        feeds = Feeds(settings, kafka, sources, clock, load_sources=load_sources, fhir=side)
         return await feeds.run(), feeds.has_ended
 
     code, has_ended = asyncio.run(main())

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from cordwatch.feeds.code_map import CodeMap
 from cordwatch.feeds.hl7.message import Segment
+from cordwatch.feeds.hl7.places import Overrides
 
 EXERCISE_KEY = b"cordwatch exercise key: not for real patients"
 """Used where no key is configured (demo, simulate): references are then not secret."""
 
 _PATIENT_ID_TYPES = ("MR", "MRN", "PI", "PT", "")
+DEFAULT_ZONE, DEFAULT_CHARSET = "UTC", "iso8859_1"
+
+
+class Sources(Protocol):
+    """Who can say how a message is to be read: a single `Source`, or profiles to choose from."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the zone of the hospital's day: of the first of them."""
+
+    def of(self, data: bytes, peer: str) -> Source | None:
+        """Return how to read a message that *peer* sent (empty: a file); None: by no profile."""
+
+    def reference(self, kind: str, number: str) -> str:
+        """Return the reference for a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +45,36 @@ class Source:
     fall apart.
     """
 
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    charset_fallback: str = "iso8859_1"
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(DEFAULT_ZONE))
+    charset_fallback: str = DEFAULT_CHARSET
     key: bytes = field(default=EXERCISE_KEY, repr=False)
     authority: str | None = None
     """Assigning authority (CX.4) of the patient numbers to use; None: the first that fits."""
     patient_system: str | None = None
     """The same in FHIR: `Identifier.system`."""
+    unassigned: bool = False
+    """Whether a number that names no authority is one of `authority` too."""
+    number_types: tuple[str, ...] = ()
+    """Identifier types (CX.5) to use, the first that is there wins; none named: the usual, then any."""
+    facility: str | None = None
+    """Where the patients of this source lie, where PV1-3 does not say."""
+    charset_names: Mapping[str, str] = field(default_factory=dict)
+    """Names that the source uses in MSH-18, and the codec that each stands for."""
+    codes: CodeMap = field(default_factory=CodeMap)
+    overrides: Overrides = field(default_factory=Overrides)
+    only: frozenset[str] = frozenset()
+    """Message types (`SIU`, `ADT^A08`) to read and no others; empty: all."""
+    ignored: frozenset[str] = frozenset()
+    """Message types to leave alone."""
+
+    def of(self, data: bytes, peer: str) -> Source:  # noqa: ARG002 - one way to read all
+        """Return itself: without profiles all senders are read alike."""
+        return self
+
+    def reads(self, kind: str) -> bool:
+        """Return whether messages of *kind* (`ADT^A08`) are to be read."""
+        named = {kind, kind.partition("^")[0]}
+        return not named & self.ignored and (not self.only or bool(named & self.only))
 
     def reference(self, kind: str, number: str) -> str:
         """Return the reference for a number: a keyed hash, safe to show in logs and pages."""
@@ -44,11 +86,17 @@ class Source:
         found: dict[str, str] = {}
         for repetition in range(segment.repetitions(at)):
             number = segment.text(at, repetition=repetition)
-            authority = segment.text(at, 4, repetition=repetition)
-            if not number or self.authority not in {None, authority}:
-                continue
-            found.setdefault(segment.text(at, 5, repetition=repetition).upper(), number)
-        for kind in _PATIENT_ID_TYPES:
+            if number and self._assigns(segment, at, repetition):
+                found.setdefault(segment.text(at, 5, repetition=repetition).upper(), number)
+        for kind in self.number_types or _PATIENT_ID_TYPES:
             if kind in found:
                 return found[kind]
-        return next(iter(found.values()), "")
+        # Where types are named, another one is no worse match but another number.
+        return "" if self.number_types else next(iter(found.values()), "")
+
+    def _assigns(self, segment: Segment, at: int, repetition: int) -> bool:
+        """Return whether a number is of our authority, named by its word or by its OID."""
+        if self.authority is None:
+            return True
+        stated = {segment.text(at, 4, repetition=repetition, sub=sub) for sub in (1, 2)} - {""}
+        return self.authority in stated or (self.unassigned and not stated)

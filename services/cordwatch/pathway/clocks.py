@@ -9,7 +9,7 @@ from datetime import datetime
 from cordwatch.pathway.endings import End, Endings
 from cordwatch.pathway.facts import Fact, digest
 from cordwatch.pathway.starts import Start, lymphoma_known, starts
-from cordwatch_schemas.pack import DeadlineRule, Pack, Trigger
+from cordwatch_schemas.pack import DeadlineRule, Pack
 
 MRI_GOALS = frozenset({"spinal-mri", "whole-spine-mri"})
 
@@ -25,6 +25,8 @@ class Clock:
 
     id: str
     rule: DeadlineRule
+    pack: Pack
+    """The pack that the rule is of: that of the place where the cause was told."""
     cause: Fact
     start_at: datetime
     due_at: datetime
@@ -55,6 +57,8 @@ class Episode:
 
     id: str
     began_at: datetime
+    pack: Pack
+    """The pack under which it was opened."""
     clocks: list[Clock] = field(default_factory=list)
     confirmed: Start | None = None
 
@@ -67,49 +71,43 @@ class Episode:
 class Episodes:
     """Walks the starts of one patient in order of time, and opens what each of them opens."""
 
-    def __init__(self, endings: Endings, pack: Pack) -> None:
+    def __init__(self, endings: Endings) -> None:
         """Work out the episodes of the patient whose facts *endings* holds."""
         self._endings = endings
-        self._pack = pack
-        self._rules: dict[Trigger, list[DeadlineRule]] = {}
-        for rule in pack.rules:
-            self._rules.setdefault(rule.starts_at, []).append(rule)
-        self._lymphoma = lymphoma_known(endings.history, pack.policy) is not None
+        self._where = endings.where
+        self._lymphoma = lymphoma_known(endings.history, endings.where) is not None
         self.found: list[Episode] = []
         death = endings.death_at
-        for start in starts(endings.history, endings.studies, pack.policy):
+        for start in starts(endings.history, endings.studies, endings.where):
             if death is None or start.at <= death:
                 self._take(start)
 
     def _take(self, start: Start) -> None:
+        pack = self._where.pack_of(start.fact)
         rules = [
-            rule for rule in self._rules_for(start) if self._lymphoma or not rule.needs_lymphoma
+            rule for rule in _rules_for(start, pack) if self._lymphoma or not rule.needs_lymphoma
         ]
         if not rules:
             return
         episode = self._episode_for(start)
         fresh = episode is None
         if episode is None:
-            episode = Episode(digest("episode", start.fact.sent_as, start.fact.id), start.at)
+            episode = Episode(digest("episode", start.fact.sent_as, start.fact.id), start.at, pack)
         for rule in rules:
-            if start.role == "mri" or not _has(episode, rule):
-                episode.clocks.append(self._clock(rule, start, episode.id))
+            if start.role == "mri" or not _has(episode, rule, pack):
+                episode.clocks.append(self._clock(rule, pack, start, episode.id))
         if start.role == "confirmed" and episode.confirmed is None:
             episode.confirmed = start
         if fresh:
             self.found.append(episode)
         self._begin_taper(start, episode)
 
-    def _rules_for(self, start: Start) -> Iterator[DeadlineRule]:
-        yield from self._rules.get(start.trigger, ())
-        if start.trigger == "mescc-confirmed":
-            yield from self._rules.get("deficit-or-confirmed", ())
-
     def _episode_for(self, start: Start) -> Episode | None:
         """Return the episode that *start* belongs to, None when it opens the next one."""
         if not self.found:
             return None
-        episode, gap = self.found[-1], self._pack.policy.episode_gap
+        episode = self.found[-1]
+        gap = episode.pack.policy.episode_gap
         if start.at > episode.quiet_at + gap:
             return None
         if start.role == "confirmed":
@@ -122,38 +120,58 @@ class Episodes:
         """Open the taper clock at the first dose from 24 h before suspicion or confirmation on."""
         if start.trigger not in {"mescc-suspected", "mescc-confirmed"}:
             return
-        earliest = start.at - self._pack.policy.dose_before
-        latest = episode.quiet_at + self._pack.policy.episode_gap
+        policy = self._where.policy_of(start.fact)
+        earliest = start.at - policy.dose_before
+        latest = episode.quiet_at + episode.pack.policy.episode_gap
         dose = self._endings.first_dose(earliest, latest)
         if dose is None:
             return
         begun = Start(dose.start_at, "confirmed", "dexamethasone-begun", dose, dose.flags)
-        for rule in self._rules.get("dexamethasone-begun", ()):
-            if not _has(episode, rule):
-                episode.clocks.append(self._clock(rule, begun, episode.id))
+        # Not where the dose was given, but where it was given for: the taper belongs to the diagnosis.
+        pack = self._where.pack_of(start.fact)
+        for rule in _rules_for(begun, pack):
+            if not _has(episode, rule, pack):
+                episode.clocks.append(self._clock(rule, pack, begun, episode.id))
 
-    def _clock(self, rule: DeadlineRule, start: Start, episode: str) -> Clock:
+    def _clock(self, rule: DeadlineRule, pack: Pack, start: Start, episode: str) -> Clock:
         fact = start.fact
         clock = Clock(
             id=digest("clock", rule.id, fact.sent_as, fact.id),
             rule=rule,
+            pack=pack,
             cause=fact,
             start_at=start.at,
             due_at=start.at + rule.window,
             episode=episode,
             board_only=rule.board_only
-            or fact.received_at - start.at > self._pack.policy.board_only_after,
+            or fact.received_at - start.at > pack.policy.board_only_after,
             flags=start.flags,
         )
         plan = self._endings.planned_due(rule, start.at)
         if plan is not None:
             clock = replace(clock, due_at=plan)
-        end = self._endings.end_of(rule, start.at, clock.due_at)
-        return replace(clock, end=end, missing=self._endings.missing(rule, start.at))
+        end = self._endings.end_of(rule, start.at, clock.due_at, pack.policy)
+        clock = replace(clock, end=end, missing=self._endings.missing(rule, start.at))
+        in_force_from = pack.in_force_from
+        if in_force_from is not None and clock.quiet_at < in_force_from:
+            # A rule that is new must not page for patients whom it would have paged for long ago.
+            return replace(clock, board_only=True)
+        return clock
 
 
-def _has(episode: Episode, rule: DeadlineRule) -> bool:
-    return any(clock.rule.id == rule.id for clock in episode.clocks)
+def _rules_for(start: Start, pack: Pack) -> Iterator[DeadlineRule]:
+    yield from pack.started_by(start.trigger)
+    if start.trigger == "mescc-confirmed":
+        yield from pack.started_by("deficit-or-confirmed")
+
+
+def _has(episode: Episode, rule: DeadlineRule, pack: Pack) -> bool:
+    """Return whether *episode* has the clock of *rule*, or another pack's for the same goal."""
+    return any(
+        clock.rule.id == rule.id
+        or (clock.pack.label != pack.label and clock.rule.satisfied_by == rule.satisfied_by)
+        for clock in episode.clocks
+    )
 
 
 def most_pressing(clocks: list[Clock]) -> Clock | None:

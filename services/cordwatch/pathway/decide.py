@@ -13,9 +13,9 @@ from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.identity import persons
 from cordwatch.pathway.notices import ONE_AT_A_TIME, Condition, notices
 from cordwatch.pathway.picture import Picture
-from cordwatch.pathway.telling import ConditionKey, Ledger, Telling, closed
+from cordwatch.pathway.telling import ConditionKey, Ledger, Telling, closed, pack_for
 from cordwatch_schemas.alerts import Alert, AlertStatus
-from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.pack import Packs
 
 CAN_MATTER = frozenset(
     {
@@ -60,7 +60,7 @@ def decide(
     patient: str,
     facts: Sequence[Fact],
     published: Sequence[Alert],
-    pack: Pack,
+    packs: Packs,
     now: datetime,
     *,
     stale: bool = False,
@@ -77,8 +77,8 @@ def decide(
         return Decision((), None, ())
     mine = [fact for fact in facts if who.root(fact.sent_as) == patient]
     if not published and not any(fact.kind in CAN_MATTER for fact in mine):
-        return _quiet(mine, pack, now)
-    picture = Picture(mine, who, pack)
+        return _quiet(mine, packs, now)
+    picture = Picture(mine, who, packs)
     ledger = Ledger(alert for alert in published if who.root(alert.patient) == patient)
     telling = Telling(picture, ledger, now, stale)
     alerts: list[Alert] = []
@@ -89,12 +89,12 @@ def decide(
         OpenClock(clock.id, clock.rule.id, clock.due_at) for clock in picture.open_clocks(now)
     )
     if not running and not wakes and not alerts:
-        return _quiet(mine, pack, now, picture)
+        return _quiet(mine, packs, now, picture)
     return Decision(tuple(alerts), min(wakes, default=None), running)
 
 
 def _quiet(
-    facts: Sequence[Fact], pack: Pack, now: datetime, picture: Picture | None = None
+    facts: Sequence[Fact], packs: Packs, now: datetime, picture: Picture | None = None
 ) -> Decision:
     """Return the decision for a patient without a clock: when to forget, if ever."""
     if any(fact.kind in {"diagnosed", "merged"} for fact in facts) or not facts:
@@ -103,7 +103,7 @@ def _quiet(
     last = max(fact.received_at for fact in facts)
     if picture is not None and picture.clocks:
         last = max(last, *(clock.quiet_at for clock in picture.clocks))
-    forget_at = last + pack.policy.keep_facts
+    forget_at = last + max(pack.policy.keep_facts for pack in packs.each)
     if now >= forget_at:
         return Decision((), None, (), expired=True)
     return Decision((), forget_at, ())
@@ -117,7 +117,7 @@ def _clocks(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
         if clock.is_open(now):
             new, progress = telling.clock(clock)
             yield from new
-            yield from telling.reopened(raised.values())
+            yield from telling.reopened(raised.values(), telling.wanting(clock), clock)
             if progress.next_at is not None:
                 wakes.append(progress.next_at)
         elif clock.start_at > now:
@@ -139,6 +139,9 @@ def _why_gone(picture: Picture, alert: Alert) -> tuple[AlertStatus, str]:
     same_rule = [clock for clock in picture.clocks if clock.rule.id == alert.rule]
     ended = picture.history.ended.get(alert.cause)
     if ended is None:
+        cause = picture.history.by_id.get(alert.cause)
+        if cause is not None and not picture.pack_of(cause).has(alert.rule):
+            return "withdrawn", "the pathway pack that holds has no such rule"
         if alert.cause in _readings_that_turned(picture):
             return "withdrawn", "the report no longer reads positive"
         episode_level = [clock for clock in same_rule if not clock.is_mri]
@@ -168,13 +171,14 @@ def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
     picture, now = telling.picture, telling.now
     holding: set[ConditionKey] = set()
     for condition in _one_at_a_time(telling, wakes):
-        told = picture.pack.told(condition.rule)
+        told = pack_for(picture, condition).told(condition.rule)
         if told is None or condition.key in holding:
             continue
         holding.add(condition.key)
         new, next_at = telling.condition(condition, told)
         yield from new
-        yield from telling.reopened(telling.ledger.by_condition.get(condition.key, {}).values())
+        raised = telling.ledger.by_condition.get(condition.key, {})
+        yield from telling.reopened(raised.values(), condition.worded(told))
         wakes += [at for at in (next_at, condition.until) if at is not None]
     for key, gone in telling.ledger.by_condition.items():
         if key not in holding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from cordwatch.pathway.cure import courses
@@ -11,9 +11,9 @@ from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import History
 from cordwatch.pathway.imaging import WHOLE_SPINE, Scan, missing_names, spinal_studies
 from cordwatch.pathway.steroids import dexamethasone, route_flags
+from cordwatch.pathway.where import Where
 from cordwatch_schemas.pack import DeadlineRule, Policy
 
-TEAM = ("responsible-physician", "radiation-oncologist", "spinal-surgeon")
 FALLS_OF_A_TAPER = 2
 
 DOCUMENTED_LATE = "in time, documented late"
@@ -39,10 +39,10 @@ class End:
 class Endings:
     """Everything that can end a clock of one patient, read once from the facts that stand."""
 
-    def __init__(self, history: History, policy: Policy) -> None:
+    def __init__(self, history: History, where: Where) -> None:
         """Read studies, steroids, courses, consultations and death out of *history*."""
         self.history = history
-        self.policy = policy
+        self.where = where
         self.studies = spinal_studies(history)
         self.steroid = dexamethasone(history)
         self.courses = courses(history)
@@ -58,14 +58,16 @@ class Endings:
         if not deaths:
             return None, None
         death = deaths[-1]
-        limit = death.done_at + self.policy.living_after_death
+        limit = death.done_at + self.where.policy_of(death).living_after_death
         living = (fact for fact in self.history.standing(*_LIVING) if fact.start_at > limit)
         return death, next(living, None)
 
-    def end_of(self, rule: DeadlineRule, start_at: datetime, due_at: datetime) -> End | None:
+    def end_of(
+        self, rule: DeadlineRule, start_at: datetime, due_at: datetime, policy: Policy
+    ) -> End | None:
         """Return what ended a clock of *rule* first, None while nothing has."""
         found = [
-            self._goal(rule, start_at, due_at),
+            self._goal(rule, start_at, due_at, policy),
             self._stood_down(rule, start_at),
             self._died(start_at),
         ]
@@ -86,9 +88,28 @@ class Endings:
                 return ("radiotherapy or surgery",)
             case "team-consulted":
                 present = self._present(start_at)
-                return tuple(role for role in TEAM if role not in present)
+                return tuple(role for role in rule.team if role not in present)
             case "tapered-stop":
                 return ("taper",)
+
+    def beside(self, rule: DeadlineRule, start_at: datetime, policy: Policy) -> str:
+        """
+        Return what was done before the start and does not count, in words; empty where nothing was.
+
+        Whoever is asked for a dose or a scan should know of the last one.
+        """
+        match rule.satisfied_by:
+            case "spinal-mri" | "whole-spine-mri":
+                what, within = "MRI of the spine", policy.scan_mentioned
+                scans = [study.scan_for(start_at) for study in self.studies if study.is_mri]
+                times = [scan.done_at for scan in scans if scan is not None]
+            case "dexamethasone-given":
+                what, within = "dose without an active order", policy.dose_before
+                times = [dose.done_at for dose in self.steroid.doses]
+            case _:
+                return ""
+        before = [at for at in times if start_at - within <= at < start_at]
+        return f"the last {what} was {_ago(start_at - max(before))} before" if before else ""
 
     def first_dose(self, earliest: datetime, latest: datetime) -> Fact | None:
         """Return the first systemic dose of dexamethasone between the two instants, inclusive."""
@@ -117,16 +138,18 @@ class Endings:
                 return End("withdrawn", fact.at, fact, STOOD_DOWN)
         return None
 
-    def _goal(self, rule: DeadlineRule, start_at: datetime, due_at: datetime) -> End | None:
+    def _goal(
+        self, rule: DeadlineRule, start_at: datetime, due_at: datetime, policy: Policy
+    ) -> End | None:
         match rule.satisfied_by:
             case "spinal-mri" | "whole-spine-mri":
                 done = self._imaged(start_at, whole=rule.satisfied_by == "whole-spine-mri")
             case "dexamethasone-given":
-                done = self._dosed(start_at)
+                done = self._dosed(start_at, policy)
             case "treatment-started":
-                done = self._treated(start_at)
+                done = self._treated(start_at, policy)
             case "team-consulted":
-                done = self._consulted(start_at)
+                done = self._consulted(start_at, rule.team)
             case "tapered-stop":
                 return self._tapered(start_at, due_at)
         return None if done is None else _satisfied(*done, due_at)
@@ -148,11 +171,14 @@ class Endings:
         for scan, regions in self._scans(start_at):
             covered |= regions
             if not whole or covered >= WHOLE_SPINE:
-                return scan.done_at, scan.fact, scan.flags
+                doubts = set(self.history.flags(scan.fact)) - set(scan.fact.flags)
+                return scan.done_at, scan.fact, (*scan.flags, *doubts)
         return None
 
-    def _dosed(self, start_at: datetime) -> tuple[datetime, Fact, tuple[str, ...]] | None:
-        before_at = start_at - self.policy.dose_before
+    def _dosed(
+        self, start_at: datetime, policy: Policy
+    ) -> tuple[datetime, Fact, tuple[str, ...]] | None:
+        before_at = start_at - policy.dose_before
         ordered = self.steroid.is_ordered(start_at)
         counting = []
         for dose in self.steroid.doses:
@@ -163,16 +189,20 @@ class Endings:
                 counting.append((start_at, dose, flags))
         return min(counting, key=lambda one: (one[0], one[1].id), default=None)
 
-    def _treated(self, start_at: datetime) -> tuple[datetime, Fact, tuple[str, ...]] | None:
+    def _treated(
+        self, start_at: datetime, policy: Policy
+    ) -> tuple[datetime, Fact, tuple[str, ...]] | None:
         counting = []
         for course in self.courses:
             begun = course.get("started")
             if begun is None:
                 continue
-            flags = begun.flags if begun.values.get("site") else (*begun.flags, "site-unstated")
+            flags = self.history.flags(begun)
+            if not begun.values.get("site"):
+                flags = (*flags, "site-unstated")
             if begun.done_at >= start_at:
                 counting.append((begun.done_at, begun, flags))
-            elif course.is_running(start_at, self.policy.treatment_running):
+            elif course.is_running(start_at, policy.treatment_running):
                 counting.append((start_at, begun, flags))
         return min(counting, key=lambda one: (one[0], one[1].id), default=None)
 
@@ -183,11 +213,13 @@ class Endings:
     def _present(self, start_at: datetime) -> set[str]:
         return {role for fact in self._since(start_at) for role in fact.values.get("roles", ())}
 
-    def _consulted(self, start_at: datetime) -> tuple[datetime, Fact, tuple[str, ...]] | None:
+    def _consulted(
+        self, start_at: datetime, team: tuple[str, ...]
+    ) -> tuple[datetime, Fact, tuple[str, ...]] | None:
         present: set[str] = set()
         for fact in self._since(start_at):
             present |= set(fact.values.get("roles", ()))
-            if present.issuperset(TEAM):
+            if present.issuperset(team):
                 return fact.done_at, fact, fact.flags
         return None
 
@@ -199,6 +231,14 @@ class Endings:
         if len(self.steroid.falls(start_at, at)) >= FALLS_OF_A_TAPER:
             return _satisfied(at, fact, fact.flags, due_at)
         return End("withdrawn", at, fact, STOPPED_ABRUPTLY, fact.flags)
+
+
+def _ago(span: timedelta) -> str:
+    """Return *span* in days, hours or minutes, rounded down."""
+    hours = span // timedelta(hours=1)
+    if hours >= 48:  # noqa: PLR2004 - two days: below that the ward counts hours
+        return f"{hours // 24} d"
+    return f"{hours} h" if hours else f"{span // timedelta(minutes=1)} min"
 
 
 def _satisfied(at: datetime, fact: Fact, flags: tuple[str, ...], due_at: datetime) -> End:

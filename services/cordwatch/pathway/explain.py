@@ -6,36 +6,36 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from cordwatch.pathway.clocks import Clock
-from cordwatch.pathway.dosage import is_once
+from cordwatch.pathway.dosage import dose_mg, is_once
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.identity import persons
 from cordwatch.pathway.picture import Picture
 from cordwatch.pathway.simulation import Told, simulate_ward
 from cordwatch.pathway.starts import lymphoma_known, presentation
 from cordwatch_schemas.alerts import Alert
-from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.pack import Packs
 
 
 def _at(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S}Z"
 
 
-def explain(patient: str, told: Iterable[Told], pack: Pack, at: datetime) -> Iterator[str]:
+def explain(patient: str, told: Iterable[Told], packs: Packs, at: datetime) -> Iterator[str]:
     """
     Tell in lines what is known of *patient* at *at*, and what the rules make of it.
 
     References only; free text of a message is never repeated.
     """
-    ward = simulate_ward(told, pack, at)
+    ward = simulate_ward(told, packs, at)
     facts = list(ward.facts.get(patient, {}).values())
     who = persons(facts)
     root = who.root(patient)
-    yield f"patient {patient} under {pack.label}, at {_at(at)}"
+    yield f"patient {patient} under {packs.label}, at {_at(at)}"
     if root != patient:
         yield f"lives under {root} since a merge: ask for that reference"
         return
     mine = [fact for fact in facts if who.root(fact.sent_as) == patient]
-    picture = Picture(mine, who, pack)
+    picture = Picture(mine, who, packs)
     yield from _facts(picture)
     alerts = list(ward.alerts.get(patient, {}).values())
     yield from _clocks(picture, alerts, at)
@@ -64,7 +64,7 @@ def _clocks(picture: Picture, alerts: list[Alert], at: datetime) -> Iterator[str
     for clock in picture.clocks:
         yield f"  {clock.rule.id}: {_state(clock, at)}"
         yield f"      started {_at(clock.start_at)} by {clock.cause.kind} {clock.cause.id[:8]}, due {_at(clock.due_at)}"
-        yield f"      {clock.rule.clause} ({clock.rule.basis})"
+        yield f"      {clock.rule.clause} ({clock.rule.basis}, {clock.pack.label})"
         if clock.missing and clock.is_open(at):
             yield f"      missing: {', '.join(clock.missing)}"
         mine = [one for one in alerts if one.clock == clock.id and one.kind == "clock"]
@@ -101,10 +101,10 @@ def _silences(picture: Picture) -> Iterator[str]:
     """Say for each start that opened nothing, and each rule that never ran, why."""
     yield ""
     yield "why not"
-    lymphoma = lymphoma_known(picture.history, picture.pack.policy)
+    lymphoma = lymphoma_known(picture.history, picture.where)
     opened = {clock.cause.id for clock in picture.clocks}
     for fact in picture.history.standing("assessed"):
-        trigger = presentation(fact, picture.pack.policy)
+        trigger = presentation(fact, picture.where.policy_of(fact))
         if fact.id in opened:
             continue
         if trigger is None:
@@ -113,13 +113,24 @@ def _silences(picture: Picture) -> Iterator[str]:
             yield f"  assessed {fact.id[:8]}: after the recorded death"
         elif lymphoma is None:
             yield f"  assessed {fact.id[:8]}: {trigger} counts only with known lymphoma, and none is recorded"
+    yield from _not_judged(picture)
+    ran = {clock.rule.id for clock in picture.clocks}
+    for rule_id, rule in {one.id: one for pack in picture.packs.each for one in pack.rules}.items():
+        if rule_id not in ran:
+            yield f"  {rule_id}: nothing recorded that means {rule.starts_at}"
+
+
+def _not_judged(picture: Picture) -> Iterator[str]:
+    """Say which orders and doses of dexamethasone cannot be computed: nothing is guessed about them."""
     for dosage in picture.endings.steroid.dosages:
         if dosage.daily_mg is None and not is_once(dosage.fact):
             yield (
                 f"  steroid.low-dose: {dosage.fact.kind} {dosage.fact.id[:8]} is not judged: "
                 "as needed, or its dose, unit or frequency cannot be computed"
             )
-    ran = {clock.rule.id for clock in picture.clocks}
-    for rule in picture.pack.rules:
-        if rule.id not in ran:
-            yield f"  {rule.id}: nothing recorded that means {rule.starts_at}"
+    for dose in picture.endings.steroid.doses:
+        if dose_mg(dose) is None:
+            yield (
+                f"  steroid.low-dose: {dose.kind} {dose.id[:8]} is not judged: "
+                "its amount or unit cannot be computed"
+            )

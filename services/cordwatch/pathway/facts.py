@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
+from pydantic_core import from_json
+
 from cordwatch_schemas.acknowledgements import Acknowledged, Answer, Classified, StoodDown
 from cordwatch_schemas.base import Event
 
@@ -16,7 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
-"""A time further after receipt than this is a wrong clock somewhere (pathway, Time)."""
+"""A time further after receipt than this is a wrong clock somewhere, unless a pack says otherwise (pathway, Time)."""
 
 _ENVELOPE = frozenset(Event.model_fields) | {"kind"}
 _ANSWER_ENVELOPE = frozenset(Acknowledged.model_fields)
@@ -50,6 +52,8 @@ class Fact:
     replayed: bool
     codes: tuple[tuple[str, str], ...]
     values: Mapping[str, Any]
+    tolerance: timedelta = FUTURE_TOLERANCE
+    """How far after receipt it may lie: not told, but set by the pack that reads it."""
 
     @property
     def known_at(self) -> datetime:
@@ -64,7 +68,7 @@ class Fact:
     @property
     def start_at(self) -> datetime:
         """Return the instant that a clock counts from: the earliest, never in the future."""
-        if self.at > self.received_at + FUTURE_TOLERANCE:
+        if self.at > self.received_at + self.tolerance:
             return self.received_at
         return self.at
 
@@ -225,10 +229,13 @@ ROW_VERSION = 1
 
 
 def encode_fact(fact: Fact) -> bytes:
-    """Return the state row of *fact*: compact JSON, instants in microseconds since 1970 UTC."""
+    """
+    Return the state row of *fact*: compact JSON, instants in microseconds since 1970 UTC.
+
+    Its id is not inside: it is the row's key.
+    """
     row: dict[str, Any] = {
         "v": ROW_VERSION,
-        "id": fact.id,
         "k": fact.kind,
         "p": fact.sent_as,
         "o": _micros(fact.at),
@@ -251,21 +258,21 @@ def encode_fact(fact: Fact) -> bytes:
     return json.dumps(row, separators=(",", ":")).encode()
 
 
-def decode_fact(row: bytes) -> Fact:
+def decode_fact(fact_id: str, row: bytes) -> Fact:
     """
-    Return the fact of a state row.
+    Return the fact of a state row, which stands under the key of *fact_id*.
 
     Raises:
         ValueError: the row is not one that this version can read.
     """
     try:
-        data = json.loads(row)
+        data = from_json(row)
         if data["v"] != ROW_VERSION:
             raise ValueError("unknown row version")
         at = EPOCH + timedelta(microseconds=data["o"])
         recorded_at = _instant(data.get("w"))
         return Fact(
-            id=data["id"],
+            id=fact_id,
             kind=data["k"],
             sent_as=data["p"],
             encounter=data.get("e"),

@@ -64,6 +64,7 @@ class History:
         self.facts: Sequence[Fact] = sorted(facts, key=lambda fact: (fact.at, fact.id))
         self.by_id = {fact.id: fact for fact in self.facts}
         self.ended: dict[str, Ended] = {}
+        self._disputed: set[str] = set()
         self._study = _same_study(self.facts)
         self._retract()
         self._replace()
@@ -78,6 +79,10 @@ class History:
             return self._standing.get(kinds[0], [])
         found = [fact for kind in kinds for fact in self._standing.get(kind, ())]
         return sorted(found, key=lambda fact: (fact.at, fact.id))
+
+    def flags(self, fact: Fact) -> tuple[str, ...]:
+        """Return what is doubtful about *fact*: its time, or that another record says otherwise."""
+        return (*fact.flags, "readings-differ") if fact.id in self._disputed else fact.flags
 
     def study(self, fact: Fact) -> str:
         """Return the one name of the study, however *fact* numbers it."""
@@ -135,6 +140,8 @@ class History:
         for readings in things.values():
             if len(readings) > 1:
                 winner = max(readings, key=_precedence)
+                if any(_is_as_good(fact, winner) for fact in readings):
+                    self._disputed.add(winner.id)
                 for fact in readings:
                     if fact is not winner:
                         self.ended[fact.id] = Ended("replaced", winner)
@@ -157,12 +164,20 @@ class History:
         return (family, self.study(fact))
 
 
+def _is_as_good(fact: Fact, winner: Fact) -> bool:
+    """Return whether *fact* is another reading of the same thing, recorded at the same time."""
+    same = fact.kind == winner.kind != "diagnosed" and fact.known_at == winner.known_at
+    return same and fact.id != winner.id
+
+
 def _precedence(fact: Fact) -> tuple[object, ...]:
     if fact.kind == "diagnosed":
         # Without a number of its own a diagnosis is replaced by no repeat: a feed that dates it anew
         # every day would push the deadline before it for ever. The earliest start rules.
         return (-fact.at.timestamp(), fact.id)
-    return (fact.known_at, fact.kind in _NEGATING, fact.at, fact.id)
+    # Of two as good as each other the earlier deadline rules: an order may start a clock, the rest ends one.
+    later = -fact.at.timestamp() if fact.kind == "imaging-ordered" else fact.at.timestamp()
+    return (fact.known_at, fact.kind in _NEGATING, later, fact.id)
 
 
 def _targets(retraction: Fact, facts: Iterable[Fact]) -> Iterable[Fact]:

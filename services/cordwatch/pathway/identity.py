@@ -45,9 +45,8 @@ def persons(facts: Iterable[Fact]) -> Persons:
     order of merges is (occurred, recorded, id).
     """
     latest: dict[tuple[str, str], Fact] = {}
-    for fact in facts:
-        if fact.kind not in MERGES:
-            continue
+    merges = [fact for fact in facts if fact.kind in MERGES]
+    for fact in merges:
         pair = (fact.values["survivor"], fact.values["retired"])
         rival = latest.get(pair)
         # The same merge is published under both references: either fact will do, the choice must be stable.
@@ -62,11 +61,24 @@ def persons(facts: Iterable[Fact]) -> Persons:
     for fact in sorted(in_force, key=lambda one: (one.at, one.documented_at, one.id)):
         survivor, retired = fact.values["survivor"], fact.values["retired"]
         if survivor == retired:
-            found.refused.append((fact, "merged with itself"))
+            why = "merged with itself"
         elif found.root(survivor) == retired:
-            found.refused.append((fact, "would close a circle of merges"))
+            why = "would close a circle of merges"
         elif retired in found.survivor_of:
-            found.refused.append((fact, "already lives under another reference"))
+            why = "already lives under another reference"
         else:
             found.survivor_of[retired] = survivor
+            continue
+        found.refused.append((_of_the_retired(fact, merges), why))
     return found
+
+
+def _of_the_retired(merge: Fact, merges: Iterable[Fact]) -> Fact:
+    """Return *merge* as it was published under the retired reference, where it is known by that already."""
+    same = [
+        fact
+        for fact in merges
+        if (fact.kind, fact.at, fact.values) == (merge.kind, merge.at, merge.values)
+        and fact.sent_as == merge.values["retired"]
+    ]
+    return min(same, key=lambda fact: fact.id, default=merge)

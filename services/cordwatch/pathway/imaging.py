@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cordwatch.pathway.facts import FUTURE_TOLERANCE, Fact
+from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import History
 from cordwatch_schemas.code_table import Meaning, meaning
 
@@ -179,7 +179,7 @@ class Study:
             at = datetime.fromisoformat(exam)
             latest = datetime.fromisoformat(report.values.get("exam_latest_at") or exam)
             ceiling = report.received_at
-            if at > ceiling + FUTURE_TOLERANCE:
+            if at > ceiling + report.tolerance:
                 return Scan(ceiling, ceiling, report, ("future-clamped",))
             return Scan(at, max(at, min(latest, ceiling)), report, ("from-report",))
         if self.order is not None and self.order.start_at >= start_at:

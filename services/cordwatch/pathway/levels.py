@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cordwatch.pathway.clocks import Clock
 from cordwatch_schemas.alerts import Alert, Level
+from cordwatch_schemas.pack import DeadlineRule
 
 Raised = Mapping[tuple[Level, int], Alert]
 """The alerts of one clock that were published before, by level and repeat."""
@@ -34,6 +35,19 @@ def fixed_steps(clock: Clock) -> list[Step]:
     """Return the fixed levels of *clock* with their instants, in order."""
     window = clock.due_at - clock.start_at
     return [Step(one.level, 0, clock.start_at + window * one.at) for one in clock.rule.levels]
+
+
+def instant_of(alert: Alert, rules: Mapping[tuple[str, str], DeadlineRule]) -> datetime | None:
+    """Return the instant at which a clock reached the level that *alert* tells; None if it tells none."""
+    rule = rules.get((alert.pack, alert.rule))
+    if rule is None or alert.start_at is None or alert.due_at is None:
+        return None
+    if alert.level == "overdue":
+        return alert.due_at + rule.repeats.every * alert.repeat
+    window = alert.due_at - alert.start_at
+    return next(
+        (alert.start_at + window * one.at for one in rule.levels if one.level == alert.level), None
+    )
 
 
 def progress(clock: Clock, raised: Raised, now: datetime) -> Progress:

@@ -11,6 +11,7 @@ from cordwatch.pathway.cure import Course
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.imaging import Study
 from cordwatch.pathway.picture import Picture
+from cordwatch_schemas.pack import Tellable
 
 PER_CLOCK = frozenset({"booked-late", "treatment-booked-late"})
 """Told once per booking *and* clock: a booking may turn late when another clock opens."""
@@ -45,19 +46,26 @@ class Condition:
         clock = self.clocks[0].id if self.rule in PER_CLOCK else ""
         return (self.rule, self.cause.id, clock)
 
+    def worded(self, told: Tellable) -> str:
+        """Return why it is told: the words of the pack, and what exactly."""
+        return f"{told.text}: {self.detail}" if self.detail else told.text
+
 
 def notices(picture: Picture, now: datetime) -> Iterator[Condition]:
     """Return the notices that hold at *now* or will by time alone (pathway, Notices)."""
-    yield from _imaging(picture, now)
-    yield from _treatment(picture, now)
-    yield from _stay(picture, now)
-    yield from _reports(picture, now)
-    yield from _scans(picture, now)
+    death_at = picture.endings.death_at
+    if death_at is None or death_at > now:
+        yield from _imaging(picture, now)
+        yield from _treatment(picture, now)
+        yield from _stay(picture, now)
+        yield from _reports(picture, now)
+        yield from _scans(picture, now)
     contradiction, death = picture.endings.contradiction, picture.endings.death
     if contradiction is not None and death is not None and picture.clocks:
         yield Condition("death-contradicted", death, contradiction.start_at)
     for fact, why in picture.persons.refused:
-        if fact.sent_as == fact.values["survivor"]:
+        # Published under both references, told once: by whom the retired one belongs to.
+        if fact.sent_as == fact.values["retired"] and fact in picture.history.facts:
             yield Condition("merge-refused", fact, fact.start_at, flags=(why,))
 
 
@@ -175,7 +183,7 @@ def _reports(picture: Picture, now: datetime) -> Iterator[Condition]:
                 if clock.is_mri
                 and (clock.is_open(now) or (clock.end and clock.end.status == "satisfied"))
             ]
-            gap = picture.pack.policy.episode_gap
+            gap = episode.pack.policy.episode_gap
             reach = episode.began_at - gap <= report.done_at <= episode.quiet_at + gap
             if clocks and reach:
                 since = max(report.start_at, min(clock.start_at for clock in clocks))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from cordwatch.pathway.clocks import Clock, Episode, Episodes
 from cordwatch.pathway.drugs import Drugs
 from cordwatch.pathway.endings import Endings
-from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.facts import FUTURE_TOLERANCE, Fact
 from cordwatch.pathway.history import History
 from cordwatch.pathway.identity import Persons
 from cordwatch.pathway.starts import lymphoma_known
-from cordwatch_schemas.pack import Pack
-
-PLACES = ("admitted", "transferred", "transfer-cancelled", "discharge-cancelled")
-"""Facts that say where a patient is."""
+from cordwatch.pathway.where import PLACES, Where
+from cordwatch_schemas.pack import Pack, Packs
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +29,26 @@ class Place:
 class Picture:
     """What follows from a patient's facts alone; only questions `at` an instant depend on time."""
 
-    def __init__(self, facts: Iterable[Fact], persons: Persons, pack: Pack) -> None:
+    def __init__(self, facts: Iterable[Fact], persons: Persons, packs: Packs) -> None:
         """Work out history, episodes and clocks of the patient whose *facts* these are."""
-        self.pack = pack
+        self.packs = packs
         self.persons = persons
-        self.history = History(facts)
-        self.endings = Endings(self.history, pack.policy)
-        self.episodes: list[Episode] = Episodes(self.endings, pack).found
+        self.history = History(_read_with(packs.default.policy.future_tolerance, facts))
+        self.where = Where(self.history, packs)
+        self.endings = Endings(self.history, self.where)
+        self.episodes: list[Episode] = Episodes(self.endings).found
         self.clocks: list[Clock] = [one for episode in self.episodes for one in episode.clocks]
         self.drugs = Drugs(self.history)
-        self.lymphoma = lymphoma_known(self.history, pack.policy)
+        self.lymphoma = lymphoma_known(self.history, self.where)
 
     @property
     def is_of_interest(self) -> bool:
         """Return whether advice about drugs, pain and procedures is for this patient (pathway, Who)."""
         return self.lymphoma is not None or bool(self.clocks)
+
+    def pack_of(self, fact: Fact) -> Pack:
+        """Return the pack under which *fact* is read."""
+        return self.where.pack_of(fact)
 
     def open_clocks(self, at: datetime) -> list[Clock]:
         """Return the clocks that run at *at*."""
@@ -68,3 +71,10 @@ class Picture:
             return []
         drugs = {*self.drugs.edges(), *self.endings.steroid.changes()}
         return [at for at in (*ends, *drugs) if at > now]
+
+
+def _read_with(tolerance: timedelta, facts: Iterable[Fact]) -> Iterable[Fact]:
+    # The default's for all: where a patient was is itself read from times, before any other pack can be chosen.
+    if tolerance == FUTURE_TOLERANCE:
+        return facts
+    return [replace(fact, tolerance=tolerance) for fact in facts]

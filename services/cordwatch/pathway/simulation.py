@@ -15,7 +15,7 @@ from cordwatch.pathway.telling import rules_over
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
-from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.pack import Packs
 
 AFTER_LAST = timedelta(hours=48)
 """How long a simulation goes on after its last message, unless told otherwise."""
@@ -27,9 +27,9 @@ Stops = Sequence[tuple[datetime, datetime]]
 class Ward:
     """The patients of a simulation: their facts, their alerts, and whom to look at when."""
 
-    def __init__(self, pack: Pack) -> None:
-        """Begin with no patients, under the rules of *pack*."""
-        self._pack = pack
+    def __init__(self, packs: Packs) -> None:
+        """Begin with no patients, under the rules of *packs*."""
+        self._packs = packs
         self.facts: dict[str, dict[str, Fact]] = defaultdict(dict)
         self.alerts: dict[str, dict[str, Alert]] = defaultdict(dict)
         """What the owner of each patient knows to be published."""
@@ -53,7 +53,7 @@ class Ward:
             patient,
             list(self.facts[patient].values()),
             list(self.alerts[patient].values()),
-            self._pack,
+            self._packs,
             now,
         )
         for alert in decision.alerts:
@@ -120,10 +120,18 @@ def _not_stopped(instant: datetime, stopped: Stops) -> datetime:
 
 
 def simulate_ward(
-    events: Iterable[Told], pack: Pack, until: datetime | None = None, stopped: Stops = ()
+    events: Iterable[Told],
+    packs: Packs,
+    until: datetime | None = None,
+    stopped: Stops = (),
+    ward: Ward | None = None,
 ) -> Ward:
-    """Return the patients as they stand at *until*, after *events* and everything that fell due."""
-    ward = Ward(pack)
+    """
+    Return the patients as they stand at *until*, after *events* and everything that fell due.
+
+    They begin as they stand in *ward*, where one is given.
+    """
+    ward = ward or Ward(packs)
     arrivals: dict[datetime, list[Told]] = defaultdict(list)
     last: datetime | None = None
     for told in events:
@@ -141,7 +149,7 @@ def simulate_ward(
 
 
 def simulate(
-    events: Iterable[Told], pack: Pack, until: datetime | None = None, stopped: Stops = ()
+    events: Iterable[Told], packs: Packs, until: datetime | None = None, stopped: Stops = ()
 ) -> list[Alert]:
     """
     Return every alert that *events* give until *until*, each as it stood at the end, by raising.
@@ -149,7 +157,7 @@ def simulate(
     Time runs along `received_at`; at one instant facts come before levels.
     *stopped* are spans [from, to) in which the service did not run.
     """
-    return alerts_of(simulate_ward(events, pack, until, stopped))
+    return alerts_of(simulate_ward(events, packs, until, stopped))
 
 
 def alerts_of(ward: Ward) -> list[Alert]:

@@ -11,6 +11,7 @@ from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import History
 from cordwatch.pathway.imaging import Study
 from cordwatch.pathway.relevance import cord_compression_reason
+from cordwatch.pathway.where import Where
 from cordwatch_schemas.code_table import meaning
 from cordwatch_schemas.pack import Policy, Trigger
 
@@ -34,16 +35,21 @@ def concepts_of(fact: Fact) -> set[str]:
     return {found.concept for system, code in fact.codes if (found := meaning(system, code))}
 
 
-def lymphoma_known(history: History, policy: Policy) -> Fact | None:
+def lymphoma_known(history: History, where: Where) -> Fact | None:
     """
     Return the first diagnosis that makes the patient one with lymphoma, None if there is none.
 
     Suspected and historical ones count: the milder windows are long, and a
-    relapse is what one worries about. Myeloma only by switch.
+    relapse is what one worries about. Myeloma only by switch, that of the place
+    where it was diagnosed.
     """
-    wanted = {"lymphoma", "myeloma"} if policy.myeloma_counts else {"lymphoma"}
-    known = [fact for fact in history.standing("diagnosed") if concepts_of(fact) & wanted]
-    return known[0] if known else None
+    for fact in history.standing("diagnosed"):
+        found = concepts_of(fact)
+        if "lymphoma" in found:
+            return fact
+        if "myeloma" in found and where.policy_of(fact).myeloma_counts:
+            return fact
+    return None
 
 
 def is_progressive_deficit(assessment: Fact) -> bool:
@@ -77,9 +83,9 @@ def presentation(assessment: Fact, policy: Policy) -> Trigger | None:
     return "back-pain" if values.get("back_pain") else None
 
 
-def starts(history: History, studies: Sequence[Study], policy: Policy) -> list[Start]:
+def starts(history: History, studies: Sequence[Study], where: Where) -> list[Start]:
     """Return every start among the facts that stand, by time."""
-    found = [*_assessments(history, policy), *_diagnoses(history), *_orders(history)]
+    found = [*_assessments(history, where), *_diagnoses(history), *_orders(history)]
     for study in studies:
         reading = study.positive_since
         if reading is not None:
@@ -90,10 +96,10 @@ def starts(history: History, studies: Sequence[Study], policy: Policy) -> list[S
     return sorted(found, key=lambda one: (one.at, one.fact.received_at, one.role, one.fact.id))
 
 
-def _assessments(history: History, policy: Policy) -> list[Start]:
+def _assessments(history: History, where: Where) -> list[Start]:
     found = []
     for fact in history.standing("assessed"):
-        trigger = presentation(fact, policy)
+        trigger = presentation(fact, where.policy_of(fact))
         if trigger is not None:
             found.append(Start(fact.start_at, "mri", trigger, fact, fact.flags))
         if is_progressive_deficit(fact):
@@ -122,8 +128,12 @@ def _diagnoses(history: History) -> list[Start]:
 
 
 def _orders(history: History) -> list[Start]:
+    # A cancelled order leaves its reason standing: the clock goes on (pathway, Imaging).
+    cancelled = history.standing("imaging-cancelled")
+    gone = (history.last_replaced("imaging-ordered", fact) for fact in cancelled)
+    placed = [*history.standing("imaging-ordered"), *(fact for fact in gone if fact is not None)]
     return [
-        Start(fact.start_at, "mri", "mescc-suspected", fact, fact.flags)
-        for fact in history.standing("imaging-ordered")
+        Start(fact.start_at, "mri", "mescc-suspected", fact, history.flags(fact))
+        for fact in placed
         if cord_compression_reason(fact)
     ]

@@ -150,7 +150,10 @@ class Dexamethasone:
         """
         edges = [(stop.start_at, stop) for stop in self.stops]
         edges += [(one.ends_at, one.fact) for one in self.dosages if one.ends_at is not None]
-        for at, fact in sorted(edges, key=lambda edge: (edge[0], edge[1].kind, edge[1].id)):
+        # Of a stop and the dosage that it ends, the stop is what says so.
+        for at, fact in sorted(
+            edges, key=lambda edge: (edge[0], edge[1] not in self.stops, edge[1].id)
+        ):
             resumed = any(dosage.begins_at >= at for dosage in self.dosages)
             if at > begun_at and not self.is_ordered(at) and not resumed:
                 return at, fact

@@ -13,7 +13,7 @@ from cordwatch.pathway.levels import Progress, Raised, Step, pages_ended, progre
 from cordwatch.pathway.notices import PER_CLOCK, Condition
 from cordwatch.pathway.picture import Picture
 from cordwatch_schemas.alerts import Alert, AlertStatus, Level
-from cordwatch_schemas.pack import Tellable, step_up
+from cordwatch_schemas.pack import Intent, Pack, Tellable, step_up
 
 ConditionKey = tuple[str, str, str]
 
@@ -25,7 +25,7 @@ _WANTED = {
     "team-consulted": "consultation not complete",
     "tapered-stop": "taper not complete",
 }
-_UNPLANNED = {
+_UNPLANNED: dict[Intent, str] = {
     "spinal-mri-order": "nor ordered",
     "dexamethasone-order": "nor ordered",
     "treatment-plan": "nor planned",
@@ -70,15 +70,11 @@ class Telling:
         return [self._level(clock, step) for step in found.steps], found
 
     def _level(self, clock: Clock, step: Step) -> Alert:
-        rule, pack = clock.rule, self.picture.pack
+        rule, pack = clock.rule, clock.pack
         severity = pack.severity_of_level[step.level]
-        lacking = rule.stepped_up_without is not None and not self._intended(clock)
-        if lacking:
+        if self._lacking(clock):
             severity = step_up(severity)
         place = self.picture.place()
-        reason = _WANTED[rule.satisfied_by]
-        if lacking and rule.stepped_up_without:
-            reason += f", {_UNPLANNED[rule.stepped_up_without]}"
         return Alert(
             alert_id=digest("alert", clock.id, step.level, str(step.repeat)),
             kind="clock",
@@ -100,16 +96,29 @@ class Telling:
             due_at=clock.due_at,
             raised_at=self.now,
             late_by_s=int((self.now - step.at) / timedelta(seconds=1)),
-            reason=reason,
+            reason=self.wanting(clock),
             missing=clock.missing,
             flags=clock.flags,
             clause=rule.clause,
             pack=pack.label,
         )
 
+    def wanting(self, clock: Clock) -> str:
+        """Return what *clock* waits for, in words: not done, nor on order, and what does not count for it."""
+        lacking = self._lacking(clock)
+        words = [_WANTED[clock.rule.satisfied_by], *([_UNPLANNED[lacking]] if lacking else [])]
+        beside = self.picture.endings.beside(clock.rule, clock.start_at, clock.pack.policy)
+        return f"{', '.join(words)}; {beside}" if beside else ", ".join(words)
+
+    def _lacking(self, clock: Clock) -> Intent | None:
+        """Return what is not on order although it would lead to what *clock* waits for."""
+        return None if self._intended(clock) else clock.rule.stepped_up_without
+
     def _intended(self, clock: Clock) -> bool:
         endings = self.picture.endings
         match clock.rule.stepped_up_without:
+            case None:
+                return True
             case "spinal-mri-order":
                 return any(one.is_mri and one.is_ordered for one in endings.studies)
             case "dexamethasone-order":
@@ -152,7 +161,8 @@ class Telling:
         return new, next_at if next_at <= until else None
 
     def _notice(self, condition: Condition, told: Tellable, repeat: int) -> Alert:
-        pack, place, cause = self.picture.pack, self.picture.place(), condition.cause
+        pack, place = pack_for(self.picture, condition), self.picture.place()
+        cause = condition.cause
         clock = condition.clocks[0] if condition.clocks else None
         board_only = told.board_only or (
             bool(condition.clocks) and all(one.board_only for one in condition.clocks)
@@ -179,23 +189,42 @@ class Telling:
             start_at=clock.start_at if clock else None,
             due_at=clock.due_at if clock else None,
             raised_at=self.now,
-            reason=f"{told.text}: {condition.detail}" if condition.detail else told.text,
+            reason=condition.worded(told),
             missing=condition.missing,
             flags=(*cause.flags, *condition.flags),
             clause=told.clause,
             pack=pack.label,
         )
 
-    def reopened(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
-        """Return the *alerts* that must be told again: closed before, or the patient has moved."""
+    def reopened(
+        self, alerts: Iterable[Alert], reason: str, clock: Clock | None = None
+    ) -> Iterator[Alert]:
+        """Return the *alerts* that must be told again: closed before, moved, or due anew by another pack."""
         place = self.picture.place()
-        for alert in alerts:
+        for known in alerts:
+            alert = known
+            if clock and clock.pack.label != alert.pack and clock.due_at != alert.due_at:
+                alert = known.model_copy(update=_due_anew(clock))
             moved = place.ward is not None and place.ward != alert.ward
             if alert.status != "open" or (moved and alert.rule != "discharged-open"):
-                update = {"status": "open", "ended_at": None, "revision": alert.revision + 1}
+                update = {"status": "open", "ended_at": None}
+                if alert.status != "open":
+                    update["reason"] = reason  # No longer the words of its end.
                 if moved:
                     update |= {"ward": place.ward, "facility": place.facility}
-                yield alert.model_copy(update=update)
+                alert = alert.model_copy(update=update)
+            if alert is not known:
+                yield alert.model_copy(update={"revision": known.revision + 1})
+
+
+def _due_anew(clock: Clock) -> dict[str, object]:
+    rule, pack = clock.rule, clock.pack.label
+    return {"due_at": clock.due_at, "start_at": clock.start_at, "clause": rule.clause, "pack": pack}
+
+
+def pack_for(picture: Picture, condition: Condition) -> Pack:
+    """Return the pack that speaks: that of the clock concerned, else that of the cause."""
+    return condition.clocks[0].pack if condition.clocks else picture.pack_of(condition.cause)
 
 
 def rules_over(told: Alert, known: Alert) -> bool:

@@ -12,10 +12,11 @@ from cordwatch.pathway.decide import CAN_MATTER
 from cordwatch.pathway.endings import DIED, DOCUMENTED_LATE, STOOD_DOWN, STOPPED_ABRUPTLY
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.identity import persons
-from cordwatch.pathway.picture import PLACES, Picture
+from cordwatch.pathway.picture import Picture
+from cordwatch.pathway.where import PLACES
 from cordwatch_schemas.acknowledgements import Acknowledged, StoodDown
 from cordwatch_schemas.alerts import Alert, AlertStatus
-from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.pack import Packs
 
 Outcome = Literal[
     "in-time",
@@ -81,7 +82,7 @@ def known(
     facts: Mapping[str, Sequence[Fact]],
     alerts: Iterable[Alert],
     answers: Iterable[Acknowledged | StoodDown],
-    pack: Pack,
+    packs: Packs,
     at: datetime,
 ) -> Known:
     """
@@ -90,7 +91,9 @@ def known(
     Clocks come from the core. One that the facts no longer give (retracted,
     re-timed) is known from its alerts alone.
     """
-    needs: dict[str, Need] = {rule.id: NEEDS[rule.satisfied_by] for rule in pack.rules}
+    needs: dict[str, Need] = {
+        rule.id: NEEDS[rule.satisfied_by] for pack in packs.each for rule in pack.rules
+    }
     clocks: list[ClockOutcome] = []
     person_of: dict[str, str] = {}
     for reference, told in facts.items():
@@ -102,7 +105,7 @@ def known(
         if root == reference:
             mine = [fact for fact in told if who.root(fact.sent_as) == reference]
             person_of.update((fact.sent_as, reference) for fact in mine)
-            clocks += _from_picture(Picture(mine, who, pack), at)
+            clocks += _from_picture(Picture(mine, who, packs), at)
     published = list(alerts)
     derived = {clock.clock for clock in clocks}
     clocks += [one for one in clocks_of_alerts(published, needs, at) if one.clock not in derived]

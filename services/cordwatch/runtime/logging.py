@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import traceback
 from typing import Any, Literal, TextIO
 
@@ -61,39 +62,52 @@ def describe(error: BaseException) -> str:
     return " <- ".join(found)
 
 
-def configure_logging(
-    level: str = "INFO", form: Format = "console", stream: TextIO | None = None
-) -> None:
-    """Send every log line, the libraries' too, through the rules of this module."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _exception_without_values,
-    ]
+_SHARED: list[structlog.typing.Processor] = [
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _exception_without_values,
+]
+
+
+def _handler(form: Format, stream: TextIO) -> logging.Handler:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=False)
     )
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _without_values],
+            foreign_pre_chain=[*_SHARED, _without_values],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    return handler
+
+
+def _hold_tracebacks() -> None:
+    """Send what Python would print by itself through the rules of this module: it prints every text."""
+
+    def uncaught(kind: type[BaseException], error: BaseException | None, _: Any = None) -> None:
+        if not issubclass(kind, SystemExit):
+            get_logger("cordwatch").critical("uncaught error", exc_info=error)
+
+    sys.excepthook = uncaught
+    threading.excepthook = lambda told: uncaught(told.exc_type, told.exc_value)
+    sys.unraisablehook = lambda told: uncaught(told.exc_type, told.exc_value)
+
+
+def configure_logging(
+    level: str = "INFO", form: Format = "console", stream: TextIO | None = None
+) -> None:
+    """Send every log line, the libraries' too, through the rules of this module."""
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [_handler(form, stream or sys.stderr)]
     root.setLevel(level.upper())
     for name in ("faust", "mode", "aiokafka"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    _hold_tracebacks()
     # kafka-python tells of every attempt to connect; what comes of them is told once, by us.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
@@ -102,3 +116,15 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of one of our modules."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return logger
+
+
+# When this module is imported, not when a service is set up: structlog's and Python's own defaults
+# print tracebacks, values and all.
+structlog.configure(
+    processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=False,
+)
+logging.lastResort = _handler("console", sys.stderr)
+logging.lastResort.setLevel(logging.WARNING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Outgoing:
     noun: str
     key: bytes
     value: bytes
+    level_at: datetime | None = None
+    """When the level was reached that it raises; None if it raises none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ where.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -28,7 +29,15 @@ FAUST_LOG = logging.getLogger("faust.cordwatch")
 
 FAUST_VERSION = "0.15.3"
 POLL_S = 1.0
+RECOVERY_POLL_S = 0.1
 FETCH_WAIT_MS = 100
+FETCH_BYTES = 2 * 1024 * 1024
+"""Of one answer."""
+PARTITION_FETCH_BYTES = 256 * 1024
+"""
+Of one partition in an answer. Every partition may have so much waiting to be
+applied: while a state is restored that comes on top of it.
+"""
 
 
 class WrongFaust(RuntimeError):
@@ -64,13 +73,14 @@ class Keeper(Protocol):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """A fetch returns soon even when nothing comes: whatever is asked meanwhile waits behind it."""
+    """A fetch is bounded, and returns soon when nothing comes: whatever is asked meanwhile waits behind it."""
 
     logger = FAUST_LOG
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_max_bytes = FETCH_BYTES
         return consumer
 
 
@@ -78,6 +88,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     """Delivers polls, not records; commits watch's durable offsets, not Faust's acks."""
 
     logger = FAUST_LOG
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Begin with nothing handed over."""
+        super().__init__(*args, **kwargs)
+        self._is_taken = asyncio.Event()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -91,12 +106,19 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         stopped = (self._stopped.is_set, fetcher._stopped.is_set)
         try:
             while not any(is_set() for is_set in stopped):
+                if not self.flow_active:
+                    # Before the question below: a rebalance that ends meanwhile makes no poll stale
+                    # that was asked for after it.
+                    await self.wait(self.can_resume_flow)
                 generation = self.app.consumer_generation_id
-                records, active = await self._wait_next_records(POLL_S)
+                in_recovery = self.app.tables.recovery.in_recovery
+                wait_s = RECOVERY_POLL_S if in_recovery else POLL_S
+                records, active = await self._wait_next_records(wait_s)
                 await self.sleep(0)
                 stale = generation != self.app.consumer_generation_id
                 if not records or stale or self.should_stop:
-                    await self._finish_recovery()
+                    await self._skip_compacted_tails()
+                    self._finish_recovery()
                     continue
                 if not self.flow_active:
                     await self.perform_seek()
@@ -107,6 +129,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process ends
+            # Faust would start the fetcher again, past the rows of state that were just polled.
+            self.app.fail(error)
         finally:
             # Faust takes a fetcher that waits for records for one that hangs; this one has left.
             self.not_waiting_next_records.set()
@@ -121,7 +146,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             elif found:
                 polled.append((tp, found))
                 self._read_offset[tp] = found[-1].offset
-        await self._finish_recovery()
+        self._finish_recovery()
         if polled:
             tp, found = polled[-1]
             last = self._to_message(tp, found[-1])
@@ -129,19 +154,30 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 **{name: getattr(last, name) for name in _CARRIED}, key=None, value=b""
             )
             message.polled = polled
+            self._is_taken.clear()
             await self.wait_first(self.callback(message), self.suspend_flow.wait())
+            # What comes meanwhile is the next poll: fewer and larger ones under load.
+            await self.wait_first(self._is_taken.wait(), self.suspend_flow.wait())
 
-    async def _finish_recovery(self) -> None:
-        """End the recovery once every changelog has been read to its end, compacted tails too."""
+    async def _skip_compacted_tails(self) -> None:
+        """
+        Take a changelog for read whose last offsets hold nothing after compaction (trap 22).
+
+        The position tells. It is asked for only when a poll brings nothing:
+        for every poll and partition it would cost more than the rows.
+        """
         recovery = self.app.tables.recovery
         if not recovery.in_recovery:
             return
         for tp, remaining in recovery.active_remaining().items():
-            # After compaction the last offsets may hold nothing: the position tells (trap 22).
             highwater = recovery.active_highwaters[tp]
             if remaining > 0 and (await self.position(tp) or 0) > highwater:
                 recovery.active_offsets[tp] = highwater
-        if not recovery.need_recovery():
+
+    def _finish_recovery(self) -> None:
+        """End the recovery once every changelog has been read to its end."""
+        recovery = self.app.tables.recovery
+        if recovery.in_recovery and not recovery.need_recovery():
             recovery._set_recovery_ended()
             recovery.signal_recovery_end.set()
 
@@ -151,6 +187,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return False
         message.acked = True
         self._unacked_messages.discard(message)
+        self._is_taken.set()
         notify(self._waiting_for_ack)
         return True
 
@@ -184,7 +221,7 @@ class Producer(driver.Producer):  # type: ignore[misc]
     logger = FAUST_LOG
 
     def _settings_extra(self) -> Mapping[str, Any]:
-        return {"acks": "all", "enable_idempotence": True, "linger_ms": 2}
+        return {"acks": "all", "enable_idempotence": True, "linger_ms": 0}
 
 
 class Transport(driver.Transport):  # type: ignore[misc]

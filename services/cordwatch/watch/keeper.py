@@ -20,6 +20,8 @@ from cordwatch_schemas.topics import FACTS, TOPICS, WATCHED
 NAMES = {topic.noun: topic.name for topic in TOPICS}
 NOUNS = {topic.name: topic.noun for topic in TOPICS}
 HELD_PAUSE_S = 0.05
+ASKS_MAX = 4
+"""So many ends of one partition are waited for at a time; who comes then waits for the next."""
 IDLE_S = 1.0
 """Longest sleep of the ticker when nothing is due: gauges are set in between."""
 
@@ -36,10 +38,13 @@ class Asked:
 class Broker(Protocol):
     """What the keeper needs of Kafka."""
 
-    async def send(
-        self, topic: str, key: bytes, value: bytes | None, partition: int | None
-    ) -> Awaitable[Any]:
+    async def send(self, topic: str, key: bytes, value: bytes) -> Awaitable[Any]:
         """Hand over a record; what is returned resolves when the broker has acknowledged it."""
+
+    async def write(
+        self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]
+    ) -> list[Awaitable[Any]]:
+        """Hand over rows of one partition; what is returned resolves when all are acknowledged."""
 
     async def ends(self, topics: Iterable[TP]) -> Mapping[TP, int]:
         """Return the end offsets of *topics* now."""
@@ -66,7 +71,7 @@ class Keeper:
         self._hold_s = hold_s
         self._lock = asyncio.Lock()
         self._stir = asyncio.Event()
-        self._asked: dict[int, Asked] = {}
+        self._asked: dict[int, list[Asked]] = {}
         self._ends: dict[TP, int] = {}
         self._reported_at = 0.0
 
@@ -124,30 +129,29 @@ class Keeper:
             self.busy_since = self.busy_since or self._clock.monotonic()
             match effect:
                 case Write():
-                    await self._acknowledged(
-                        (FACTS.name, key, value, partition)
-                        for partition, rows in effect.rows.items()
-                        for key, value in rows.items()
-                    )
+                    # All is sent before any is waited for: one round for a whole poll.
+                    pending: list[Awaitable[Any]] = []
+                    for partition, rows in effect.rows.items():
+                        pending += await self._broker.write(FACTS.name, partition, rows.items())
+                    await asyncio.gather(*pending)
                 case Send():
-                    await self._acknowledged(
-                        (NAMES[one.noun], one.key, one.value, None) for one in effect.messages
-                    )
+                    sent = [
+                        await self._broker.send(NAMES[one.noun], one.key, one.value)
+                        for one in effect.messages
+                    ]
+                    await asyncio.gather(*sent)
+                    self._count_lateness(effect)
                 case Durable():
                     for (noun, partition), offset in effect.offsets.items():
                         self.durable[TP(NAMES[noun], partition)] = offset
             self.progress_at = self._clock.monotonic()
         self.busy_since = None
 
-    async def _acknowledged(
-        self, records: Iterable[tuple[str, bytes, bytes | None, int | None]]
-    ) -> None:
-        """Send all, then wait for all: one round of acknowledgements for a whole poll."""
-        pending = [
-            await self._broker.send(topic, key, value, partition)
-            for topic, key, value, partition in records
-        ]
-        await asyncio.gather(*pending)
+    def _count_lateness(self, sent: Send) -> None:
+        now = self._clock.now()
+        for one in sent.messages:
+            if one.level_at is not None:
+                self._metrics.lateness.observe((now - one.level_at).total_seconds())
 
     # --- wake-ups
 
@@ -180,36 +184,56 @@ class Keeper:
         Decide about those who wait, once their partition is read to the end it had when they were due.
 
         The end is asked for once and then kept: under steady load a newer one
-        would always lie ahead.
+        would always lie ahead. Who comes meanwhile does not wait for it, but
+        has an end of their own.
         """
         async with self._lock:
             now = self._clock.now()
-            waiting = self.machine.waiting(now)
-            fresh = waiting - self._asked.keys()
-            who = {partition: self.machine.who_waits(partition) for partition in fresh}
+            fresh = self._not_asked_for(self.machine.waiting(now))
         if fresh:
             ends = await self._broker.ends(
                 TP(topic.name, partition) for partition in fresh for topic in WATCHED
             )
             self._ends.update(ends)
-            for partition in fresh:
-                self._asked[partition] = Asked(now, who[partition], ends)
+            # A partition may have been lost while the broker was asked.
+            for partition in fresh.keys() & self.machine.partitions:
+                self._asked.setdefault(partition, []).append(Asked(now, fresh[partition], ends))
         async with self._lock:
             await self._settle()
 
+    def _not_asked_for(self, waiting: Iterable[int]) -> dict[int, frozenset[str]]:
+        """Return who waits on each partition and on no end yet."""
+        fresh = {}
+        for partition in waiting:
+            asked = self._asked.get(partition, [])
+            if len(asked) < ASKS_MAX:
+                who = self.machine.who_waits(partition).difference(*(one.who for one in asked))
+                if who:
+                    fresh[partition] = who
+        return fresh
+
     async def _settle(self) -> None:
         now = self._clock.now()
-        ready: dict[tuple[datetime, bool], dict[int, frozenset[str]]] = defaultdict(dict)
-        for partition, asked in list(self._asked.items()):
-            is_read = self._is_read(partition, asked.ends)
-            held = (now - asked.at).total_seconds() >= self._hold_s
-            if is_read or held:
+        partitions: dict[tuple[datetime, bool], set[int]] = defaultdict(set)
+        who: dict[tuple[datetime, bool], set[str]] = defaultdict(set)
+        for partition, asks in list(self._asked.items()):
+            left = []
+            for asked in asks:
+                is_read = self._is_read(partition, asked.ends)
+                held = (now - asked.at).total_seconds() >= self._hold_s
+                if is_read or held:
+                    partitions[asked.at, not is_read].add(partition)
+                    who[asked.at, not is_read] |= asked.who
+                else:
+                    left.append(asked)
+            if left:
+                self._asked[partition] = left
+            else:
                 del self._asked[partition]
-                ready[asked.at, not is_read][partition] = asked.who
         self._metrics.data_stale.set(len(self._asked))
-        for (at, stale), found in sorted(ready.items()):
-            who = frozenset().union(*found.values())
-            await self._do(self.machine.settle(sorted(found), at, only=who, stale=stale))
+        for at, stale in sorted(partitions):
+            found, only = sorted(partitions[at, stale]), frozenset(who[at, stale])
+            await self._do(self.machine.settle(found, at, only=only, stale=stale))
 
     def _report_lag(self) -> None:
         for topic in WATCHED:

@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 from cordwatch.pathway.decide import Decision, decide
 from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.levels import instant_of
 from cordwatch.pathway.relevance import is_kept
 from cordwatch.watch.effects import Durable, Effect, Outgoing, Record, Send, Write
 from cordwatch.watch.metrics import Metrics
 from cordwatch.watch.patients import (
     NEVER,
     ROW_ID_BYTES,
-    WAKE_ROW,
+    UNVOUCHED,
+    WAKE_ROW_ID,
     BadRow,
     Patient,
     alert_row,
@@ -29,13 +31,15 @@ from cordwatch.watch.patients import (
 from cordwatch.watch.reading import quarantined, read_fact
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.events import BadEvent
-from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.pack import Packs
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FAR_US = 1 << 62
 LOOKED_AT_ONCE = 500
 """Patients that are decided on between two acknowledgements: bounds memory and delay."""
 
 Decide = Callable[..., Decision]
+Read = Callable[[Record, str], tuple[str, Fact | None]]
 
 
 class Machine:
@@ -49,24 +53,28 @@ class Machine:
 
     def __init__(
         self,
-        pack: Pack,
+        packs: Packs,
         metrics: Metrics,
         *,
         decide: Decide = decide,
         keep: Callable[[Fact], bool] = is_kept,
+        read: Read = read_fact,
     ) -> None:
-        """Begin without partitions, under the rules of *pack*."""
-        self._pack = pack
+        """Begin without partitions, under the rules of *packs*."""
+        self._packs = packs
+        self._stamp = packs.stamp
+        self._rules_by_id = {
+            (pack.label, rule.id): rule for pack in packs.each for rule in pack.rules
+        }
         self._metrics = metrics
         self._decide = decide
         self._keep = keep
+        self._read_fact = read
         self._patients: dict[int, dict[str, Patient]] = {}
         self._dirty: dict[int, dict[str, Patient]] = defaultdict(dict)
         self._heap: list[tuple[int, str, int]] = []
         self._due: dict[str, int] = {}
         """Who was taken from the heap and not looked at yet, and since when."""
-        self._stored_wakes: dict[int, dict[str, bytes]] = defaultdict(dict)
-        self._restoring: dict[int, set[str]] = defaultdict(set)
         self._open: Counter[str] = Counter()
         self._rules: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.positions: dict[tuple[str, int], int] = {}
@@ -94,8 +102,6 @@ class Machine:
                 self._due.pop(patient.reference, None)
                 patient.wake_us = NEVER
             self._dirty.pop(partition, None)
-            self._stored_wakes.pop(partition, None)
-            self._restoring.pop(partition, None)
             for offsets in (self.positions, self._began_at):
                 for topic in [one for one in offsets if one[1] == partition]:
                     del offsets[topic]
@@ -105,28 +111,25 @@ class Machine:
     def restore(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]]) -> int:
         """Apply rows of the facts topic, in order; return how many could not be read."""
         patients = self._patients.setdefault(partition, {})
-        wakes, restoring = self._stored_wakes[partition], self._restoring[partition]
         unread = 0
         for key, value in rows:
             try:
                 reference, row_id = split_key(key or b"")
+                patient = patients.get(reference)
+                if patient is None:
+                    patient = patients[reference] = Patient(reference, partition)
+                if patient.vouched is None:
+                    patient.vouched = UNVOUCHED
+                if row_id == WAKE_ROW_ID:
+                    before = patient.open
+                    patient.restore_wake(value or b"", self._stamp, self._rules)
+                    self._recount(before, patient.open)
+                elif value is None:
+                    patient.drop(row_id)
+                else:
+                    patient.put(row_id + value)
             except BadRow:
                 unread += 1
-                continue
-            restoring.add(reference)
-            if row_id == WAKE_ROW.encode():
-                if value is None:
-                    wakes.pop(reference, None)
-                else:
-                    wakes[reference] = value
-                continue
-            patient = patients.get(reference)
-            if patient is None:
-                patient = patients[reference] = Patient(reference, partition)
-            if value is None:
-                patient.drop(row_id)
-            else:
-                patient.put(row_id + value)
         return unread
 
     def restored(self, partitions: Iterable[int], ends: Mapping[tuple[str, int], int]) -> None:
@@ -138,37 +141,34 @@ class Machine:
         for topic, end in ends.items():
             self._began_at.setdefault(topic, end)
         for partition in partitions:
-            wakes = self._stored_wakes.pop(partition, {})
             patients = self._patients.get(partition, {})
-            for reference in self._restoring.pop(partition, ()):
-                patient = patients.get(reference)
-                if patient is None:
-                    continue
-                if not patient.rows:
+            for patient in [one for one in patients.values() if one.vouched is not None]:
+                vouched, patient.vouched = patient.vouched, None
+                if patient.is_empty:
                     self._count_open(patient, ())
-                    del patients[reference]
-                    continue
-                before = patient.open
-                stored = wakes.get(patient.reference)
-                if stored is None or not patient.restore_wake(
-                    stored, self._pack.label, self._rules
-                ):
+                    del patients[patient.reference]
+                elif vouched != patient.fingerprint:
+                    patient.wake_us = NEVER
                     self._dirty[partition][patient.reference] = patient
-                    continue
-                self._recount(before, patient.open)
-                if patient.wake_us != NEVER:
+                elif patient.wake_us != NEVER:
                     self._heap.append((patient.wake_us, patient.reference, partition))
         heapq.heapify(self._heap)
         self._metrics.heap_mismatches.set(self.mismatches())
 
     def mismatches(self) -> int:
         """Return how many patients with a wake-up have no entry in the heap: always 0."""
-        entries = {(at, reference) for at, reference, _ in self._heap}
-        return sum(
-            patient.wake_us != NEVER and (patient.wake_us, patient.reference) not in entries
+        held = {
+            reference
+            for at, reference, partition in self._heap
+            if (patient := self._patients.get(partition, {}).get(reference)) is not None
+            and patient.wake_us == at
+        }
+        waking = sum(
+            patient.wake_us != NEVER
             for patients in self._patients.values()
             for patient in patients.values()
         )
+        return waking - len(held)
 
     # --- input
 
@@ -210,7 +210,7 @@ class Machine:
         reference = (record.key or b"").decode("ascii", "replace")
         if record.noun == "forwarded":
             return self._adopt(record, reference)
-        kind, fact = read_fact(record, reference)
+        kind, fact = self._read_fact(record, reference)
         if fact is None or not self._keep(fact):
             self._metrics.event(record.noun, kind, "irrelevant")
             return None
@@ -305,6 +305,8 @@ class Machine:
         """
         waiting = [self._dirty.get(partition, {}) for partition in partitions]
         chosen = [(found, one) for found in waiting for one in found if only is None or one in only]
+        # Whoever is due goes before those about whom something was merely told.
+        chosen.sort(key=lambda each: self._due.get(each[1], FAR_US))
         for begin in range(0, len(chosen), LOOKED_AT_ONCE):
             some = [found.pop(one) for found, one in chosen[begin : begin + LOOKED_AT_ONCE]]
             yield from self._look(some, now, stale=stale)
@@ -315,7 +317,7 @@ class Machine:
         messages: list[Outgoing] = []
         for patient in patients:
             decision = self._decide(
-                patient.reference, patient.facts(), patient.alerts(), self._pack, now, stale=stale
+                patient.reference, patient.facts(), patient.alerts(), self._packs, now, stale=stale
             )
             for alert in decision.alerts:
                 row = alert_row(alert, sent=False)
@@ -324,7 +326,10 @@ class Machine:
             alerts = [*decision.alerts, *_left_over(patient, decision)]
             # Keyed by the owner: of a merged patient every alert stays in one order.
             key = patient.reference.encode()
-            messages += [Outgoing("alerts", key, one.model_dump_json().encode()) for one in alerts]
+            messages += [
+                Outgoing("alerts", key, one.model_dump_json().encode(), self._level_at(one))
+                for one in alerts
+            ]
             decisions.append((patient, decision, alerts))
         if meant:
             yield Write(meant)
@@ -361,7 +366,11 @@ class Machine:
             heapq.heappush(self._heap, (wake_us, patient.reference, patient.partition))
         patient.wake_us = wake_us
         self._count_open(patient, tuple(sorted(one.rule for one in decision.open_clocks)))
-        rows[wake_key(patient.reference)] = patient.wake_row(self._pack.label)
+        rows[wake_key(patient.reference)] = patient.wake_row(self._stamp)
+
+    def _level_at(self, alert: Alert) -> datetime | None:
+        raises = alert.kind == "clock" and alert.revision == 0
+        return instant_of(alert, self._rules_by_id) if raises else None
 
     def _count_open(self, patient: Patient, rules: tuple[str, ...]) -> None:
         self._recount(patient.open, rules)
@@ -369,13 +378,15 @@ class Machine:
 
     def _recount(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
         if before != after:
-            self._open.subtract(before)
-            self._open.update(after)
+            for rule in before:
+                self._open[rule] -= 1
+            for rule in after:
+                self._open[rule] += 1
 
     def report(self, now: datetime) -> None:
         """Set the gauges: open clocks by rule, patients, the oldest that is due and not looked at."""
-        for rule in self._pack.rules:
-            self._metrics.open_clocks.labels(rule.id).set(self._open[rule.id])
+        for rule in {one.id for pack in self._packs.each for one in pack.rules}:
+            self._metrics.open_clocks.labels(rule).set(self._open[rule])
         self._metrics.patients.set(sum(len(found) for found in self._patients.values()))
         oldest = self.oldest_due()
         self._metrics.oldest_overdue_s.set((now - oldest).total_seconds() if oldest else 0)

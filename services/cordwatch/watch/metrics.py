@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cordwatch_schemas.alerts import Alert
-from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.topics import WATCHED
 
 _OUTCOMES = ("fact", "known", "irrelevant")
@@ -16,12 +18,12 @@ _LATENESS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 3600, 86400
 class Metrics:
     """The typed catalogue. Labels are closed sets: no reference, ward or name ever is one."""
 
-    def __init__(self, pack: Pack, registry: CollectorRegistry) -> None:
-        """Register every series, and touch those that *pack* allows."""
+    def __init__(self, packs: Packs, registry: CollectorRegistry) -> None:
+        """Register every series, and touch those that *packs* allow."""
         self._input(registry)
         self._output(registry)
         self._worker(registry)
-        self._touch(pack)
+        self._touch(packs)
 
     def _input(self, registry: CollectorRegistry) -> None:
         self.events = Counter(
@@ -64,7 +66,7 @@ class Metrics:
         )
         self.lateness = Histogram(
             "cordwatch_firing_lateness_seconds",
-            "From the instant of a level to its being raised",
+            "From the instant of a level until the broker has its alert",
             buckets=_LATENESS_S,
             registry=registry,
         )
@@ -97,27 +99,28 @@ class Metrics:
             registry=registry,
         )
 
-    def _touch(self, pack: Pack) -> None:
+    def _touch(self, packs: Packs) -> None:
         for topic in WATCHED:
             self.last_event_at.labels(topic.noun).set(0)
             self.lag.labels(topic.noun).set(0)
             self.quarantine.labels(topic.noun)
             for outcome in _OUTCOMES:
                 self.events.labels(topic.noun, outcome)
-        for rule in pack.rules:
-            self.open_clocks.labels(rule.id).set(0)
-            for level in _LEVELS[:-1]:
-                self.alerts.labels(rule.id, level)
-        for item in (*pack.notices, *pack.advisories):
-            self.alerts.labels(item.id, "none")
+        for pack in packs.each:
+            for rule in pack.rules:
+                self.open_clocks.labels(rule.id).set(0)
+                for level in _LEVELS[:-1]:
+                    self.alerts.labels(rule.id, level)
+            for item in (*pack.notices, *pack.advisories):
+                self.alerts.labels(item.id, "none")
         for status in ("open", "resolved", "withdrawn", "superseded"):
             self.ended.labels(status)
 
     def event(self, topic: str, kind: str, outcome: str) -> None:
         """Count an event that was read."""
-        self.events.labels(topic, outcome).inc()
+        _child(self.events, topic, outcome).inc()
         if outcome == "fact":
-            self.facts.labels(kind).inc()
+            _child(self.facts, kind).inc()
 
     def quarantined(self, topic: str) -> None:
         """Count a record that could not be understood."""
@@ -127,7 +130,11 @@ class Metrics:
         """Count an alert: a new one by rule and level, a change by its status."""
         if alert.revision == 0:
             self.alerts.labels(alert.rule, alert.level or "none").inc()
-            if alert.kind == "clock":
-                self.lateness.observe(alert.late_by_s)
         else:
             self.ended.labels(alert.status).inc()
+
+
+@cache
+def _child(counter: Counter, *labels: str) -> Counter:
+    # Finding a series by its labels costs more than counting, and is done for every record.
+    return counter.labels(*labels)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import xor
 from zlib import crc32
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from cordwatch.pathway.facts import Fact, decode_fact, encode_fact, merge_tellings
 from cordwatch.pathway.identity import owners, persons
@@ -18,10 +20,16 @@ from cordwatch_schemas.alerts import Alert
 ROW_ID_BYTES = 25
 """One letter for the kind of row, and the 24 of its id."""
 WAKE_ROW = "w"
+WAKE_ROW_ID = WAKE_ROW.encode()
 UNSENT = b"!"
 """Stands before the value of an alert's row until the broker has acknowledged the alert itself."""
 NEVER = -1
 """`wake_us` of a patient who need not be looked at until something arrives."""
+
+
+UNVOUCHED = -1
+"""`vouched` of a patient whose rows no stored wake-up belongs to."""
+LINE_END = b"\n"
 
 
 class BadRow(ValueError):
@@ -32,50 +40,79 @@ class Patient:
     """
     One patient's rows, and when to look again.
 
-    A row is its id followed by its bytes. Rows stay encoded: of a million
-    patients few are touched in a minute.
+    A row is its id followed by its bytes. Rows stay encoded, and all of them
+    in one piece: of a million patients few are touched in a minute.
     """
 
-    __slots__ = ("fingerprint", "open", "partition", "reference", "rows", "wake_us")
+    __slots__ = ("_lines", "open", "partition", "reference", "vouched", "wake_us")
 
     def __init__(self, reference: str, partition: int) -> None:
         """Begin without rows."""
         self.reference = reference
         self.partition = partition
-        self.rows: tuple[bytes, ...] = ()
-        self.fingerprint = 0
+        self._lines = b""
+        """A line end before each row: JSON has none inside."""
         self.wake_us = NEVER
         self.open: tuple[str, ...] = ()
         """Rules of the clocks that run, as of the last look."""
+        self.vouched: int | None = None
+        """While rows are restored: the fingerprint of those that the stored wake-up belongs to."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing is known of them."""
+        return not self._lines
+
+    @property
+    def rows(self) -> tuple[bytes, ...]:
+        """Return the rows, in the order in which they came first."""
+        return tuple(self._lines.split(LINE_END)[1:])
+
+    @property
+    def fingerprint(self) -> int:
+        """Return a number that changes with any row, whatever their order."""
+        return reduce(xor, map(crc32, self._lines.split(LINE_END)), 0)
 
     def put(self, row: bytes) -> None:
-        """Add *row*, in the place of an older one with its id."""
-        self.fingerprint ^= crc32(row)
-        row_id = row[:ROW_ID_BYTES]
-        for place, known in enumerate(self.rows):
-            if known.startswith(row_id):
-                self.fingerprint ^= crc32(known)
-                self.rows = (*self.rows[:place], row, *self.rows[place + 1 :])
-                return
-        self.rows = (*self.rows, row)
+        """
+        Add *row*, in the place of an older one with its id.
+
+        Raises:
+            BadRow: it is none of ours.
+        """
+        if LINE_END in row:
+            raise BadRow("line end in a row")
+        begin = self._lines.find(LINE_END + row[:ROW_ID_BYTES])
+        if begin < 0:
+            self._lines += LINE_END + row
+        else:
+            self._replace(begin, LINE_END + row)
 
     def drop(self, row_id: bytes) -> None:
         """Forget the row of this id."""
-        row = self.find(row_id)
-        if row is not None:
-            self.fingerprint ^= crc32(row)
-            self.rows = tuple(one for one in self.rows if one is not row)
+        begin = self._lines.find(LINE_END + row_id)
+        if begin >= 0:
+            self._replace(begin, b"")
+
+    def _replace(self, begin: int, line: bytes) -> None:
+        end = self._lines.find(LINE_END, begin + 1)
+        after = b"" if end < 0 else self._lines[end:]
+        self._lines = self._lines[:begin] + line + after
 
     def find(self, row_id: bytes) -> bytes | None:
         """Return the row of this id."""
-        return next((row for row in self.rows if row.startswith(row_id)), None)
+        begin = self._lines.find(LINE_END + row_id) + 1
+        if begin == 0:
+            return None
+        end = self._lines.find(LINE_END, begin)
+        return self._lines[begin:] if end < 0 else self._lines[begin:end]
 
     def learn(self, fact: Fact) -> bytes | None:
         """Take in *fact*; return the row to write, None if it told nothing new."""
         known_row = self.find(b"f" + fact.id.encode())
         merged = fact
         if known_row is not None:
-            known = decode_fact(known_row[ROW_ID_BYTES:])
+            known = _fact(known_row)
             merged = merge_tellings(known, fact)
             if merged is known:
                 return None
@@ -92,7 +129,7 @@ class Patient:
         """
         try:
             if row[:1] == b"f":
-                return self.learn(decode_fact(row[ROW_ID_BYTES:]))
+                return self.learn(_fact(row))
             alert = _alert(row)
         except (ValueError, ValidationError):
             raise BadRow("unreadable row") from None
@@ -109,18 +146,16 @@ class Patient:
 
     def facts(self) -> list[Fact]:
         """Return the facts, decoded."""
-        return [decode_fact(row[ROW_ID_BYTES:]) for row in self.rows if row[:1] == b"f"]
+        return [_fact(row) for row in self.rows if row[:1] == b"f"]
 
     def belonging_elsewhere(self, rows: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         """Return those of *rows* that are another patient's by a merge, or by its undoing, and whose."""
-        if not any(tells_identity(row) for row in self.rows):
+        if b'"merge' not in self._lines:
             return
         who = persons(self.facts())
         for row in rows:
-            if row[:1] == b"f":
-                found = owners(decode_fact(row[ROW_ID_BYTES:]), who)
-            else:
-                found = {who.root(_alert(row).patient)}
+            is_fact = row[:1] == b"f"
+            found = owners(_fact(row), who) if is_fact else {who.root(_alert(row).patient)}
             for owner in sorted(found - {self.reference}):
                 yield owner, row
 
@@ -139,18 +174,21 @@ class Patient:
 
     def restore_wake(
         self, row: bytes, pack: str, rules: dict[tuple[str, ...], tuple[str, ...]]
-    ) -> bool:
-        """Take the wake-up from *row*; False if it does not belong to the present rows and pack."""
+    ) -> None:
+        """Take the wake-up from *row*; it counts only if the rows turn out to be those it vouches for."""
+        self.vouched = UNVOUCHED
         try:
-            content = json.loads(row)
-            if content["n"] != self.fingerprint or content["k"] != pack:
-                return False
-            self.wake_us = int(content["w"])
-            shown = tuple(content["o"])
+            content = from_json(row)
+            if content["k"] == pack:
+                self.wake_us, self.vouched = int(content["w"]), int(content["n"])
+                shown = tuple(content["o"])
+                self.open = rules.setdefault(shown, shown)
         except (ValueError, KeyError, TypeError):
-            return False
-        self.open = rules.setdefault(shown, shown)
-        return True
+            self.vouched = UNVOUCHED
+
+
+def _fact(row: bytes) -> Fact:
+    return decode_fact(row[1:ROW_ID_BYTES].decode(), row[ROW_ID_BYTES:])
 
 
 def tells_identity(row: bytes) -> bool:
@@ -198,7 +236,7 @@ def split_key(key: bytes) -> tuple[str, bytes]:
         BadRow: it is no such key.
     """
     reference, bar, row_id = key.partition(b"|")
-    if not bar or (row_id != WAKE_ROW.encode() and len(row_id) != ROW_ID_BYTES):
+    if not bar or (row_id != WAKE_ROW_ID and len(row_id) != ROW_ID_BYTES):
         raise BadRow("unreadable key")
     return reference.decode("ascii", "replace"), row_id
 

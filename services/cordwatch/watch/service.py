@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -17,13 +18,21 @@ from prometheus_client import CollectorRegistry
 from cordwatch.runtime.kafka import KafkaSettings, MissingTopics, admin_client
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
-from cordwatch.watch.fast_consumer import FAUST_LOG, Transport, polled_by, require_faust
+from cordwatch.watch.fast_consumer import (
+    FAUST_LOG,
+    PARTITION_FETCH_BYTES,
+    Transport,
+    polled_by,
+    require_faust,
+)
 from cordwatch.watch.keeper import Keeper
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
+from cordwatch.watch.row_batches import BATCH_BYTES, send_rows
 from cordwatch.watch.settings import WatchSettings
 from cordwatch.watch.watchdog import Watchdog
-from cordwatch_schemas.pack import Pack, load_pack
+from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.pack_choice import load_packs
 from cordwatch_schemas.topics import FACTS, PARTITIONS, TOPICS, WATCHED
 
 EXIT_OK = 0
@@ -49,10 +58,19 @@ class WatchApp(faust.App):  # type: ignore[misc]
     keeper: Keeper
     logger = FAUST_LOG
 
-    async def _on_agent_error(self, _: Any, error: BaseException) -> None:
-        """End the process where Faust would start the agent again, past what it had not done."""
-        log.error("the agent failed", exc_info=error)
+    def fail(self, error: BaseException) -> None:
+        """End the process where Faust would start a part of itself again, past what was not done."""
+        log.error("a part of Faust failed", exc_info=error)
         os._exit(EXIT_BROKEN)
+
+    async def _on_agent_error(self, _: Any, error: BaseException) -> None:
+        self.fail(error)
+
+    def _crash(self, reason: BaseException) -> None:
+        self.fail(reason)
+
+    def _create_directories(self) -> None:
+        """Make no folder where it was started: the state is on the broker, and an image is read-only."""
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self, loop=self.loop)
@@ -80,14 +98,18 @@ class FaustBroker:
         """Disconnect."""
         await self._asking.stop()
 
-    async def send(
-        self, topic: str, key: bytes, value: bytes | None, partition: int | None
-    ) -> Awaitable[Any]:
+    async def send(self, topic: str, key: bytes, value: bytes) -> Awaitable[Any]:
         """Hand over a record; what is returned resolves with the broker's acknowledgement."""
-        pending: Awaitable[Any] = await self._app.producer.send(
-            topic, key, value, partition, None, None
-        )
+        pending: Awaitable[Any] = await self._app.producer.send(topic, key, value, None, None, None)
         return pending
+
+    async def write(
+        self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]
+    ) -> list[Awaitable[Any]]:
+        """Hand over rows; what is returned resolves with the broker's acknowledgements."""
+        # Faust's producer takes records one by one; inside it is aiokafka's, which takes batches.
+        producer = self._app.producer._ensure_producer()  # noqa: SLF001
+        return await send_rows(producer, topic, partition, rows)
 
     async def ends(self, topics: Iterable[TP]) -> Mapping[TP, int]:
         """Return end offsets."""
@@ -114,15 +136,16 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
         table_standby_replicas=0,
         stream_publish_on_commit=False,
         producer_threaded=False,
+        producer_max_batch_size=BATCH_BYTES,
         stream_wait_empty=True,
         web_enabled=False,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=max(0.5, settings.session_timeout_s / 5),
         broker_max_poll_interval=86_400.0,
-        broker_max_poll_records=20_000,
+        broker_max_poll_records=10_000,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_max_fetch_size=PARTITION_FETCH_BYTES,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
     )
@@ -131,13 +154,18 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
 class Watch:
     """One worker: joins app, machine, metrics and watchdog, and runs them."""
 
-    def __init__(self, settings: WatchSettings, pack: Pack) -> None:
+    def __init__(
+        self,
+        settings: WatchSettings,
+        packs: Packs,
+        make_machine: Callable[[Packs, Metrics], Machine] = Machine,
+    ) -> None:
         """Put the parts together; nothing runs yet."""
         self.settings = settings
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(pack, self.registry)
+        self.metrics = Metrics(packs, self.registry)
         self.metrics.session_timeout_s.set(settings.session_timeout_s)
-        self.machine = Machine(pack, self.metrics)
+        self.machine = make_machine(packs, self.metrics)
         self.app = make_app(settings, settings.group)
         self.broker = FaustBroker(self.app, settings.kafka)
         self.keeper = Keeper(
@@ -180,6 +208,7 @@ class Watch:
 
     async def _on_assigned(self, _: Any, *__: Any, **___: Any) -> None:
         self._recovery_began = self.settings.clock.monotonic()
+        gc.disable()
 
     async def _on_recovered(self, _: Any, **__: Any) -> None:
         owned = {tp.partition for tp in self.app.assignor.assigned_actives()}
@@ -191,6 +220,7 @@ class Watch:
             took = self.settings.clock.monotonic() - self._recovery_began
             self.metrics.recovery_s.set(took)
             self._recovery_began = None
+            _forget_to_look_at_the_state()
             log.info("watching", partitions=len(owned), recovery_s=round(took, 3))
         if self._ticker is None:
             self._ticker = asyncio.ensure_future(
@@ -275,6 +305,17 @@ class Watch:
         await self.broker.stop()
 
 
+def _forget_to_look_at_the_state() -> None:
+    """
+    Spare the garbage collector what has been restored: it stays, and holds no cycles.
+
+    Without this it walks through a million patients again and again: while
+    they are read, and later while somebody is due.
+    """
+    gc.freeze()
+    gc.enable()
+
+
 def verify_topics(settings: WatchSettings) -> None:
     """
     Refuse to run on topics that are missing or are not as they must be.
@@ -302,11 +343,11 @@ def run(settings: WatchSettings, ready: Callable[[str], None] | None = None) -> 
         BrokerUnreachable, MissingTopics, BadYaml: it cannot begin.
     """
     require_faust()
-    pack = load_pack(settings.pack)
+    packs = load_packs(settings.pack)
     verify_topics(settings)
 
     async def main() -> int:
-        return await Watch(settings, pack).run(ready)
+        return await Watch(settings, packs).run(ready)
 
     code = asyncio.run(main())
     # Faust leaves threads behind that would keep the process from ending.

@@ -15,7 +15,7 @@ class WatchSettings:
     """Bootstrap addresses, with commas."""
     group: str = "cordwatch-watch"
     pack: str = "mescc-lymphoma"
-    """Name of a shipped pack, or a file."""
+    """Name of a shipped pack, a pack's file, or a file that says which pack where."""
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 9464
     """0 takes any free port; it is logged."""

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from cordwatch.app.cli import _COMMANDS
+from cordwatch.app.cli import cordwatch as group_of_all
 from cordwatch.app.demo_day import DAY_FILE
 from cordwatch_schemas.base import Event
 from tests.builders import T, a_suspicion, known_lymphoma
 
 CANARY = "Zebrafinch"
+HELP_S_MAX = 0.4
 
 
 def cordwatch(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -57,6 +62,64 @@ def test_every_command_has_an_example_in_its_help(name: str) -> None:
     assert "Example:" in done.stdout
 
 
+def commands(
+    group: click.Group = group_of_all, path: str = ""
+) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that does something, with its name as it is typed."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        if isinstance(found, click.Group):
+            yield from commands(found, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", found
+
+
+def test_every_command_documents_its_exit_codes() -> None:
+    """A script that calls it need not guess."""
+    told = {name: found.help or "" for name, found in commands()}
+    assert len(told) > len(_COMMANDS)
+    assert [name for name, text in told.items() if "Exit codes:" not in text] == []
+
+
+PRINTS_NO_DATA = {"ack", "classify", "demo", "feeds", "stand-down", "watch"}
+"""What they print is a line about what was done, or a log."""
+PACKS = {"pack check", "pack show"}
+PROFILES = {"profile check", "profile show"}
+"""A file with its faults, and a file: YAML as it is read."""
+
+
+def test_every_command_that_prints_data_prints_it_as_json_too() -> None:
+    """By `--json`; the report has more forms, among them this one."""
+    without = {
+        name
+        for name, found in commands()
+        if not {"--json", "--format"} & {opt for one in found.params for opt in one.opts}
+    }
+    assert without - PACKS - PROFILES == PRINTS_NO_DATA
+
+
+def test_help_answers_at_once() -> None:
+    """In less than 0.4 s: the best of a few, since a busy machine is not the command's doing."""
+    took = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        assert cordwatch("--help").returncode == 0
+        took.append(time.perf_counter() - begun)
+    assert min(took) < HELP_S_MAX
+
+
+def test_explain_prints_one_json_object_a_line(tmp_path: Path) -> None:
+    """Each line with the heading that it stands under."""
+    file = a_file(tmp_path, a_suspicion(at=T(1)))
+    done = cordwatch("explain", "--json", file)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    plain = cordwatch("explain", file).stdout.splitlines()
+    assert [one["text"] for one in told] == [line.strip() for line in plain if line[:2] == "  "]
+    assert {one["section"] for one in told} >= {"1 facts", "why not"}
+
+
 def test_simulate_prints_one_json_object_a_line(tmp_path: Path) -> None:
     """What would have alerted, with every promised field."""
     file = a_file(tmp_path, known_lymphoma(), a_suspicion(at=T(1)))
@@ -93,17 +156,11 @@ def test_the_bundled_day_reads_without_a_name_or_number() -> None:
         (["simulate", "--until", "tomorrow", "{folder}/good"], 2, "not an ISO 8601 time"),
         (["simulate", "--pack", "{folder}/pack.yaml", "{folder}/good"], 5, "pack.yaml:1:1"),
         (["pack", "check", "{folder}/nothing.yaml"], 2, "No such file"),
+        (["watch", "--pack", "{folder}/pack.yaml"], 5, "pack.yaml:1:1"),
+        (["watch", "--pack", "{folder}/nothing.yaml"], 2, "No such file"),
+        (["explain", "{folder}/empty"], 2, "the file is empty"),
+        (["report", "{folder}/empty"], 2, "the file is empty"),
         (["report", "--pack", "{folder}/pack.yaml", "{folder}/good"], 5, "pack.yaml:1:1"),
-        (
-            ["--kafka", "127.0.0.1:1", "--broker-timeout", "0.5", "report", "--live"],
-            4,
-            "no Kafka broker answers at 127.0.0.1:1",
-        ),
-        (
-            ["--kafka", "127.0.0.1:1", "--broker-timeout", "0.5", "alerts"],
-            4,
-            "no Kafka broker answers at 127.0.0.1:1",
-        ),
     ],
 )
 def test_wrong_use_is_answered_in_a_line(
@@ -117,6 +174,63 @@ def test_wrong_use_is_answered_in_a_line(
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "alerts",
+        "ack X --by me",
+        "stand-down X --by me --reason why",
+        "classify X positive --by me --patient p",
+        "feeds",
+        "quarantine list",
+        "replay {file}",
+        "report --live",
+        "topics plan",
+        "topics apply",
+        "topics verify",
+        "watch",
+    ],
+)
+def test_an_unreachable_broker_is_named(tmp_path: Path, command: str) -> None:
+    """It was tried for as long as was asked; then an address, a code, and nothing else."""
+    file = a_file(tmp_path, a_suspicion(at=T(0)))
+    arguments = ["--kafka", "127.0.0.1:1", "--broker-timeout", "0.5"]
+    done = cordwatch(*arguments, *(one.format(file=file) for one in command.split()))
+    assert done.returncode == 4
+    *warned, told = done.stderr.splitlines()
+    assert told == "cordwatch: no Kafka broker answers at 127.0.0.1:1 (tried for 0.5 s)"
+    assert all("[warning" in line for line in warned)
+
+
+LIMITED = "import resource, runpy\nresource.setrlimit(resource.RLIMIT_AS, ({0}, {0}))\n"
+LIMITED += "runpy.run_module('cordwatch.app.cli', run_name='__main__')"
+MEMORY_MAX = 600 * 2**20
+LONG_S_MAX = 30
+
+
+@pytest.mark.parametrize(
+    "begin", [b'{"kind":"', b"MSH|^~\\&|A|B|C|D|2026||ADT^A01|1|P|2.5\rPID|1||"]
+)
+def test_a_line_of_50_mib_is_refused_in_bounded_memory(tmp_path: Path, begin: bytes) -> None:
+    """It is never held whole: the command is given less memory than a few copies would take."""
+    path = tmp_path / "long"
+    path.write_bytes(
+        begin + b"x" * (50 * 2**20) + b"\n" + a_suspicion(at=T(0)).model_dump_json().encode()
+    )
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED.format(MEMORY_MAX), "simulate", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=LONG_S_MAX,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 quarantined" in done.stderr
+    assert "more than the limit of 16777216" in done.stderr
+    assert time.perf_counter() - begun < LONG_S_MAX
 
 
 @pytest.mark.parametrize(

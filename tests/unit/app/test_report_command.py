@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 from prometheus_client import CollectorRegistry
 
-from cordwatch.app.commands.report import facts_of, known_from, known_from_topics, report
+from cordwatch.app.commands.report import known_from, known_from_topics, report
 from cordwatch.app.demo_day import DAY_FILE
+from cordwatch.app.kept import facts_of
 from cordwatch.pathway.facts import encode_fact, fact_of
 from cordwatch.report.outcome import Period, outcome_report
 from cordwatch.runtime.embedded_broker import KAFKA_PYTHON_API_VERSION, embedded_broker

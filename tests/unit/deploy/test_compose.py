@@ -1,13 +1,19 @@
 """The one-host deployment is closed by default: each service of docker-compose.yml, read as data."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from tests.kafka_harness.libraries import KAFKA_VERSION
+
 ROOT = Path(__file__).parents[3]
-COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
+"""A value that the environment may replace, and what stands there otherwise."""
+TEXT = DEFAULT.sub(r"\1", (ROOT / "docker-compose.yml").read_text())
+COMPOSE: dict[str, Any] = YAML(typ="safe").load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {name for name, service in SERVICES.items() if service["restart"] == "no"}
 LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOT)
@@ -63,6 +69,24 @@ def test_no_image_floats(name: str) -> None:
     tag = SERVICES[name]["image"].partition(":")[2]
     assert tag
     assert tag != "latest"
+
+
+@each_service
+def test_every_image_can_be_replaced_by_a_local_one(name: str) -> None:
+    """Where nothing can be pulled, what was built there is named by the environment."""
+    written = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"][name]
+    assert DEFAULT.fullmatch(written["image"])
+    assert all(DEFAULT.fullmatch(one) for one in written.get("build", {}).get("args", {}).values())
+
+
+def test_the_local_kafka_is_the_one_that_is_pulled() -> None:
+    """One version: in the compose file, in the image built here, and in the suite's own broker."""
+    pom = (ROOT / "deploy/local/kafka/pom.xml").read_text().partition("<dependencies>")[2]
+    versions = set(re.findall(r"<artifactId>kafka_?\S*</artifactId>\s*<version>([\d.]+)", pom))
+    assert versions == {KAFKA_VERSION} == {SERVICES["kafka"]["image"].partition(":")[2]}
+    assert (
+        f"kafka=cordwatch-local/kafka:{KAFKA_VERSION}" in (ROOT / "deploy/local/build").read_text()
+    )
 
 
 @pytest.mark.parametrize("name", LONG_RUNNING)

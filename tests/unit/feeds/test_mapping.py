@@ -106,6 +106,47 @@ def test_repeated_order_groups_never_collapse() -> None:
     assert [event.order_number for event in found.events] == ["P1", "P2"]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    "version", ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8"]
+)
+def test_every_version_is_read(version: str) -> None:
+    """What a version names differently stands beside what others do; none is refused."""
+    delimiters = "^~\\&#" if version >= "2.7" else "^~\\&"
+    head = f"MSH|{delimiters}|HIS|H|CW|H|20260302080000+0000||ADT^A01|77|P|{version}^NLD\r"
+    text = head + "EVN|A01|20260302080000\r" + PERSON + "DG1|1|I10|G95.2^^I10||20260302\r"
+    found = map_message(text.encode(), Source(), NOW)
+    assert (kinds(found), found.faults) == (["admitted", "diagnosed"], ())
+
+
+@pytest.mark.parametrize("trigger", ["A09", "A17", "A24"])
+def test_an_event_that_is_not_read_is_left_out_with_its_reason(trigger: str) -> None:
+    """It is nobody's fault, and `cordwatch profile try` says so."""
+    found = mapped(f"ADT^{trigger}")
+    assert (found.outcome, found.faults) == ("irrelevant", ())
+    assert [one.field for one in found.passed_over] == ["MSH-9"]
+
+
+def test_a_message_that_states_no_more_than_a_year_has_no_time() -> None:
+    """MSH-7 stands in for missing times: a year there would be New Year's Day everywhere."""
+    text = HEAD.format(kind="ADT^A01").replace("20260302080000+0000", "2026") + PERSON
+    found = map_message(text.encode(), Source(), NOW)
+    assert found.outcome == "quarantined"
+    assert found.faults[0].field == "MSH-7"
+
+
+@pytest.mark.parametrize(
+    ("segments", "patients"),
+    [
+        (["OBX|1|CE|back-pain^^99CORDWATCH||Y||||||F"], 1),
+        (["PID|2||4711^^^H^MR", "OBX|1|CE|back-pain^^99CORDWATCH||Y||||||F"], 0),
+    ],
+)
+def test_findings_belong_to_the_patient_before_them(segments: list[str], patients: int) -> None:
+    """A result group ends where the next patient begins."""
+    found = mapped("ORU^R01", "OBR|1||A1|x", *segments)
+    assert len(found.events) == patients
+
+
 def test_an_undated_diagnosis_has_no_time_of_its_own() -> None:
     """So that its daily repeat is the same fact."""
     [admitted, diagnosed] = mapped("ADT^A01", "DG1|1||C83.3^^I10").events

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cordwatch.feeds.hl7.times import BadTime, read_time
+from cordwatch.feeds.hl7.times import BadTime, as_precise_as, read_time
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 TICK = timedelta(microseconds=1)
@@ -94,3 +94,20 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_month_and_year_are_told_as_such(text: str, precision: str) -> None:
     """The mapping sends them to quarantine."""
     assert read_time(text, AMSTERDAM).precision == precision
+
+
+@pytest.mark.parametrize(
+    ("text", "degree", "expected"),
+    [
+        ("20260302080910+0100", "D", "20260302+0100"),
+        ("20260302080910.25", "M", "202603020809"),
+        ("20260302080910", "L", "202603"),
+        ("20260302", "M", "20260302"),
+        ("20260302080910", "S", "20260302080910"),
+        ("20260302080910", "", "20260302080910"),
+        ("garbage", "D", "garbage"),
+    ],
+)
+def test_digits_that_the_sender_disowns_are_left_out(text: str, degree: str, expected: str) -> None:
+    """The second component of a time, up to v2.5: midnight may stand for a day."""
+    assert as_precise_as(text, degree) == expected

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
+import threading
 from collections.abc import Iterator
+from subprocess import run
 
 import pytest
 from pydantic import ValidationError
@@ -21,11 +24,13 @@ def stream(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     """Give what is logged, in both forms; afterwards the root logger is as before."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
     caught = io.StringIO()
     configure_logging("debug", request.param, caught)
     yield caught
     root.handlers[:] = before
     root.setLevel(level)
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
 
 
 def test_a_foreign_line_keeps_its_template_and_loses_its_values(stream: io.StringIO) -> None:
@@ -71,3 +76,38 @@ def test_causes_are_told_by_type() -> None:
     assert told.startswith("RuntimeError at ")
     assert "KeyError" in told
     assert CANARY not in told
+
+
+def test_a_line_before_anything_is_set_up_holds_no_values() -> None:
+    """By itself structlog would print a traceback with the values of all variables."""
+    script = (
+        "from cordwatch.runtime.logging import get_logger\n"
+        "def fail(secret):\n    raise ValueError(secret)\n"
+        f"try:\n    fail('{CANARY}')\n"
+        "except ValueError:\n    get_logger('cordwatch.feeds').exception('mapping failed')"
+    )
+    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "mapping failed" in done.stderr
+    assert "ValueError at fail:3" in done.stderr
+    assert CANARY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        "threading.Thread(target=fail).start()",
+        "class Held:\n    def __del__(self):\n        fail()\nHeld()",
+        "fail()",
+    ],
+    ids=["thread", "destructor", "top"],
+)
+def test_what_python_prints_by_itself_holds_no_text(failing: str) -> None:
+    """A thread's uncaught error, one in a destructor, and the last one of all."""
+    script = (
+        "import threading\nfrom cordwatch.runtime.logging import configure_logging\n"
+        f"configure_logging()\ndef fail():\n    raise ValueError('{CANARY}')\n{failing}"
+    )
+    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "uncaught error" in done.stderr
+    assert "ValueError at fail:5" in done.stderr
+    assert CANARY not in done.stdout + done.stderr

@@ -317,3 +317,57 @@ def test_any_chopping_of_the_input_gives_the_same_alerts(seed: int) -> None:
     run(a_machine(smooth), smooth, T(20))
     assert ids(log.alerts) >= ids(smooth.alerts)
     assert {alert.clock for alert in log.alerts} >= {alert.clock for alert in smooth.alerts}
+
+
+def test_whoever_is_due_goes_before_those_about_whom_something_came() -> None:
+    """Under load a level does not wait behind the deciding about everybody else."""
+    log = Log()
+    log.tell(a_suspicion(at=T(0), patient="E"))
+    machine = a_machine(log)
+    run(machine, log, T(1))
+    log.tell(a_suspicion(at=T(0), patient="A"))
+    for effect in machine.take(log.unread(machine), T(6)):
+        log.do(effect)
+    for effect in machine.settle(sorted(machine.waiting(T(6))), T(6)):
+        log.do(effect)
+    assert [alert.patient for alert in log.alerts] == ["E", "A"]
+
+
+def test_an_alert_tells_when_its_level_was_reached() -> None:
+    """For every level and repeat; the alert itself says how late it was in whole seconds."""
+    log = Log()
+    log.tell(a_suspicion(at=T(0), patient="A"))
+    machine = a_machine(log)
+    seen: list[tuple[str | None, datetime | None, int]] = []
+    for quarter in range(60):
+        now = T(quarter / 4) + timedelta(seconds=quarter)
+        for effect in steps(machine, log, now):
+            log.do(effect)
+            if isinstance(effect, Send):
+                for one in effect.messages:
+                    alert = Alert.model_validate_json(one.value)
+                    assert one.level_at is not None
+                    assert int((now - one.level_at).total_seconds()) == alert.late_by_s
+                    seen.append((alert.level, one.level_at, alert.repeat))
+    levels = [
+        ("reminder", T(6), 0),
+        ("warning", T(9), 0),
+        ("urgent", T(10.8), 0),
+        ("due", T(12), 0),
+    ]
+    assert seen[:4] == levels
+    assert seen[4:6] == [("overdue", T(12.25), 1), ("overdue", T(12.5), 2)]
+
+
+def test_a_row_that_cannot_be_ours_is_counted_and_stops_nothing() -> None:
+    """A key without an id, a value with a line end: two, and the patient beside them is there."""
+    log = Log()
+    log.tell(a_suspicion(at=T(0), patient="A"))
+    run(a_machine(log), log, T(1))
+    (partition,) = (number for number, rows in log.facts.items() if rows)
+    bad: list[tuple[bytes | None, bytes | None]] = [(b"A", b"{}"), (b"B|f" + b"0" * 24, b"\n")]
+    machine = Machine(PACK, Metrics(PACK, CollectorRegistry()))
+    machine.own(range(PARTITIONS))
+    assert machine.restore(partition, [*bad, *log.facts[partition].items()]) == 2
+    machine.restored(range(PARTITIONS), {})
+    assert machine.wake_at() == T(6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -75,7 +76,8 @@ def alerts(ctx: click.Context, *, follow: bool, as_json: bool, only_open: bool) 
     from rich.live import Live  # noqa: PLC0415
 
     kafka, clock = kafka_of(ctx), WallClock()
-    console = Console()
+    # Into a file or a pipe as wide as its columns need.
+    console = Console(width=None if sys.stdout.isatty() else 160)
     latest: dict[str, Alert] = {}
 
     def shown() -> Table:

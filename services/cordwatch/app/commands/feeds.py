@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -12,8 +13,9 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from cordwatch.app.commands.options import kafka_of, source_of, source_options
+from cordwatch.app.commands.options import kafka_of, key_of, source_of, source_options
 from cordwatch.feeds.fhir_exchange.settings import FhirSettings
+from cordwatch.feeds.profile import Profiles
 from cordwatch.feeds.service import run
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.runtime.logging import get_logger
@@ -96,7 +98,8 @@ def feeds(ctx: click.Context, /, **options: Any) -> None:
     A message is answered only after the broker has acknowledged it and its
     events; while no broker does, nothing is answered and, the buffer being full,
     nothing read. What cannot be understood is kept and answered with AE or AR
-    and ERR. SIGTERM: what was read is answered, then it ends.
+    and ERR. SIGTERM: what was read is answered, then it ends. SIGHUP: profiles are
+    read anew; where they have faults those from before stay.
 
     FHIR (R4, R4B, R5): --fhir-port opens an endpoint for notifications of
     topic-based subscriptions, --fhir-server names the server that is asked for
@@ -104,6 +107,7 @@ def feeds(ctx: click.Context, /, **options: Any) -> None:
 
     \b
     Example:  cordwatch feeds --zone Europe/Amsterdam
+              cordwatch feeds --profile ris.yaml --profile his.yaml --key-file key
               cordwatch feeds --host 0.0.0.0 --allow 10.1.2.0/24 --key-file key \\
                 --tls-cert cert.pem --tls-key key.pem --tls-client-ca ca.pem
               cordwatch feeds --fhir-port 8443 --fhir-token-file tokens \\
@@ -111,11 +115,12 @@ def feeds(ctx: click.Context, /, **options: Any) -> None:
                 --fhir-client-id cordwatch --fhir-client-key client.pem
     Exit codes: 0 told to stop, everything answered; 1 told to stop, some not
     answered (their senders send again); 2 wrong use, or the address is taken; 3
-    topics are missing; 4 no broker answers; 70 an error of ours (a supervisor
+    topics are missing; 4 no broker answers; 5 a bad profile; 70 an error of ours (a supervisor
     starts it again).
     """
     kafka = kafka_of(ctx)
-    source = {name: options.pop(name) for name in ("zone", "charset", "key_file", "patient_system")}
+    names = ("zone", "charset", "key_file", "profile", "patient_system")
+    source = {name: options.pop(name) for name in names}
     settings = _settings(FeedsSettings, options)
     fhir = _settings(FhirSettings, options)
     if source["key_file"] is None:
@@ -124,4 +129,9 @@ def feeds(ctx: click.Context, /, **options: Any) -> None:
                 "beyond loopback it takes --key-file: references made with the exercise key are not secret"
             )
         get_logger("cordwatch.feeds").warning("no --key-file: not for real patients")
-    sys.exit(run(settings, kafka, source_of(**source), WallClock(), fhir))
+    load = None
+    if source["profile"]:
+        # The key stays what it is: with another one every patient would be somebody else.
+        load = partial(Profiles.of_files, source["profile"], key_of(source["key_file"]))
+    sources, clock = source_of(**source), WallClock()
+    sys.exit(run(settings, kafka, sources, clock, load_sources=load, fhir=fhir))

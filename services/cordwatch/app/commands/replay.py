@@ -76,7 +76,7 @@ def replay(
     \b
     Example:  cordwatch replay yesterday.hl7 --as-recorded
     Exit codes: 0 done; 1 something went to quarantine; 2 wrong use; 3 topics are
-    missing; 4 no broker answers.
+    missing; 4 no broker answers; 5 a bad profile.
     """
     clock = WallClock()
     publisher = Publisher(kafka_of(ctx))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,21 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from cordwatch.app.commands.options import kafka_of, source_of, source_options
+from cordwatch.app.commands.options import kafka_of, pack_option, source_of, source_options
 from cordwatch.app.commands.simulate import instant, read_files
+from cordwatch.app.kept import facts_of
 from cordwatch.feeds.gateway import Told
-from cordwatch.feeds.source import Source
-from cordwatch.pathway.facts import Fact
+from cordwatch.feeds.source import Sources
 from cordwatch.pathway.simulation import alerts_of, simulate_ward
 from cordwatch.report.outcome import OutcomeReport, Period, outcome_report
 from cordwatch.report.reading import SEEN, Known, known
 from cordwatch.runtime.kafka import KafkaSettings, read_topic
 from cordwatch.runtime.wall_clock import WallClock
-from cordwatch.watch.patients import WAKE_ROW, BadRow, Patient, split_key
 from cordwatch_schemas.acknowledgements import Acknowledged, StoodDown
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.events import BadEvent, read_answer
-from cordwatch_schemas.pack import Pack, load_pack
+from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.pack_choice import load_packs
 from cordwatch_schemas.topics import ACKS, ALERTS, DAY_S, FACTS
 
 _WIDTH, _WIDTH_MIN = 176, 120
@@ -47,7 +46,7 @@ _WIDTH, _WIDTH_MIN = 176, 120
     show_default=True,
 )
 @click.option("--small-cells", is_flag=True, help="Show cells under 5 in csv and html too.")
-@click.option("--pack", default="mescc-lymphoma", show_default=True, help="Pack name or file.")
+@pack_option
 @source_options
 @click.pass_context
 def report(ctx: click.Context, /, files: tuple[Path, ...], **options: Any) -> None:
@@ -55,7 +54,7 @@ def report(ctx: click.Context, /, files: tuple[Path, ...], **options: Any) -> No
     Say what was done in time, how late the rest was, and what the alerts cost.
 
     From FILES as simulate reads them, or with --live from what watch has kept.
-    Times, weekdays and hours are those of --zone. No patient appears in any
+    Times, weekdays and hours are those of --zone, or of the first --profile. No patient appears in any
     format; cells under 5 of a ward, weekday or hour are hidden in csv and html.
 
     \b
@@ -68,21 +67,20 @@ def report(ctx: click.Context, /, files: tuple[Path, ...], **options: Any) -> No
         raise click.UsageError("name FILES, or give --live, not both")
     if options["live"] and options["until"]:
         raise click.UsageError("--until goes with FILES: --live is as of now")
-    source = source_of(
-        options["zone"], options["charset"], options["key_file"], options["patient_system"]
-    )
+    names = ("zone", "charset", "key_file", "profile", "patient_system")
+    source = source_of(**{name: options[name] for name in names})
     since = instant(options["since"], "--from", source.zone)
     before = instant(options["before"], "--to", source.zone)
     if since is not None and before is not None and before <= since:
         raise click.BadParameter("must be later than --from", param_hint="--to")
-    pack = load_pack(options["pack"])
+    packs = load_packs(options["pack"])
     if options["live"]:
-        found, notes = known_from_topics(kafka_of(ctx), pack)
+        found, notes = known_from_topics(kafka_of(ctx), packs)
         name = "the topics facts, alerts and acks"
     else:
-        found, notes = _from_files(files, source, pack, instant(options["until"])), ()
+        found, notes = _from_files(files, source, packs, instant(options["until"])), ()
         name = "files"
-    figures = outcome_report(found, Period(since, before), source.zone, pack.label, name, notes)
+    figures = outcome_report(found, Period(since, before), source.zone, packs.label, name, notes)
     click.echo(_rendered(figures, options["form"], small_cells=options["small_cells"]), nl=False)
 
 
@@ -102,14 +100,14 @@ def _rendered(figures: OutcomeReport, form: str, *, small_cells: bool) -> str:
 
 
 def _from_files(
-    files: tuple[Path, ...], source: Source, pack: Pack, until: datetime | None
+    files: tuple[Path, ...], source: Sources, packs: Packs, until: datetime | None
 ) -> Known:
     told, tally = read_files(files, source)
     tally.tell()
-    return known_from(told, pack, until)
+    return known_from(told, packs, until)
 
 
-def known_from(told: list[Told], pack: Pack, until: datetime | None) -> Known:
+def known_from(told: list[Told], packs: Packs, until: datetime | None) -> Known:
     """
     Return what is known from *told* at *until*, or else at the last message.
 
@@ -118,17 +116,17 @@ def known_from(told: list[Told], pack: Pack, until: datetime | None) -> Known:
     """
     at = until or max((one.received_at for one in told), default=None)
     if at is None:
-        return known({}, (), (), pack, WallClock().now())
-    ward = simulate_ward(told, pack, at)
+        return known({}, (), (), packs, WallClock().now())
+    ward = simulate_ward(told, packs, at)
     facts = {reference: list(mine.values()) for reference, mine in ward.facts.items()}
     answers = [one for one in told if isinstance(one, SEEN) and one.received_at <= at]
-    return known(facts, alerts_of(ward), answers, pack, at)
+    return known(facts, alerts_of(ward), answers, packs, at)
 
 
 # --- live
 
 
-def known_from_topics(kafka: KafkaSettings, pack: Pack) -> tuple[Known, tuple[str, ...]]:
+def known_from_topics(kafka: KafkaSettings, packs: Packs) -> tuple[Known, tuple[str, ...]]:
     """Return what the topics hold, and what the reader must know about that."""
     facts, unread = facts_of(one for one in read_topic(kafka, FACTS.name, follow=False) if one)
     alerts: dict[str, Alert] = {}
@@ -148,7 +146,7 @@ def known_from_topics(kafka: KafkaSettings, pack: Pack) -> tuple[Known, tuple[st
                 continue
             if isinstance(answer, SEEN):
                 answers.append(answer)
-    return known(facts, alerts.values(), answers, pack, WallClock().now()), _notes(pack, unread)
+    return known(facts, alerts.values(), answers, packs, WallClock().now()), _notes(packs, unread)
 
 
 def _alert(value: bytes | None) -> Alert | None:
@@ -158,36 +156,9 @@ def _alert(value: bytes | None) -> Alert | None:
         return None
 
 
-def facts_of(
-    records: Iterable[tuple[bytes | None, bytes | None]],
-) -> tuple[dict[str, list[Fact]], int]:
-    """Return the facts of every reference as the facts topic leaves them, and how many were unreadable."""
-    patients: dict[str, Patient] = {}
-    unread = 0
-    for key, value in records:
-        try:
-            reference, row_id = split_key(key or b"")
-        except BadRow:
-            unread += 1
-            continue
-        if row_id == WAKE_ROW.encode():
-            continue
-        patient = patients.setdefault(reference, Patient(reference, 0))
-        if value is None:
-            patient.drop(row_id)
-        else:
-            patient.put(row_id + value)
-    facts: dict[str, list[Fact]] = {}
-    for reference, patient in patients.items():
-        try:
-            facts[reference] = patient.facts()
-        except ValueError:
-            unread += 1
-    return facts, unread
-
-
-def _notes(pack: Pack, unread: int) -> tuple[str, ...]:
-    alerts_d, facts_d = ALERTS.retention_s // DAY_S, pack.policy.keep_facts // timedelta(days=1)
+def _notes(packs: Packs, unread: int) -> tuple[str, ...]:
+    keep_facts = max(pack.policy.keep_facts for pack in packs.each)
+    alerts_d, facts_d = ALERTS.retention_s // DAY_S, keep_facts // timedelta(days=1)
     kept = (
         f"Live: alerts and answers older than {alerts_d} days are no longer on their topics; clocks "
         f"are dropped from {facts_d} days after a patient's last one closed, unless a diagnosis is "

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
 
 import click
 
-from cordwatch.app.commands.options import source_of, source_options, translated
+from cordwatch.app.commands.options import pack_option, source_of, source_options, translated
 from cordwatch.feeds.gateway import Told, Translated
-from cordwatch.feeds.source import Source
+from cordwatch.feeds.source import Sources
 from cordwatch.pathway.explain import explain as explain_patient
 from cordwatch.pathway.simulation import AFTER_LAST
 from cordwatch.pathway.simulation import simulate as run_simulation
 from cordwatch_schemas.alerts import Alert
-from cordwatch_schemas.pack import load_pack
+from cordwatch_schemas.pack_choice import load_packs
 
 _FILES = click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -49,7 +51,7 @@ class Tally:
             click.echo(f"  {count} x {reason}", err=True)
 
 
-def read_files(files: tuple[Path, ...], source: Source) -> tuple[list[Told], Tally]:
+def read_files(files: tuple[Path, ...], source: Sources) -> tuple[list[Told], Tally]:
     """Return what *files* tell, each thing received when its message was sent, and what became of them."""
     tally = Tally()
     told: list[Told] = []
@@ -83,7 +85,7 @@ def instant(
 
 @click.command()
 @_FILES
-@click.option("--pack", default="mescc-lymphoma", show_default=True, help="Pack name or file.")
+@pack_option
 @click.option("--until", help="End of the virtual clock (ISO 8601); default: last message + 48 h.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @source_options
@@ -100,9 +102,10 @@ def simulate(
     \b
     Example:  cordwatch simulate march.hl7 --zone Europe/Amsterdam
               cordwatch simulate march.hl7 --pack our-pack.yaml --json | jq .rule
-    Exit codes: 0 done; 2 wrong use; 5 a bad pack.
+              cordwatch simulate march.hl7 --profile ris.yaml --profile his.yaml
+    Exit codes: 0 done; 2 wrong use; 5 a bad pack or profile.
     """
-    loaded = load_pack(pack)
+    loaded = load_packs(pack)
     told, tally = read_files(files, source_of(**source))  # type: ignore[arg-type]
     alerts = run_simulation(told, loaded, instant(until))
     if as_json:
@@ -145,8 +148,9 @@ def _short(instant: datetime | None) -> str:
 @click.option(
     "--number-stdin", is_flag=True, help="Read the patient's number from standard input instead."
 )
-@click.option("--pack", default="mescc-lymphoma", show_default=True, help="Pack name or file.")
+@pack_option
 @click.option("--until", help="Look at this instant (ISO 8601); default: last message + 48 h.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: section and text.")
 @source_options
 @click.pass_context
 def explain(
@@ -158,6 +162,7 @@ def explain(
     until: str | None,
     *,
     number_stdin: bool,
+    as_json: bool,
     **source: str,
 ) -> None:
     """
@@ -166,9 +171,10 @@ def explain(
     \b
     Example:  cordwatch explain march.hl7 --patient p_7qk2...
               cordwatch explain march.hl7 --number-stdin < number.txt
-    Exit codes: 0 done; 1 no such patient; 2 wrong use; 5 a bad pack.
+              cordwatch explain march.hl7 --patient p_7qk2... --json | jq -r .text
+    Exit codes: 0 done; 1 no such patient; 2 wrong use; 5 a bad pack or profile.
     """
-    loaded, read_from = load_pack(pack), source_of(**source)  # type: ignore[arg-type]
+    loaded, read_from = load_packs(pack), source_of(**source)  # type: ignore[arg-type]
     told, _ = read_files(files, read_from)
     references = sorted({one.patient for one in told})
     if number_stdin:
@@ -183,5 +189,17 @@ def explain(
     last = max((one.received_at for one in told), default=None)
     at = instant(until) or (last + AFTER_LAST if last else None)
     if at is not None:
-        for line in explain_patient(patient, told, loaded, at):
+        lines = explain_patient(patient, told, loaded, at)
+        for line in _by_section(lines) if as_json else lines:
             click.echo(line)
+
+
+def _by_section(lines: Iterable[str]) -> Iterator[str]:
+    """Return what was told as JSON, each line with the heading under which it stands."""
+    section, is_heading = "", True
+    for line in lines:
+        if not line or is_heading:
+            is_heading = not line
+            section = line or section
+        else:
+            yield json.dumps({"section": section, "text": line.strip()})

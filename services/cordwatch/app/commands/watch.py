@@ -7,14 +7,14 @@ from datetime import datetime
 
 import click
 
-from cordwatch.app.commands.options import kafka_of
+from cordwatch.app.commands.options import kafka_of, pack_option
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.watch.service import run
 from cordwatch.watch.settings import WatchSettings
 
 
 @click.command()
-@click.option("--pack", envvar="CORDWATCH_PACK", default="mescc-lymphoma", show_default=True)
+@pack_option
 @click.option("--group", envvar="CORDWATCH_GROUP", default="cordwatch-watch", show_default=True)
 @click.option(
     "--metrics-host", envvar="CORDWATCH_METRICS_HOST", default="127.0.0.1", show_default=True

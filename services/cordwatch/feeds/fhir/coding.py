@@ -61,7 +61,11 @@ _WORDS = {
 
 
 def coded(concept: Element | None) -> list[CodeAsSent]:
-    """Return the codes of a CodeableConcept, a CodeableReference (R5) or a bare Coding (R4)."""
+    """
+    Return the codes of a CodeableConcept, a CodeableReference (R5) or a bare Coding (R4).
+
+    What the profile says that they stand for is behind them.
+    """
     if concept is None:
         return []
     inner = concept.one("concept")
@@ -74,7 +78,7 @@ def coded(concept: Element | None) -> list[CodeAsSent]:
             display = coding.text("display")[:200] or None
             system = (coding.text("system") or "L")[:120]
             found.append({"system": system, "code": code[:80], "display": display})
-    return found
+    return concept.codes.applied(found)
 
 
 def all_coded(concepts: Iterable[Element]) -> list[CodeAsSent]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
+from cordwatch.feeds.code_map import CodeMap
 from cordwatch.feeds.hl7.message import Unreadable
 from cordwatch.feeds.hl7.times import BadTime, Stamp, read_time
 
@@ -34,11 +35,13 @@ class Element:
 
     value: Mapping[str, Any]
     path: str
+    codes: CodeMap = field(default_factory=CodeMap, repr=False)
+    """What the source's own codes stand for, wherever one is found in here."""
 
     @classmethod
-    def of(cls, resource: Mapping[str, Any]) -> Element:
+    def of(cls, resource: Mapping[str, Any], codes: CodeMap | None = None) -> Element:
         """Return a resource as an element; its path begins with its type."""
-        return cls(resource, str(resource.get("resourceType", "resource"))[:64])
+        return cls(resource, str(resource.get("resourceType", "resource"))[:64], codes or CodeMap())
 
     @property
     def type(self) -> str:
@@ -99,7 +102,7 @@ class Element:
                     continue
                 if not isinstance(one, Mapping):
                     raise Unreadable(f"{self.path}.{name}{place}", "is not an object")
-                yield Element(one, f"{self.path}.{name}{place}")
+                yield Element(one, f"{self.path}.{name}{place}", self.codes)
             return
 
     def time(self, zone: tzinfo, *names: str) -> Stamp | None:

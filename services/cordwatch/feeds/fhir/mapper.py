@@ -169,7 +169,7 @@ class _Text:
 
     def _reading(self, entry: Entry, resource: Resource) -> tuple[Reading, Unreadable | None]:
         """Return a resource about to be read, and why its time is in doubt, if it is."""
-        element, doubt, said = Element.of(resource), None, None
+        element, doubt, said = Element.of(resource, self._source.codes), None, None
         try:
             said = _said(element, entry, self._source, simulated=self._received_at is None)
         except Unreadable as error:

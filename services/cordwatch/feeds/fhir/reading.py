@@ -80,7 +80,7 @@ class Reading:
         inner = reference.one("reference") if not _is_text(reference, "reference") else None
         target = (inner or reference).text("reference")
         found = self.context.find(target, self.resource.value, ask=ask) if target else None
-        return Element.of(found) if found is not None else None
+        return Element.of(found, self.source.codes) if found is not None else None
 
     def identify(self, *names: str) -> None:
         """

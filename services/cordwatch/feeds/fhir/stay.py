@@ -66,10 +66,10 @@ def read_encounter(reading: Reading) -> bool:
 
 
 def _house(reading: Reading) -> str | None:
-    """Return the hospital, as its Organization is called."""
+    """Return the hospital, as its Organization is called; else where the source says it is."""
     provider = reading.resource.one("serviceProvider")
     if provider is None:
-        return None
+        return reading.source.facility
     found = reading.find(provider)
     return _told(provider) if found is None else _called(found)
 

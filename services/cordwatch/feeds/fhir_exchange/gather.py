@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from cordwatch.feeds.fhir.bundle import Context
@@ -13,7 +13,7 @@ from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import Translated, from_fhir
 from cordwatch.feeds.intake import OUR_FAULT
 from cordwatch.feeds.mapping.reading import Fault
-from cordwatch.feeds.source import Source
+from cordwatch.feeds.source import Sources
 from cordwatch.runtime.logging import get_logger
 
 ROUNDS_MAX = 6
@@ -51,9 +51,11 @@ def bundled(
 class Gatherer:
     """Reads texts, and asks the server for what is missing in them."""
 
-    def __init__(self, source: Source, client: FhirClient | None, base: str = "") -> None:
-        """Read with *source*; without a *client* nothing can be asked."""
-        self._source, self._client, self._base = source, client, base
+    def __init__(
+        self, sources: Callable[[], Sources], client: FhirClient | None, base: str = ""
+    ) -> None:
+        """Read with what *sources* returns at that moment; without a *client* nothing can be asked."""
+        self._sources, self._client, self._base = sources, client, base
 
     async def gather(
         self, data: bytes, received_at: datetime, links: Sequence[str] = ()
@@ -121,7 +123,7 @@ class Gatherer:
     def _understand(self, data: bytes, received_at: datetime) -> Translated:
         item = Item("message", "fhir", data)
         try:
-            return from_fhir(item, self._source, received_at, base=self._base)
+            return from_fhir(item, self._sources(), received_at, base=self._base)
         except Exception as error:
             # An error of ours must not stop what is behind this one.
             log.exception("mapping failed", exc_info=error)

@@ -20,7 +20,7 @@ from cordwatch.feeds.fhir_exchange.subscriptions import Subscriptions
 from cordwatch.feeds.metrics import FeedsMetrics
 from cordwatch.feeds.mllp_server import CannotListen
 from cordwatch.feeds.peers import tls_context
-from cordwatch.feeds.source import Source
+from cordwatch.feeds.source import Sources
 from cordwatch.runtime.kafka import KafkaSettings, read_topic
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
@@ -67,7 +67,6 @@ class FhirSide:
     def __init__(
         self,
         settings: FhirSettings,
-        source: Source,
         clock: WallClock,
         positions: dict[str, FeedPosition],
     ) -> None:
@@ -78,7 +77,7 @@ class FhirSide:
             BadTls, BadFiles: a file does not hold what it should, or cannot be read.
         """
         self.settings, self._clock = settings, clock
-        self._source, self._positions = source, positions
+        self._positions = positions
         _readable(settings)
         self._endpoint_tls = tls_context(settings)
         try:
@@ -95,17 +94,23 @@ class FhirSide:
         self.subscriptions: Subscriptions | None = None
 
     async def start(
-        self, commit: Commit, metrics: FeedsMetrics, broken: Callable[[], None]
+        self,
+        sources: Callable[[], Sources],
+        commit: Commit,
+        metrics: FeedsMetrics,
+        broken: Callable[[], None],
     ) -> None:
         """
         Begin to listen and to search; *broken* is called if a part of it fails by an error of ours.
+
+        *sources* returns the profiles in use, which may be other ones at each text.
 
         Raises:
             CannotListen: the address cannot be had.
         """
         client = self._client() if self.settings.server else None
         base = (self.settings.server or "").rstrip("/")
-        gatherer = Gatherer(self._source, client, base)
+        gatherer = Gatherer(sources, client, base)
         exchange = Exchange(commit, gatherer, metrics, self._clock, self._positions)
         poller = None
         if client is not None and self.settings.types:

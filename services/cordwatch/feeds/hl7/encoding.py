@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _CODECS = {
@@ -90,21 +91,26 @@ def read_delimiters(data: bytes) -> Delimiters:
     return Delimiters(*every[: len(_DEFAULTS) + 1])
 
 
-def decode(data: bytes, delimiters: Delimiters, fallback: str) -> str:
+def decode(
+    data: bytes, delimiters: Delimiters, fallback: str, own_names: Mapping[str, str] | None = None
+) -> str:
     """
     Return the text of a message in the character set of its MSH-18.
 
     Where none is declared: UTF-8 if the bytes are that, else the source's *fallback*.
+    *own_names* are names, in capitals, that the source uses for codecs: they come
+    before the table's, since some sources declare one set and send another.
 
     Raises:
         Unreadable: a set that is not known, or the field that does not fit it.
     """
     names = _declared(data, delimiters)
-    unknown = [name for name in names if name not in _CODECS and name not in _SWITCHED]
+    known = {**_CODECS, **own_names} if own_names else _CODECS
+    unknown = [name for name in names if name not in known and name not in _SWITCHED]
     if unknown:
         raise Unreadable("MSH-18", "character set is not known")
     codecs = [_SWITCHED[name] for name in names if name in _SWITCHED]
-    codecs += [_CODECS[name] for name in names if name in _CODECS]
+    codecs += [known[name] for name in names if name in known]
     where = "MSH-18"
     for codec in codecs or ["utf-8", fallback]:
         try:

@@ -30,6 +30,8 @@ class Piece:
     kind: PieceKind
     data: bytes
     reason: str = ""
+    peer: str = ""
+    """Address of who sent it; empty for a file."""
 
 
 class Splitter:
@@ -38,8 +40,9 @@ class Splitter:
 
     A message begins with `MSH` at the start of a line or frame. It ends where
     the next one begins, at the end of its MLLP frame, or at a batch wrapper.
-    Wrappers are taken off and their count is checked. Nothing is dropped: what
-    is no message comes out as `unreadable`. For a live connection, where the
+    Wrappers are taken off and their counts are checked: messages of a batch,
+    batches of a file. HL7 lets their ends be left out, and then nothing can be
+    checked. Nothing is dropped: what is no message comes out as `unreadable`. For a live connection, where the
     frame is the unit that is answered, see `mllp.py`.
     """
 
@@ -53,7 +56,8 @@ class Splitter:
         self._scanned = 0
         self._head = b""
         self._dropped = 0
-        self._in_batch = 0
+        self._in_batch = self._batches = 0
+        self._batch_is_open = False
 
     def feed(self, data: bytes) -> Iterator[Piece]:
         """Take in *data* and return every message that is now complete."""
@@ -107,14 +111,25 @@ class Splitter:
             )
 
     def _wrapper(self, line: bytes) -> Iterator[Piece]:
+        # One that was begun counts, whether or not its end was written.
+        self._batches += self._begun == b"BTS" or self._batch_is_open
         if self._begun == b"BTS":
-            stated = line.split(line[3:4])[1].strip()
-            if stated and not _COUNT.fullmatch(stated):
-                yield Piece("batch-count", b"", "BTS-1 is no count")
-            elif stated and int(stated) != self._in_batch:
-                reason = f"BTS-1 states {int(stated)} messages, {self._in_batch} came"
-                yield Piece("batch-count", b"", reason)
+            yield from _counted(line, "messages", self._in_batch)
+        elif self._begun == b"FTS":
+            yield from _counted(line, "batches", self._batches)
+        self._batch_is_open = self._begun == b"BHS"
         self._in_batch = 0
+        if self._begun[:1] == b"F":
+            self._batches = 0
+
+
+def _counted(line: bytes, what: str, came: int) -> Iterator[Piece]:
+    name = line[:3].decode()
+    stated = line.split(line[3:4])[1].strip()
+    if stated and not _COUNT.fullmatch(stated):
+        yield Piece("batch-count", b"", f"{name}-1 is no count")
+    elif stated and int(stated) != came:
+        yield Piece("batch-count", b"", f"{name}-1 states {int(stated)} {what}, {came} came")
 
 
 def split_messages(chunks: Iterable[bytes], limit: int = MAX_MESSAGE_BYTES) -> Iterator[Piece]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -54,6 +54,11 @@ class Segment:
         return f"<{self.name}>"
 
     @property
+    def line(self) -> str:
+        """Return the segment as sent."""
+        return self._line
+
+    @property
     def fields(self) -> Sequence[str]:
         """Return the fields as sent; the name stands at 0."""
         if self._fields is None:
@@ -73,6 +78,17 @@ class Segment:
         parts = value.split(self.delimiters.repetition)
         return parts[repetition] if repetition < len(parts) else ""
 
+    def whole(self, field: int) -> str:
+        """Return a field as sent, with all its repetitions."""
+        return self.fields[field] if field < len(self.fields) else ""
+
+    def put(self, field: int, raw: str) -> None:
+        """Let *raw* stand in a field: only a source profile does so, before anything is read."""
+        found = list(self.fields)
+        found += [""] * (field + 1 - len(found))
+        found[field] = raw
+        self._fields = found
+
     def repetitions(self, field: int) -> int:
         """Return how often a field repeats; 0 when it is empty."""
         if field >= len(self.fields) or not self.fields[field]:
@@ -91,14 +107,19 @@ class Segment:
         makes every part of it null.
         """
         value = self.raw(field, repetition)
+        # Most of what is asked for is not there.
+        if not value:
+            return None
         if self._is_declaration(field):
-            return value or None
+            return value
         for delimiter, place in (
             (self.delimiters.component, component),
             (self.delimiters.subcomponent, sub),
         ):
             if value == _NULL_AS_SENT:
                 return NULL
+            if place == 1 and delimiter not in value:
+                continue
             parts = value.split(delimiter)
             if place > len(parts):
                 return None
@@ -168,12 +189,14 @@ class Message:
             yield group
 
 
-def parse(data: bytes, fallback: str = "iso8859_1") -> Message:
+def parse(
+    data: bytes, fallback: str = "iso8859_1", own_names: Mapping[str, str] | None = None
+) -> Message:
     """
     Return the message in *data*, with any of the three line ends.
 
     *fallback* is the codec for a source that declares none and does not send
-    UTF-8. A line that is no segment is text whose line break was not escaped:
+    UTF-8, *own_names* what it calls its character sets. A line that is no segment is text whose line break was not escaped:
     it goes on with the field before it.
 
     Raises:
@@ -183,7 +206,7 @@ def parse(data: bytes, fallback: str = "iso8859_1") -> Message:
     delimiters = read_delimiters(data)
     start = _segment_start(delimiters.field)
     lines: list[list[str]] = []
-    for line in _LINE.split(decode(data, delimiters, fallback)):
+    for line in _LINE.split(decode(data, delimiters, fallback, own_names)):
         if start.match(line):
             lines.append([line])
         elif lines and line.strip():

@@ -52,6 +52,19 @@ def offset_of(text: str) -> timezone | None:
     return timezone(span)
 
 
+_DEGREES = {"Y": 4, "L": 6, "D": 8, "H": 10, "M": 12}
+"""Second component of a time (TS, up to v2.5), with the digits that it leaves of the first."""
+
+
+def as_precise_as(text: str, degree: str) -> str:
+    """Return *text* without the digits that its sender says mean nothing: `2026030200^D` is a day."""
+    digits = _DEGREES.get(degree.upper())
+    match = _FORM.fullmatch(text.strip()) if digits else None
+    if match is None:
+        return text
+    return "".join(part or "" for part in match.groups()[:6])[:digits] + (match[8] or "")
+
+
 def read_time(text: str, zone: tzinfo, message_offset: timezone | None = None) -> Stamp:
     """
     Return the instants that *text* allows.

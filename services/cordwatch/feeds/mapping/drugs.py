@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cordwatch.feeds.hl7.message import Segment, Unreadable
-from cordwatch.feeds.mapping.orders import OrderGroup, order_state
-from cordwatch.feeds.mapping.reading import Reading, coded
+from cordwatch.feeds.mapping.orders import OrderGroup, order_state, read_orders
+from cordwatch.feeds.mapping.reading import Reading
 from cordwatch_schemas import medications as med
 from cordwatch_schemas.admissions import RecordRetracted
 
@@ -24,8 +24,17 @@ def _number(segment: Segment, at: int, reading: Reading) -> float | None:
         return None
 
 
-def _route(group: OrderGroup) -> str | None:
-    route = group.one("RXR")
+def _route(group: OrderGroup, drug: Segment) -> str | None:
+    """Return the route of *drug*: told behind it, before the next one; else by any of the group."""
+    routes = [one for one in group.segments if one.name == "RXR"]
+    behind = group.segments[group.segments.index(drug) + 1 :]
+    own: list[Segment] = []
+    for one in behind:
+        if one.name == drug.name and own:
+            break
+        if one.name == "RXR":
+            own.append(one)
+    route = next(iter(own or routes), None)
     return (route.text(1) or route.text(1, 2) or None) if route else None
 
 
@@ -33,20 +42,36 @@ def read_drug_orders(reading: Reading) -> bool:
     """Read RDE or OMP: every ORC group is an order, a change of dose, or a stop."""
     if not reading.identify(reading.message.first("PID")):
         return True
-    groups = list(reading.message.groups("ORC"))
+    groups = [OrderGroup(segments) for segments in reading.message.groups("ORC")]
     if not groups:
         reading.fault("ORC", "a drug order without its order segment")
-    for segments in groups:
-        group = OrderGroup(segments)
-        encoded, plain = group.one("RXE"), group.one("RXO")
-        if encoded is None and plain is None:
-            reading.fault("RXE", "a drug order without a drug")
-            continue
-        try:
-            _order(reading, group, encoded, plain)
-        except Unreadable as error:
-            reading.fault(error.field, error.reason)
+    for group in groups:
+        _read_order(reading, group)
     return True
+
+
+def read_any_orders(reading: Reading) -> bool:
+    """Read ORM, in which up to v2.4 drugs are ordered beside everything else."""
+    known = read_orders(reading)
+    groups = [OrderGroup(segments) for segments in reading.message.groups("ORC")]
+    drugs = [group for group in groups if group.one("RXO") and group.request is None]
+    if not drugs:
+        return known
+    if reading.patient or reading.identify(reading.message.first("PID")):
+        for group in drugs:
+            _read_order(reading, group)
+    return True
+
+
+def _read_order(reading: Reading, group: OrderGroup) -> None:
+    encoded, plain = group.one("RXE"), group.one("RXO")
+    if encoded is None and plain is None:
+        reading.fault("RXE", "a drug order without a drug")
+        return
+    try:
+        _order(reading, group, encoded, plain)
+    except Unreadable as error:
+        reading.fault(error.field, error.reason)
 
 
 def _order(
@@ -60,8 +85,8 @@ def _order(
     said_at = reading.first_stamp((common, 9))
     fields: dict[str, Any] = {
         "order_number": group.number(2) or group.number(3),
-        "codes": coded(drug, code),
-        "route": _route(group),
+        "codes": reading.coded(drug, code),
+        "route": _route(group, drug),
         "dose": _number(drug, low, reading),
         "dose_max": _number(drug, high, reading),
         "dose_unit": drug.text(unit) or None,
@@ -71,18 +96,15 @@ def _order(
     if control in _HELD or status in _HELD or state == "cancelled":
         reading.add(med.MedicationStopped, reading.first_stamp((common, 15), (common, 9)), **fields)
     elif state not in {"cancel-requested", "error"}:
-        timing = group.timing
-        frequency = (timing.text(3) if timing else "") or (
-            encoded.text(1, 2) if encoded is not None else ""
-        )
+        # Up to v2.4 the timing stands in RXE-1, or in ORC-7 where there is no RXE.
+        timing, older = group.timing, (encoded, 1) if encoded is not None else (common, 7)
+        frequency = (timing.text(3) if timing else "") or older[0].text(older[1], 2)
         begins = (
             reading.stamp(timing, 7)
-            or (reading.stamp(encoded, 1, 4) if encoded is not None else None)
+            or reading.stamp(*older, 4)
             or reading.first_stamp((common, 15), (common, 9))
         )
-        ends = reading.stamp(timing, 8) or (
-            reading.stamp(encoded, 1, 5) if encoded is not None else None
-        )
+        ends = reading.stamp(timing, 8) or reading.stamp(*older, 5)
         reading.add(
             med.MedicationOrdered,
             begins,
@@ -136,8 +158,8 @@ def _administration(reading: Reading, group: OrderGroup, given: Segment) -> None
         order_number=order,
         record_id=record,
         corrects=record if action == "U" else None,
-        codes=coded(given, 5),
-        route=_route(group),
+        codes=reading.coded(given, 5),
+        route=_route(group, given),
         dose=_number(given, 6, reading),
         dose_unit=given.text(7) or None,
         **recorded,

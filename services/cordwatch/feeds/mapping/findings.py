@@ -22,9 +22,17 @@ RETRACTED = frozenset({"D", "W"})
 Of = Literal["assessed", "consulted", "dental", "risk", "pain", "support"]
 
 
+_YES, _NO = frozenset({"Y", "YES", "TRUE", "1"}), frozenset({"N", "NO", "FALSE", "0"})
+
+
 def yes(text: str) -> bool:
     """Return whether a Y/N value says yes."""
-    return text.strip().upper() in {"Y", "YES", "TRUE", "1"}
+    return text.strip().upper() in _YES
+
+
+def yes_or_no(text: str) -> bool | None:
+    """Return what a Y/N value says, None where it says neither: "possibly" is no "no"."""
+    return yes(text) if text.strip().upper() in _YES | _NO else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +48,20 @@ class Finding:
 
 
 def _flag(texts: Sequence[str]) -> bool:
-    return yes(texts[0])
+    said = yes_or_no(texts[0])
+    if said is None:
+        raise ValueError("neither yes nor no")
+    return said
 
 
 def _number(texts: Sequence[str]) -> float:
     return float(texts[0])
 
 
-def _sign(texts: Sequence[str]) -> str:
+def _sign(texts: Sequence[str]) -> str | None:
     text = texts[0].lower()
+    if text.upper() in _NO:
+        return None
     return text if text in get_args(to.Sign) else "unstated"
 
 
@@ -64,7 +77,7 @@ def _any_of(literal: object) -> tuple[Callable[[Sequence[str]], object], str]:
     return read, "repeated: " + ", ".join(f"`{word}`" for word in allowed)
 
 
-_SIDE = "`unilateral`, `bilateral` or `unstated`"
+_SIDE = "`unilateral`, `bilateral` or `unstated`; N: not there"
 _Improved = Literal["steroid", "ivig"]
 _PainKind = Literal["neuropathic", "inflammatory", "skeletal", "unstated"]
 _Instrument = Literal["SOAPP-R", "ORT", "other"]
@@ -97,23 +110,44 @@ FINDINGS: dict[str, Finding] = {
 """Every finding that the mapping knows, by its code."""
 
 
-def own_code(observed: Segment) -> str | None:
-    """Return the finding code of an OBX, if it is one of ours."""
+REPORT_FINDINGS = frozenset({"cord-compression", "regions", "contrast"})
+"""Codes of what a report says, beside those of an assessment."""
+
+
+def own_code(reading: Reading, observed: Segment) -> str | None:
+    """Return the finding code of an OBX, if it is one of ours or the profile says which it is."""
     for component in (1, 4):
         if observed.text(3, component + 2) == OWN_SYSTEM:
             return observed.text(3, component)
+    # Most of what a hospital sends are results, so a profile without codes costs them nothing.
+    for one in reading.coded(observed, 3) if reading.source.codes.says_anything else ():
+        if one["system"] == OWN_SYSTEM:
+            return one["code"]
     return None
 
 
+def is_retracted(observed: Segment) -> bool:
+    """Return whether an observation was deleted: by its status, or by the null as its value."""
+    return observed.text(11).upper() in RETRACTED or observed.is_null(5)
+
+
 def read_findings(reading: Reading, group: OrderGroup, observed: list[Segment]) -> None:
-    """Read the findings of one result group: what was examined, and what was done about it."""
-    own = [(code, one) for one in observed if (code := own_code(one))]
+    """
+    Read the findings of one result group: what was examined, and what was done about it.
+
+    A finding without a value says nothing, one with the null as its value is deleted.
+    """
+    own = [(code, one) for one in observed if one.whole(5) and (code := own_code(reading, one))]
+    if not own:
+        reading.pass_over("OBX-5", "findings without a value")
+        return
     record = group.number(3) or group.number(2)
     when = reading.first_stamp((own[0][1], 14), (group.request, 7))
     written = reading.recorded((group.request, 22))
     statuses = {one.text(11).upper() for _, one in own}
+    standing = [pair for pair in own if not is_retracted(pair[1])]
     kinds = {FINDINGS[code].of for code, _ in own if code in FINDINGS}
-    if statuses <= RETRACTED:
+    if not standing:
         if record is None:
             reading.fault("OBR-3", "a retraction without the number of what it retracts")
             return
@@ -132,7 +166,7 @@ def read_findings(reading: Reading, group: OrderGroup, observed: list[Segment]) 
         "recorded_at": written,
         "corrects": record if "C" in statuses else None,
     }
-    found = _values(reading, [one for one in own if one[1].text(11).upper() not in RETRACTED])
+    found = _values(reading, standing)
     for of, fields in found.items():
         for one in each(of, fields):
             reading.add(EVENTS[of], when, **one, **common)
@@ -153,6 +187,7 @@ def _values(reading: Reading, own: list[tuple[str, Segment]]) -> dict[Of, dict[s
     for code, one in own:
         finding = FINDINGS.get(code)
         if finding is None:
+            reading.pass_over("OBX-3", "no finding of that code")
             continue
         texts = [one.text(5, repetition=n) for n in range(one.repetitions(5))] or [""]
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from cordwatch.feeds.hl7.message import Segment, Unreadable
@@ -9,7 +10,7 @@ from cordwatch.feeds.hl7.times import Stamp
 from cordwatch.feeds.mapping.reading import (
     CodeAsSent,
     Reading,
-    coded,
+    booking,
     concepts,
     modality_of,
     site_by,
@@ -22,7 +23,8 @@ State = Literal[
     "ordered", "scheduled", "started", "done", "cancelled", "cancel-requested", "error", "none"
 ]
 
-_CANCELLED = frozenset({"CR", "OC", "DR", "OD"})
+_CANCELLED = frozenset({"CR", "OC", "DR", "OD", "UA"})
+"""UA: the filler cannot take the order on, so nobody will carry it out."""
 _REQUESTED = frozenset({"CA", "DC"})
 _ORDERING = frozenset({"NW", "SN", "PA", "XO", "RP", "RO", "CH", "XX", "SC", "OK", "NA", ""})
 
@@ -84,8 +86,25 @@ class OrderGroup:
         return order_state(common.text(1), common.text(5)) if common else "ordered"
 
     def scheduled(self, reading: Reading) -> Stamp | None:
-        """Return the booked time: OBR-36, else TQ1-7."""
-        return reading.stamp(self.request, 36) or reading.stamp(self.timing, 7)
+        """Return the booked time: OBR-36, else TQ1-7, else the start in OBR-27 or ORC-7 (to v2.4)."""
+        return (
+            reading.stamp(self.request, 36)
+            or reading.stamp(self.timing, 7)
+            or reading.stamp(self.request, 27, 4)
+            or reading.stamp(self.common, 7, 4)
+        )
+
+    @property
+    def priority(self) -> str | None:
+        """Return how urgent the order is: TQ1-9, else OBR-27 or ORC-7, else OBR-5 (to v2.4)."""
+        places = (
+            (self.timing, 9, 1),
+            (self.request, 27, 6),
+            (self.common, 7, 6),
+            (self.request, 5, 1),
+        )
+        stated = (one.text(at, part) for one, at, part in places if one is not None)
+        return next((text for text in stated if text), None)
 
 
 def read_orders(reading: Reading) -> bool:
@@ -93,15 +112,11 @@ def read_orders(reading: Reading) -> bool:
     known = False
     for segments in reading.message.groups("ORC", "OBR"):
         group = OrderGroup(segments)
-        if group.request is None:
-            continue
-        codes = coded(group.request, 4)
-        found = concepts(codes)
-        if modality_of(codes) is not None:
-            reader = _treatment
-        elif "spine-imaging" in found or _reasons(group.request):
-            reader = _imaging
-        else:
+        codes = reading.coded(group.request, 4) if group.request else []
+        reader = _reader(reading, group, codes)
+        if reader is None:
+            if group.one("RXO") is None:
+                reading.pass_over("ORC", "no imaging or treatment that the pathway knows")
             continue
         known = True
         if not reading.patient and not reading.identify(reading.message.first("PID")):
@@ -113,9 +128,30 @@ def read_orders(reading: Reading) -> bool:
     return known
 
 
-def _reasons(request: Segment) -> list[str]:
-    """Return the reason-for-exam codes that mean cord compression, as `system|code`."""
-    codes = coded(request, 31)
+Reader = Callable[[Reading, OrderGroup, list[CodeAsSent]], None]
+
+_NO_DETAIL = frozenset({"ORC", "TQ1", "TQ2", "NTE", "IPC"})
+
+
+def _reader(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> Reader | None:
+    if group.request is None:
+        # What becomes of an order is often told by its number alone; which order it is, watch knows.
+        alone = {one.name for one in group.segments} <= _NO_DETAIL
+        told = group.state in {"scheduled", "done", "cancelled", "cancel-requested", "error"}
+        return _imaging if alone and told and any(group.numbers.values()) else None
+    if modality_of(codes) is not None:
+        return _treatment
+    if "spine-imaging" in concepts(codes) or _reasons(reading, group):
+        return _imaging
+    return None
+
+
+def _reasons(reading: Reading, group: OrderGroup) -> list[str]:
+    """Return the reason codes of an order (OBR-31, its DG1) that mean cord compression, as `system|code`."""
+    codes = reading.coded(group.request, 31) if group.request else []
+    for one in group.segments:
+        if one.name == "DG1":
+            codes = [*codes, *reading.coded(one, 3, method=2)]
     return (
         [f"{one['system']}|{one['code']}" for one in codes]
         if "cord-compression" in concepts(codes)
@@ -135,23 +171,20 @@ def _imaging(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> No
         "codes": codes,
         "recorded_at": reading.recorded((common, 9)),
     }
+    placed = common is not None and common.text(1) in {"NW", "SN"}
     match group.state:
-        case "ordered" | "scheduled":
-            priority = (request.text(27, 6) if request else "") or (
-                group.timing.text(9) if group.timing else ""
-            )
-            reasons = _reasons(request) if request else []
-            if group.state == "ordered" or (common and common.text(1) == "NW"):
+        case "ordered" | "scheduled" | "started":
+            if group.state == "ordered" or placed:
                 reading.add(
                     img.ImagingOrdered,
                     said_at,
-                    reason_codes=reasons,
-                    priority=priority or None,
+                    reason_codes=_reasons(reading, group),
+                    priority=group.priority,
                     **fields,
                 )
             booked = group.scheduled(reading)
             if group.state == "scheduled" and booked is not None:
-                reading.add(img.ImagingScheduled, said_at, scheduled_at=booked.at, **fields)
+                reading.add(img.ImagingScheduled, said_at, **booking(booked), **fields)
         case "done":
             reading.add(img.ImagingDone, reading.first_stamp((request, 7), (common, 9)), **fields)
         case "cancelled":
@@ -185,7 +218,7 @@ def _treatment(reading: Reading, group: OrderGroup, codes: list[CodeAsSent]) -> 
             if booked is None:
                 reading.add(cure.TreatmentPlanned, said_at, **fields)
             else:
-                reading.add(cure.TreatmentBooked, said_at, scheduled_at=booked.at, **fields)
+                reading.add(cure.TreatmentBooked, said_at, **booking(booked), **fields)
         case "started" | "done":
             begun = reading.first_stamp((request, 7), (common, 9))
             reading.add(cure.TreatmentStarted, begun, **fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cordwatch.feeds.hl7.message import Segment, Unreadable
 from cordwatch.feeds.mapping.findings import OWN_SYSTEM
-from cordwatch.feeds.mapping.reading import Reading, coded
+from cordwatch.feeds.mapping.reading import Reading
 from cordwatch_schemas import admissions as to
 
 _NOT_CONFIRMED = ("P", "S", "D", "U", "R")
@@ -24,7 +24,7 @@ def read_problems(reading: Reading) -> bool:
 
 
 def _problem(reading: Reading, segment: Segment, *, deleted: bool) -> None:
-    codes = coded(segment, 3)
+    codes = reading.coded(segment, 3)
     if not codes:
         reading.fault("PRB-3", "a problem without a code")
         return

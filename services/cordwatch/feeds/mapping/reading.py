@@ -10,17 +10,23 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from cordwatch.feeds import code_map
 from cordwatch.feeds.hl7.message import Message, Segment, Unreadable
-from cordwatch.feeds.hl7.times import BadTime, Stamp, offset_of, read_time
+from cordwatch.feeds.hl7.times import BadTime, Stamp, as_precise_as, offset_of, read_time
 from cordwatch.feeds.source import Source
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.code_table import Meaning, meaning
 from cordwatch_schemas.treatments import Modality, Site
 
 E = TypeVar("E", bound=Event)
-CodeAsSent = dict[str, str | None]
+CodeAsSent = code_map.CodeAsSent
 
 MAX_FAULTS = 20
+
+PATIENT_NUMBERS = (3, 2, 4)
+"""Fields of PID: the list of numbers, then what stood for it up to v2.2."""
+PRIOR_NUMBERS = (1, 4, 2)
+"""The same in MRG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Reading:
     received_at: datetime
     replayed: bool = False
     faults: list[Fault] = field(default_factory=list)
+    passed_over: list[Fault] = field(default_factory=list)
+    """What was understood and left out, and why: nobody's fault, for `cordwatch profile try`."""
     events: list[Event] = field(default_factory=list)
     patient: str = ""
     encounter: str | None = None
@@ -60,9 +68,16 @@ class Reading:
         if written:
             try:
                 self.offset = offset_of(written)
-                self.sent_at = read_time(written, self.source.zone)
+                self.sent_at = self.stamp(self.message.header, 7)
             except BadTime as error:
                 self.fault("MSH-7", str(error))
+            except Unreadable as error:
+                self.fault(error.field, error.reason)
+
+    def begin_part(self, message: Message) -> None:
+        """Go on with a part of the message, which is of one patient."""
+        self.message = message
+        self.patient, self.encounter = "", None
 
     @property
     def sender(self) -> str:
@@ -80,11 +95,24 @@ class Reading:
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(Fault(where, reason))
 
+    def pass_over(self, where: str, reason: str) -> None:
+        """Note what was left out on purpose."""
+        if len(self.passed_over) < MAX_FAULTS:
+            self.passed_over.append(Fault(where, reason))
+
+    def number(self, segment: Segment | None, *places: int) -> str:
+        """Return the patient number in the first of *places* that holds one; empty if none does."""
+        if segment is None:
+            return ""
+        for at in places:
+            number = self.source.patient_number(segment, at)
+            if number:
+                return number
+        return ""
+
     def identify(self, segment: Segment | None, where: str = "PID") -> bool:
         """Find the patient and the visit; False, with a fault, where there is no number."""
-        number = self.source.patient_number(segment, 3) if segment else ""
-        if not number and segment is not None:
-            number = segment.text(2) or segment.text(4)
+        number = self.number(segment, *PATIENT_NUMBERS)
         if not number:
             self.fault(f"{where}-3", "no patient number")
             return False
@@ -105,6 +133,8 @@ class Reading:
         if not text or segment is None:
             return None
         where = f"{segment.name}-{at}"
+        if component == 1:
+            text = as_precise_as(text, segment.text(at, 2))
         try:
             stamp = read_time(text, self.source.zone, self.offset)
         except BadTime as error:
@@ -131,6 +161,16 @@ class Reading:
     def recorded(self, *places: tuple[Segment | None, int]) -> datetime:
         """Return when it was written down: a stated time, else the message's."""
         return self.first_stamp(*places).at
+
+    def coded(self, segment: Segment, at: int, method: int = 0) -> list[CodeAsSent]:
+        """
+        Return the codes of a field: as sent, and behind them what the profile says that they are.
+
+        *method* is the field that names the code system where the code itself
+        does not (DG1-2, PR1-2; the only way up to v2.2).
+        """
+        system = segment.text(method) if method else ""
+        return self.source.codes.applied(coded(segment, at, system))
 
     def add(self, model: type[E], when: Stamp, **fields: Any) -> None:
         """Make an event of *model* that happened at *when*; a misfit becomes a fault."""
@@ -161,8 +201,23 @@ class Reading:
         self.events.append(event)
 
 
-def coded(segment: Segment, at: int) -> list[CodeAsSent]:
-    """Return the codes of a CE/CWE field as sent: every repetition, main and alternate."""
+def booking(when: Stamp) -> dict[str, Any]:
+    """
+    Return the fields of a booking for *when*.
+
+    A vague time is read at its latest: that it may be too late must be said, not
+    hoped away. A doubtful one is flagged.
+    """
+    doubtful = when.basis in {"ambiguous", "nonexistent"}
+    return {"scheduled_at": when.latest_at, "scheduled_basis": when.basis if doubtful else None}
+
+
+def coded(segment: Segment, at: int, unnamed: str = "") -> list[CodeAsSent]:
+    """
+    Return the codes of a CE/CWE field as sent: every repetition, main and alternate.
+
+    A code whose system is not named is of *unnamed*, else of the source's own (`L`).
+    """
     found = []
     for repetition in range(segment.repetitions(at)):
         for first in (1, 4):
@@ -171,7 +226,11 @@ def coded(segment: Segment, at: int) -> list[CodeAsSent]:
             if code:
                 display = segment.text(at, first + 1, repetition=repetition)[:200] or None
                 found.append(
-                    {"system": (system or "L")[:120], "code": code[:80], "display": display}
+                    {
+                        "system": (system or unnamed or "L")[:120],
+                        "code": code[:80],
+                        "display": display,
+                    }
                 )
     return found
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from cordwatch.feeds.hl7.message import Segment, Unreadable
+from cordwatch.feeds.hl7.message import Message, Segment, Unreadable
 from cordwatch.feeds.hl7.times import Stamp
-from cordwatch.feeds.mapping.reading import Reading, coded, concepts, modality_of, site_by
+from cordwatch.feeds.mapping.reading import (
+    PATIENT_NUMBERS,
+    PRIOR_NUMBERS,
+    Reading,
+    concepts,
+    modality_of,
+    site_by,
+)
 from cordwatch_schemas import admissions as to
 from cordwatch_schemas.treatments import TreatmentStarted
 
@@ -19,20 +27,34 @@ _CLASSES: dict[str, to.PatientClass] = {
 _EXPIRED = frozenset({"20", "40", "41", "42"})
 """Discharge dispositions (table 0112, UB-04) that mean death."""
 
+_USUAL_CLASS: dict[str, to.PatientClass] = {
+    "A04": "outpatient",
+    "A05": "preadmit",
+    "A07": "outpatient",
+}
+"""What a trigger means where PV1-2 says nothing; else an inpatient."""
+
 _ADMITTING = frozenset({"A01", "A04", "A05", "A06", "A07"})
-_UPDATING = frozenset({"A08", "A31", "A28"})
+_UPDATING = frozenset({"A08", "A31", "A28", "A45"})
 _MERGING = frozenset({"A18", "A34", "A40", "A47"})
+_MOVING = frozenset({"A02", "A03", "A11", "A12", "A13"})
+_UNMERGING = "A37"
+
+ADT_TRIGGERS = _ADMITTING | _UPDATING | _MERGING | _MOVING | {_UNMERGING}
+"""Every ADT event that is read."""
 
 
 def read_stay(reading: Reading) -> bool:
     """Read an ADT message; False where its trigger is none that the pathway knows."""
     trigger = reading.message.header.text(9, 2) or _event_type(reading)
-    if trigger in _MERGING or trigger == "A37":
-        _merges(reading, undone=trigger == "A37")
-        return True
-    known = trigger in _ADMITTING | _UPDATING | {"A02", "A03", "A11", "A12", "A13"}
-    if not known:
+    if trigger not in ADT_TRIGGERS:
+        reading.pass_over("MSH-9", "is no ADT event that is read")
         return False
+    if trigger in _MERGING or trigger == _UNMERGING:
+        _merges(reading, undone=trigger == _UNMERGING)
+        return True
+    if trigger == "A45":
+        _moved_visits(reading)
     person = reading.message.first("PID")
     if not reading.identify(person):
         return True
@@ -52,13 +74,14 @@ def _event_type(reading: Reading) -> str:
     return event.text(1) if event else ""
 
 
-def _place(visit: Segment | None, at: int = 3) -> dict[str, Any]:
+def _place(reading: Reading, visit: Segment | None) -> dict[str, Any]:
+    facility = reading.source.facility
     if visit is None:
-        return {}
+        return {"facility": facility}
     return {
-        "ward": visit.text(at) or None,
-        "bed": visit.text(at, 3) or None,
-        "facility": visit.text(at, 4) or None,
+        "ward": visit.text(3) or None,
+        "bed": visit.text(3, 3) or None,
+        "facility": visit.text(3, 4) or facility,
     }
 
 
@@ -70,24 +93,28 @@ def _movement(
         when = reading.first_stamp((visit, 44), (event, 6), (event, 2))
         # An update repeats the admission daily: told as recorded then, it adds nothing.
         written = {"recorded_at": when.at} if trigger in _UPDATING else recorded
-        letter = visit.text(2).upper() if visit else ""
-        kind = _CLASSES.get(letter, "other") if letter else "inpatient"
-        reading.add(to.Admitted, when, patient_class=kind, **_place(visit), **written)
+        kind = _class_of(visit, trigger)
+        reading.add(to.Admitted, when, patient_class=kind, **_place(reading, visit), **written)
         return
     when = reading.first_stamp((event, 6), (event, 2))
     match trigger:
         case "A11":
             reading.add(to.AdmissionCancelled, when, **recorded)
         case "A02":
-            reading.add(to.Transferred, when, **_place(visit), **recorded)
+            reading.add(to.Transferred, when, **_place(reading, visit), **recorded)
         case "A12":
-            reading.add(to.TransferCancelled, when, **_place(visit), **recorded)
+            reading.add(to.TransferCancelled, when, **_place(reading, visit), **recorded)
         case "A03":
             left = reading.first_stamp((visit, 45), (event, 6), (event, 2))
             ward = visit.text(3) if visit else ""
             reading.add(to.Discharged, left, ward=ward or None, **recorded)
         case "A13":
-            reading.add(to.DischargeCancelled, when, **_place(visit), **recorded)
+            reading.add(to.DischargeCancelled, when, **_place(reading, visit), **recorded)
+
+
+def _class_of(visit: Segment | None, trigger: str) -> to.PatientClass:
+    letter = visit.text(2).upper() if visit else ""
+    return _CLASSES.get(letter, "other") if letter else _USUAL_CLASS.get(trigger, "inpatient")
 
 
 def _death(
@@ -101,9 +128,12 @@ def _death(
         return
     recorded = {"recorded_at": reading.recorded((event, 2))}
     expired = visit is not None and visit.text(36) in _EXPIRED
-    if person.text(30).upper() == "N" or person.is_null(29):
+    said = person.text(30).upper()
+    # "Delete" takes a death back only where the message does not say Y or N beside it.
+    taken_back = not said and (person.is_null(29) or (person.is_null(30) and not person.text(29)))
+    if said == "N" or taken_back:
         reading.add(to.DeathCancelled, reading.first_stamp((event, 2)), undated=True, **recorded)
-    elif person.text(30).upper() == "Y" or person.text(29) or expired:
+    elif said == "Y" or person.text(29) or expired:
         stated = reading.stamp(person, 29)
         left = reading.stamp(visit, 45) if expired else None
         when = stated or left or reading.first_stamp((event, 6), (event, 2))
@@ -115,13 +145,10 @@ def _merges(reading: Reading, *, undone: bool) -> None:
     model = to.MergeCancelled if undone else to.Merged
     event = reading.message.first("EVN")
     pairs = 0
-    for group in reading.message.groups("PID", "MRG"):
-        prior = next((one for one in group if one.name == "MRG"), None)
-        if prior is None:
-            continue
+    for person, prior in _pairs(reading.message):
         pairs += 1
-        survivor = reading.source.patient_number(group[0], 3)
-        retired = reading.source.patient_number(prior, 1)
+        survivor = reading.number(person, *PATIENT_NUMBERS)
+        retired = reading.number(prior, *PRIOR_NUMBERS)
         if not survivor or not retired:
             reading.fault("MRG-1" if survivor else "PID-3", "no patient number")
             continue
@@ -141,11 +168,50 @@ def _merges(reading: Reading, *, undone: bool) -> None:
         reading.fault("MRG", "a merge without a prior number")
 
 
+def _pairs(message: Message) -> Iterator[tuple[Segment | None, Segment]]:
+    """Return each MRG with the PID before it, which may have several."""
+    person: Segment | None = None
+    for group in message.groups("PID", "MRG"):
+        person = next((one for one in group if one.name == "PID"), person)
+        prior = next((one for one in group if one.name == "MRG"), None)
+        if prior is not None:
+            yield person, prior
+
+
+def _moved_visits(reading: Reading) -> None:
+    """
+    Read the MRG of A45: a visit goes to another account, and may go to another patient with it.
+
+    The contracts know no move of what was found during a visit, and a merge
+    would mix two people. So the visit is cancelled for the patient who had it,
+    and the message counts as not wholly understood: its sender hears so, and
+    somebody looks. The rest of it is an update.
+    """
+    event = reading.message.first("EVN")
+    for person, prior in _pairs(reading.message):
+        former, number = reading.number(prior, *PRIOR_NUMBERS), prior.text(5)
+        if not former or former == reading.number(person, *PATIENT_NUMBERS):
+            reading.pass_over("MRG", "the visit changes its account, not its patient")
+            continue
+        try:
+            reading.add(
+                to.AdmissionCancelled,
+                reading.first_stamp((event, 6), (event, 2)),
+                patient=reading.source.reference("p", former),
+                encounter=reading.source.reference("e", number) if number else None,
+                recorded_at=reading.recorded((event, 2)),
+            )
+        except Unreadable as error:
+            reading.fault(error.field, error.reason)
+        reading.fault("MRG-1", "what was found during a moved visit stays with its former patient")
+
+
 def read_diagnoses(reading: Reading) -> None:
     """Read DG1: coded diagnoses, their status, and their retraction."""
     for segment in reading.message.all("DG1"):
-        codes = coded(segment, 3)
+        codes = reading.coded(segment, 3, method=2)
         if not codes:
+            reading.pass_over("DG1-3", "a diagnosis without a code")
             continue
         try:
             stated = reading.stamp(segment, 5)
@@ -170,9 +236,10 @@ def read_diagnoses(reading: Reading) -> None:
 def _procedures(reading: Reading) -> None:
     """Read PR1: a procedure that was done is a treatment that started."""
     for segment in reading.message.all("PR1"):
-        codes = coded(segment, 3)
+        codes = reading.coded(segment, 3, method=2)
         modality = modality_of(codes)
         if modality is None:
+            reading.pass_over("PR1-3", "no procedure that treats a cord")
             continue
         try:
             when = reading.stamp(segment, 5)

@@ -34,14 +34,14 @@ def surveillance_due(picture: Picture, _: datetime) -> Iterator[Condition]:
         return
     made = [study.done for study in picture.endings.studies if study.done is not None]
     latest = max((*managed[:1], *made), key=lambda one: (one.done_at, one.id))
-    since = latest.done_at + picture.pack.policy.surveillance_every
+    since = latest.done_at + picture.where.policy_of(managed[0]).surveillance_every
     yield Condition("surveillance.due", latest, since)
 
 
 def support_not_offered(picture: Picture, now: datetime) -> Iterator[Condition]:
     """Exercise, behavioural and psychosocial support: what is not recorded by discharge or a week on."""
-    policy = picture.pack.policy
     for episode in picture.episodes:
+        policy = episode.pack.policy
         over_at = episode.quiet_at + policy.episode_gap
         recorded = {
             fact.values["support"]

@@ -32,7 +32,6 @@ def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
 
 def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
     """The 12 h clock runs and what is ordered or done leaves part of the spine out."""
-    wait = picture.pack.policy.partial_coverage_after
     for clock in picture.open_clocks(now):
         if clock.rule.satisfied_by != "whole-spine-mri":
             continue
@@ -48,6 +47,7 @@ def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
                 if study.is_active:
                     # The wait counts from receipt: the other orders may still be on their way.
                     order = _first_fact(study)
+                    wait = clock.pack.policy.partial_coverage_after
                     since = max(order.start_at, order.received_at) + wait
                 else:
                     since = _scan_at(study, clock)

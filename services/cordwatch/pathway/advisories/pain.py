@@ -23,7 +23,7 @@ def no_dental_measures(picture: Picture, _: datetime) -> Iterator[Condition]:
     """A bone agent is ordered, and no dental measures are recorded in the half year before or since."""
     measures = [fact.done_at for fact in picture.history.standing("dental-recorded")]
     for order in _bone_agents(picture):
-        earliest = order.start_at - picture.pack.policy.dental_within
+        earliest = order.start_at - picture.where.policy_of(order).dental_within
         if not any(at >= earliest for at in measures):
             yield Condition("bone-agent.dental", order, order.start_at)
 
@@ -56,7 +56,7 @@ def opioid_not_reassessed(picture: Picture, now: datetime) -> Iterator[Condition
     records = picture.history.standing("pain-recorded")
     asked = [fact for fact in records if use.begins_at <= fact.done_at <= now]
     cause, base = (asked[-1], asked[-1].done_at) if asked else (use.fact, use.begins_at)
-    since = base + picture.pack.policy.opioid_reassessed_within + A_MOMENT
+    since = base + picture.where.policy_of(use.fact).opioid_reassessed_within + A_MOMENT
     yield Condition("opioid.reassess", cause, since)
 
 
@@ -65,7 +65,7 @@ def no_first_line(picture: Picture, now: datetime) -> Iterator[Condition]:
     pain = _pain(picture, "neuropathic")
     if pain is None:
         return
-    rivals = _interacting(picture, now)
+    rivals = _interacting(picture, pain, now)
     tricyclics = picture.drugs.active({"tricyclic"}, now)
     if not picture.drugs.active(FIRST_LINE, now):
         detail = f"a tricyclic would interact with: {', '.join(rivals)}" if rivals else ""
@@ -119,7 +119,7 @@ def _pain(picture: Picture, *kinds: str) -> Fact | None:
     return since
 
 
-def _interacting(picture: Picture, now: datetime) -> list[str]:
+def _interacting(picture: Picture, pain: Fact, now: datetime) -> list[str]:
     """Return the names of the drugs in use that the pack lists as interacting with a tricyclic."""
     codes = {
         f"{canonical_system(system)}|{code.upper()}"
@@ -129,7 +129,7 @@ def _interacting(picture: Picture, now: datetime) -> list[str]:
     }
     return [
         listed.name
-        for listed in picture.pack.policy.tricyclic_interactions
+        for listed in picture.where.policy_of(pain).tricyclic_interactions
         if any(_is_listed(code, listed.codes) for code in codes)
     ]
 

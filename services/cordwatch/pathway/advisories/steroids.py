@@ -16,23 +16,25 @@ from cordwatch.pathway.steroids import DAY, concept_of
 
 def low_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
     """MESCC is confirmed and dexamethasone stays below the minimum daily dose."""
-    steroid, minimum = picture.endings.steroid, picture.pack.policy.low_dose_mg
+    steroid = picture.endings.steroid
     for episode in picture.episodes:
         confirmed = episode.confirmed
         if confirmed is None or _treated(picture, episode, now):
             continue
+        policy = picture.where.policy_of(confirmed.fact)
+        minimum = policy.low_dose_mg
         clocks = _steroid_clocks(episode)
         standing = [one for one in steroid.dosages if not is_once(one.fact)]
         active = [one for one in standing if one.is_active(now)]
         if active:
             amounts = [one.daily_mg for one in active]
             daily = sum(amount for amount in amounts if amount is not None)
-            if None not in amounts and daily < minimum and not _reduced(picture, now):
+            if None not in amounts and daily < minimum and not _reduced(picture, minimum, now):
                 for one in sorted(active, key=lambda one: (one.begins_at, one.fact.id)):
                     since = max(one.begins_at, confirmed.at)
                     yield Condition("steroid.low-dose", _first_told(picture, one), since, clocks)
         elif not standing:
-            first = picture.endings.first_dose(confirmed.at - picture.pack.policy.dose_before, now)
+            first = picture.endings.first_dose(confirmed.at - policy.dose_before, now)
             if first is None:
                 continue
             given = steroid.given_mg(first.start_at, first.start_at + DAY)
@@ -45,9 +47,10 @@ def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
     """A single or daily dose of dexamethasone lies above the highest with evidence."""
     if not picture.is_of_interest:
         return
-    steroid, maximum = picture.endings.steroid, picture.pack.policy.high_dose_mg
+    steroid = picture.endings.steroid
     ordered = False
     for one in steroid.dosages:
+        maximum = picture.where.policy_of(one.fact).high_dose_mg
         if one.is_active(now) and max(one.daily_mg or 0, dose_mg(one.fact) or 0) > maximum:
             ordered = True
             yield Condition("steroid.high-dose", one.fact, one.begins_at)
@@ -57,7 +60,7 @@ def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
     for dose in steroid.doses:
         window = steroid.given_mg(dose.start_at - DAY, dose.start_at)
         total = (window or 0) + (dose_mg(dose) or 0)
-        if total > maximum:
+        if total > picture.where.policy_of(dose).high_dose_mg:
             goes_on = run is not None and dose.start_at <= run[1]
             run = (run[0] if run and goes_on else dose, dose.start_at + DAY)
     if run is not None and now < run[1]:
@@ -70,7 +73,8 @@ def other_drug(picture: Picture, now: datetime) -> Iterator[Condition]:
     for episode in picture.episodes:
         if episode.confirmed is None:
             continue
-        earliest = episode.confirmed.at - picture.pack.policy.dose_before
+        policy = picture.where.policy_of(episode.confirmed.fact)
+        earliest = episode.confirmed.at - policy.dose_before
         others = [dose for dose in steroid.others_given if dose.done_at >= earliest]
         for other in others:
             answered = any(dose.done_at >= other.start_at for dose in steroid.doses)
@@ -129,14 +133,15 @@ def _steroid_clocks(episode: Episode) -> tuple[Clock, ...]:
 
 def _treated(picture: Picture, episode: Episode, now: datetime) -> bool:
     assert episode.confirmed is not None  # noqa: S101 - the callers looked
-    since = episode.confirmed.at - picture.pack.policy.treatment_running
+    policy = picture.where.policy_of(episode.confirmed.fact)
+    since = episode.confirmed.at - policy.treatment_running
     treated_at = picture.endings.treated_since(since)
     return treated_at is not None and treated_at <= now
 
 
-def _reduced(picture: Picture, now: datetime) -> bool:
-    """Return whether the dose was reduced only after 24 h at the minimum or more."""
-    steroid, minimum = picture.endings.steroid, picture.pack.policy.low_dose_mg
+def _reduced(picture: Picture, minimum: float, now: datetime) -> bool:
+    """Return whether the dose was reduced only after 24 h at the *minimum* or more."""
+    steroid = picture.endings.steroid
     enough_since: datetime | None = None
     for at in steroid.changes():
         if at > now:

@@ -9,6 +9,7 @@ from cordwatch.pathway.cure import Course
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.notices import Condition
 from cordwatch.pathway.picture import Picture
+from cordwatch_schemas.pack import Policy
 
 A_MOMENT = timedelta(seconds=1)
 """`More than` a time begins a second after it: times on the wards are whole seconds."""
@@ -57,13 +58,14 @@ def surgery_indicated(picture: Picture, _: datetime) -> Iterator[Condition]:
 
 def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
     """Surgery is planned, or contraindicated at half of the treatment clock, and no radiotherapy planned."""
-    detail = _regimen(picture)
     for course in _of(picture, "surgery"):
         begun, plan = course.get("started"), course.get("planned") or course.get("booked")
         cause = plan or begun
         if cause is None or not (begun or course.is_active) or not picture.is_of_interest:
             continue
-        until = begun.start_at + picture.pack.policy.treatment_running if begun else None
+        policy = picture.where.policy_of(cause)
+        until = begun.start_at + policy.treatment_running if begun else None
+        detail = _regimen(picture, policy)
         if not _irradiated(picture, cause.start_at) and (until is None or now < until):
             yield Condition("rt.regimen", cause, cause.start_at, detail=detail, until=until)
             return
@@ -73,6 +75,7 @@ def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
             half = clock.start_at + (clock.due_at - clock.start_at) / 2
             since = max(half, min(at for at, _ in against))
             if not _irradiated(picture, clock.start_at):
+                detail = _regimen(picture, clock.pack.policy)
                 yield Condition("rt.regimen", clock.cause, since, (clock,), detail=detail)
 
 
@@ -85,7 +88,7 @@ def vertebroplasty_followup(picture: Picture, _: datetime) -> Iterator[Condition
         if fact.values["modality"] != "vertebroplasty":
             continue
         if not any(record.done_at >= fact.start_at for record in records):
-            since = fact.done_at + picture.pack.policy.vertebroplasty_relief + A_MOMENT
+            since = fact.done_at + picture.where.policy_of(fact).vertebroplasty_relief + A_MOMENT
             yield Condition("vertebroplasty.followup", fact, since)
 
 
@@ -113,17 +116,21 @@ def _latest(picture: Picture, name: str) -> Fact | None:
 
 
 def _contraindications(picture: Picture) -> list[tuple[datetime, str]]:
-    policy, found = picture.pack.policy, []
+    found = []
     if picture.lymphoma is not None:
         found.append((picture.lymphoma.start_at, "lymphoma"))
     paraplegic, expected = (
         _latest(picture, "paraplegia_h"),
         _latest(picture, "life_expectancy_months"),
     )
-    if paraplegic and timedelta(hours=paraplegic.values["paraplegia_h"]) > policy.paraplegia_over:
-        found.append((paraplegic.start_at, "paraplegia for too long"))
-    if expected and expected.values["life_expectancy_months"] < policy.surgery_from_months:
-        found.append((expected.start_at, "life expectancy too short"))
+    if paraplegic is not None:
+        limit = picture.where.policy_of(paraplegic).paraplegia_over
+        if timedelta(hours=paraplegic.values["paraplegia_h"]) > limit:
+            found.append((paraplegic.start_at, "paraplegia for too long"))
+    if expected is not None:
+        least = picture.where.policy_of(expected).surgery_from_months
+        if expected.values["life_expectancy_months"] < least:
+            found.append((expected.start_at, "life expectancy too short"))
     return found
 
 
@@ -135,9 +142,9 @@ def _indicated(picture: Picture) -> Sequence[Fact]:
     ]
 
 
-def _regimen(picture: Picture) -> str:
+def _regimen(picture: Picture, policy: Policy) -> str:
     """Return what regimens come into question, without saying why for this patient."""
-    policy, named = picture.pack.policy, ["hypofractionated is the approach of choice"]
+    named = ["hypofractionated is the approach of choice"]
     expected = _latest(picture, "life_expectancy_months")
     if expected and expected.values["life_expectancy_months"] >= policy.prolonged_from_months:
         named.append("5x4 or 10x3 Gy come into question")

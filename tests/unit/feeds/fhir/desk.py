@@ -96,7 +96,7 @@ class Desk:
         self.metrics = FeedsMetrics(self.registry)
         self.commit = FakeCommit()
         self.broken = asyncio.Event()
-        self.side = FhirSide(settings, Source(), WallClock(), positions)
+        self.side = FhirSide(settings, WallClock(), positions)
         self.session = aiohttp.ClientSession()
 
     def value(self, name: str, **labels: str) -> float:
@@ -132,7 +132,7 @@ async def a_desk(
     """Give a side that listens on a free port and, unless told otherwise, searches for nothing."""
     chosen = FhirSettings(**{"port": 0, "types": (), **settings})
     desk = Desk(chosen, positions if positions is not None else {})
-    await desk.side.start(desk.commit, desk.metrics, desk.broken.set)
+    await desk.side.start(Source, desk.commit, desk.metrics, desk.broken.set)
     try:
         yield desk
     finally:

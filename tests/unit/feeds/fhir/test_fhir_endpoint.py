@@ -313,7 +313,7 @@ def test_a_file_without_a_token_is_refused_at_the_start(content: str, tmp_path: 
     file = tmp_path / "tokens"
     file.write_text(content)
     with pytest.raises(BadFiles, match="token_file"):
-        FhirSide(FhirSettings(port=0, token_file=file), Source(), WallClock(), {})
+        FhirSide(FhirSettings(port=0, token_file=file), WallClock(), {})
 
 
 async def test_many_at_once_are_all_kept() -> None:

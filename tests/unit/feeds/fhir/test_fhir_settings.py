@@ -71,8 +71,8 @@ def test_options_and_environment_reach_the_gateway(monkeypatch: pytest.MonkeyPat
     """Each setting is an option, by the name that it has in the environment."""
     seen: list[FhirSettings] = []
 
-    def run(*arguments: Any) -> int:
-        seen.append(arguments[-1])
+    def run(*_: Any, fhir: FhirSettings, **__: Any) -> int:
+        seen.append(fhir)
         return 0
 
     monkeypatch.setattr(command, "run", run)
@@ -101,7 +101,7 @@ def test_a_file_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
     more = {"client_id": "c", "server": "https://fhir.example"} if name == "client_key" else {}
     settings = FhirSettings.model_validate({name: tmp_path / "nothing", "port": 0, **more})
     with pytest.raises(BadFiles, match=f"{name}: No such file"):
-        FhirSide(settings, Source(), WallClock(), {})
+        FhirSide(settings, WallClock(), {})
 
 
 def test_a_ca_without_a_certificate_is_named(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_ca_without_a_certificate_is_named(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_text("Zebrafinch")
     with pytest.raises(BadFiles, match="server_ca"):
-        FhirSide(FhirSettings(port=0, server_ca=file), Source(), WallClock(), {})
+        FhirSide(FhirSettings(port=0, server_ca=file), WallClock(), {})
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
@@ -135,24 +135,31 @@ async def test_a_peer_with_the_hospitals_certificate_is_let_in(
 
 
 @asynccontextmanager
+async def a_running(feeds: Feeds, side: FhirSide) -> AsyncIterator[asyncio.Task[int]]:
+    """Run a gateway from when it listens for FHIR, or has ended."""
+    task = asyncio.create_task(feeds.run())
+    async with asyncio.timeout(10):
+        while not (task.done() or side.is_listening):  # noqa: ASYNC110 - started by another task
+            await asyncio.sleep(0.005)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
 async def a_gateway(
     monkeypatch: pytest.MonkeyPatch, **settings: Any
 ) -> AsyncIterator[tuple[Feeds, FakeBroker, asyncio.Task[int]]]:
     """Give a whole gateway with its FHIR side, and the broker behind it."""
     broker = FakeBroker()
     monkeypatch.setattr(service, "Publisher", lambda _: broker.connect())
-    side = FhirSide(FhirSettings.model_validate(settings), Source(), WallClock(), {})
+    side = FhirSide(FhirSettings.model_validate(settings), WallClock(), {})
     chosen = FeedsSettings.model_validate({"port": 0, "metrics_port": 0})
-    feeds = Feeds(chosen, KafkaSettings(), Source(), WallClock(), side)
-    task = asyncio.create_task(feeds.run())
-    async with asyncio.timeout(10):
-        while not (task.done() or side.is_listening):  # noqa: ASYNC110 - started by another task
-            await asyncio.sleep(0.005)
-    try:
+    feeds = Feeds(chosen, KafkaSettings(), Source(), WallClock(), fhir=side)
+    async with a_running(feeds, side) as task:
         yield feeds, broker, task
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def test_the_whole_way_from_a_notification_to_the_broker(
@@ -195,9 +202,9 @@ async def test_an_address_that_is_taken_is_said(monkeypatch: pytest.MonkeyPatch)
     async with a_desk() as desk:
         assert desk.side.endpoint is not None
         _, port = desk.side.endpoint.address
-        other = FhirSide(FhirSettings(port=port), Source(), WallClock(), {})
+        other = FhirSide(FhirSettings(port=port), WallClock(), {})
         with pytest.raises(CannotListen):
-            await other.start(desk.commit, desk.metrics, desk.broken.set)
+            await other.start(Source, desk.commit, desk.metrics, desk.broken.set)
         await other.stop()
 
 

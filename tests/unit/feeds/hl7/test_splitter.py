@@ -154,3 +154,24 @@ def test_a_huge_line_costs_little_memory_and_linear_time() -> None:
     assert found[0].reason == f"{50 * (1 << 20) + 1} bytes are more than the limit of 16777216"
     assert peak < 48 << 20
     assert took_s < 20
+
+
+@pytest.mark.parametrize(
+    ("stated", "reasons"),
+    [
+        (b"2", []),
+        (b"", []),
+        (b"3", ["FTS-1 states 3 batches, 2 came"]),
+        (b"two", ["FTS-1 is no count"]),
+    ],
+)
+@pytest.mark.parametrize("first_end", [b"BTS|1\r", b""])
+def test_the_count_of_a_file_is_checked(
+    stated: bytes, reasons: list[str], first_end: bytes
+) -> None:
+    """A batch counts whether or not its end was written, which HL7 leaves open."""
+    head = b"FHS|^~\\&\rBHS|^~\\&\r"
+    message = b"MSH|^~\\&|A|B|||2026||ADT^A01|1|P|2.5\r"
+    sent = head + message + first_end + b"BHS|^~\\&\r" + message + b"BTS|1\rFTS|" + stated + b"\r"
+    pieces = list(split_messages([sent]))
+    assert [one.reason for one in pieces if one.kind != "message"] == reasons

@@ -1,0 +1,1 @@
+"""The stories of the specification, by what they are about."""
