@@ -135,8 +135,8 @@ class Hl7:
         self.day.send(hour, "ADT^A08", f"EVN|A08|{v2.at(hour)}", dead, pv1)
 
     def data(self) -> bytes:
-        """Return the messages, with the visit number in PV1-19; the demo has it a field before."""
-        return self.day.text().replace(b"|||||||||||||||V0", b"||||||||||||||||V0")
+        """Return the messages."""
+        return self.day.text()
 
 
 def instant(hour: float) -> str:

@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 CANARY = "Zebrafinch"
 ADMISSION = (
     b"MSH|^~\\&|HIS|WARD|CW|HOME|20260302100000||ADT^A01|G1|P|2.5\r"
-    b"PID|1||7^^^H^MR||Zebrafinch^A\rPV1|1|I|HAEM1|||||||||||||||V1\rEVN|A01|20260302095500\r"
+    b"PID|1||7^^^H^MR||Zebrafinch^A\rPV1|1|I|HAEM1||||||||||||||||V1\rEVN|A01|20260302095500\r"
 )
 
 
