@@ -1,4 +1,4 @@
-"""Other people's messages: each is parsed or refused with a reason, none collapses.."""
+"""Other people's messages: each is parsed or refused with a reason, none collapses."""
 
 from __future__ import annotations
 
