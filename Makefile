@@ -50,10 +50,11 @@ format: venv ## Format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 test: check ## Everything: checks and all tests, with a real Kafka where one can be had
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not kafka" -n auto $(PYTEST_ARGS)
+	$(BIN)/pytest -m kafka $(PYTEST_ARGS)
 
 test-quick: venv ## The tests that need no broker
-	$(BIN)/pytest -m "not kafka" -x $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not kafka" -n auto -x $(PYTEST_ARGS)
 
 coverage: venv ## Branch coverage of the core and the contracts
 	$(BIN)/coverage run -m pytest -m "not kafka" -q && $(BIN)/coverage report

@@ -1,10 +1,9 @@
-"""Other people's messages: each is parsed or refused with a reason, none collapses, and fast."""
+"""Other people's messages: each is parsed or refused with a reason, none collapses."""
 
 from __future__ import annotations
 
 import os
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +12,6 @@ import pytest
 
 from cordwatch.feeds.hl7.framing import split_messages
 from cordwatch.feeds.hl7.message import Message, Unreadable, parse
-
-MESSAGES_PER_S_MIN = 8_000
-"""A floor that a crowded test machine holds; measured alone it is above the aim of 20,000."""
 
 REFUSED = {
     "lfh_HL7MergeFHIRConversionTest.txt": {"MSH-10: control id is missing": 1},
@@ -86,37 +82,3 @@ def test_a_damaged_corpus_never_raises(folder: Path) -> None:
                         assert parse(broken).header.text(10)
                     except Unreadable as refusal:
                         assert re.fullmatch(r"[A-Z][A-Z0-9]{2}(-\d+)?", refusal.field)  # noqa: PT017
-
-
-def test_reading_keeps_up_with_a_hospital(folder: Path) -> None:
-    """Parse and look at some twenty fields of every message: far above any hospital's rate."""
-    data = (folder / "simhospital_messages.out").read_bytes()
-    messages = [piece.data for piece in split_messages([data])]
-    best_s = min(_seconds(messages) for _ in range(5))
-    rate = len(messages) / best_s
-    print(f"{rate:,.0f} messages a second")
-    assert rate > MESSAGES_PER_S_MIN
-
-
-def _seconds(messages: list[bytes]) -> float:
-    begun = time.perf_counter()
-    for one in messages:
-        _look(parse(one))
-    return time.perf_counter() - begun
-
-
-PLACES = {
-    "MSH": (3, 4, 7, 9, 10, 12),
-    "PID": (3, 5, 7, 8, 11),
-    "PV1": (2, 3, 19, 44),
-    "OBR": (4, 25),
-    "OBX": (3, 5, 11),
-}
-
-
-def _look(found: Message) -> None:
-    for name, fields in PLACES.items():
-        segment = found.first(name)
-        for field in fields:
-            if segment is not None:
-                segment.text(field)
