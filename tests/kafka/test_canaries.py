@@ -78,7 +78,7 @@ FEEDS_PLACES = (
 )
 WATCH_PLACES = (
     "nowhere",
-    "cordwatch.watch.machine:read_fact",
+    "cordwatch.watch.reading:fact_of",
     "cordwatch.watch.machine:Machine._look",
     "cordwatch.watch.machine:Machine.restore",
     "cordwatch.watch.service:FaustBroker.send",

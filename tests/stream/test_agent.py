@@ -10,6 +10,7 @@ import pytest
 from faust.types import TP
 from mode import Service
 
+from cordwatch.watch import fast_consumer
 from cordwatch.watch.keeper import Keeper
 from cordwatch_schemas.topics import ADMISSIONS, FACTS, IMAGING_ORDERS, QUARANTINE
 from tests.builders import T, a_suspicion, an_mri_done
@@ -185,7 +186,7 @@ async def test_the_first_poll_after_a_rebalance_is_not_thrown_away() -> None:
 
     fetcher = Service()
     async with a_worker() as stage:
-        stage.consumer._getmany = polled
+        stage.consumer._getmany = polled  # type: ignore[method-assign, assignment]
         stage.consumer._active_partitions = {tp}
         stage.consumer.stop_flow()
         draining = asyncio.ensure_future(stage.consumer._drain_messages(fetcher))
@@ -197,3 +198,18 @@ async def test_the_first_poll_after_a_rebalance_is_not_thrown_away() -> None:
         assert len(stage.delivered) == 1
         await stage.until("acked")
         assert stage.consumer._new_offset(tp) == 1
+
+
+async def test_a_poll_that_nobody_takes_in_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Faust passes over what it takes for stale: the next poll would be waited for, for ever."""
+    monkeypatch.setattr(fast_consumer, "TAKEN_WITHIN_S", 0.01)
+
+    async def passed_over(_: object) -> None:
+        """Take the message and do nothing with it."""
+
+    async with a_worker() as stage:
+        stage.consumer.callback = passed_over
+        with pytest.raises(fast_consumer.NotTaken):
+            await stage.consumer._deliver(records(a_suspicion(at=T(1))))

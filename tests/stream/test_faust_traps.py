@@ -242,6 +242,23 @@ async def test_a_fetch_is_not_waited_for_long() -> None:
         assert made._fetch_max_wait_ms == FETCH_WAIT_MS == 100
 
 
+async def test_a_poll_is_of_the_partitions_that_it_was_asked_for() -> None:
+    """Ours to find: Faust empties its set while the poll waits, and an empty one means all."""
+    async with a_worker() as stage:
+        facts, active = TP(FACTS.name, 0), {TP(FACTS.name, 0)}
+        polled: list[frozenset[TP]] = []
+
+        class Thread:
+            async def getmany(self, partitions: frozenset[TP], _: float) -> dict[TP, Any]:
+                active.clear()
+                polled.append(partitions)
+                return {}
+
+        stage.consumer._thread = Thread()
+        await stage.consumer._getmany(active, 1.0)
+        assert polled == [frozenset({facts})]
+
+
 async def test_what_is_fetched_ahead_is_bounded() -> None:
     """Ours to find: it would lie in memory on top of the state that is restored from it."""
     async with a_worker() as stage:

@@ -31,6 +31,8 @@ FAUST_VERSION = "0.15.3"
 POLL_S = 1.0
 RECOVERY_POLL_S = 0.1
 FETCH_WAIT_MS = 100
+TAKEN_WITHIN_S = 120.0
+"""A broker that does not acknowledge ends the process long before (the watchdog)."""
 FETCH_BYTES = 2 * 1024 * 1024
 """Of one answer."""
 PARTITION_FETCH_BYTES = 256 * 1024
@@ -38,6 +40,10 @@ PARTITION_FETCH_BYTES = 256 * 1024
 Of one partition in an answer. Every partition may have so much waiting to be
 applied: while a state is restored that comes on top of it.
 """
+
+
+class NotTaken(RuntimeError):
+    """Faust passed over a poll that it was handed: nothing would ever be read again."""
 
 
 class WrongFaust(RuntimeError):
@@ -96,6 +102,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
+        """
+        Poll the partitions that were active when it was asked for.
+
+        Faust hands its own set over, and changes it while the poll waits: emptied
+        for a moment at the end of a recovery it means every partition to aiokafka,
+        and what is polled of those is thrown away, for good where nothing was
+        committed yet.
+        """
+        asked = None if active_partitions is None else frozenset(active_partitions)
+        return await super()._getmany(asked, timeout)
 
     @property
     def _keeper(self) -> Keeper:
@@ -157,7 +175,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             self._is_taken.clear()
             await self.wait_first(self.callback(message), self.suspend_flow.wait())
             # What comes meanwhile is the next poll: fewer and larger ones under load.
-            await self.wait_first(self._is_taken.wait(), self.suspend_flow.wait())
+            await self.wait_first(
+                self._is_taken.wait(), self.suspend_flow.wait(), timeout=TAKEN_WITHIN_S
+            )
+            ends = (self._is_taken, self.suspend_flow, self._stopped, self._crashed)
+            if not any(one.is_set() for one in ends):
+                raise NotTaken(f"a poll was not taken in within {TAKEN_WITHIN_S:g} s")
 
     async def _skip_compacted_tails(self) -> None:
         """
