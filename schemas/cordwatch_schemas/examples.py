@@ -48,7 +48,7 @@ from cordwatch_schemas.medications import (
     MedicationOrdered,
     MedicationStopped,
 )
-from cordwatch_schemas.records import Identity, Quarantined, RawMessage
+from cordwatch_schemas.records import FeedPosition, Identity, Quarantined, RawMessage
 from cordwatch_schemas.treatments import (
     Consulted,
     DentalRecorded,
@@ -284,4 +284,7 @@ def _records() -> Iterator[Contract]:
         name="EXAMPLE^PATIENT",
         birth_date="1900-01-01",
         received_at=_T0,
+    )
+    yield FeedPosition(
+        feed="https://fhir.example/r4|ImagingStudy", read_until=_T0, received_at=_at(0.1)
     )

@@ -22,7 +22,7 @@ from cordwatch_schemas.base import Code, Contract
 from cordwatch_schemas.examples import examples
 from cordwatch_schemas.imaging import ImagingEvent
 from cordwatch_schemas.medications import MedicationEvent
-from cordwatch_schemas.records import Identity, Quarantined, RawMessage
+from cordwatch_schemas.records import FeedPosition, Identity, Quarantined, RawMessage
 from cordwatch_schemas.reference import codes_page, events_page, fields, topics_page
 from cordwatch_schemas.treatments import TreatmentEvent
 
@@ -43,6 +43,7 @@ _SINGLE: dict[str, type[Contract]] = {
     "raw-message": RawMessage,
     "quarantined": Quarantined,
     "identity": Identity,
+    "feed-position": FeedPosition,
 }
 
 PENDING = {

@@ -48,3 +48,21 @@ class Identity(Contract):
     name: ShortText | None = None
     birth_date: ShortText | None = None
     received_at: Instant
+
+
+class FeedPosition(Contract):
+    """
+    How far a feed was read that has to be asked: written by feeds, and read by them after a restart.
+
+    Published only after everything up to it is safe, so that it can be behind
+    what is known, never ahead of it.
+    """
+
+    schema_version: Literal[1] = 1
+    feed: RecordId
+    """Which one: a type of resource at a FHIR server, or a subscription there."""
+    read_until: Instant | None = None
+    """`meta.lastUpdated` up to which a search has seen everything."""
+    event_number: int | None = None
+    """The notification of a subscription up to which none is missing."""
+    received_at: Instant

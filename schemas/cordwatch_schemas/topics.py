@@ -54,6 +54,7 @@ RAW = Topic("raw", "RawMessage", "source, control id", "delete", 30 * DAY_S, sen
 QUARANTINE = Topic(
     "quarantine", "Quarantined", "source, control id", "delete", 90 * DAY_S, sensitive=True
 )
+POSITIONS = Topic("positions", "FeedPosition", "feed", "compact", FOREVER, partitions=1)
 PAGES = Topic("pages", "Page", "alert", "compact", FOREVER)
 AUDIT = Topic("audit", "AuditRecord", "sequence", "delete", 365 * DAY_S, partitions=1)
 
@@ -63,5 +64,5 @@ SOURCES = (ADMISSIONS, IMAGING_ORDERS, MEDICATIONS, TREATMENTS)
 WATCHED = (*SOURCES, FORWARDED, ACKS)
 """Everything that watch consumes; all co-partitioned by patient."""
 
-TOPICS = (*WATCHED, ALERTS, FACTS, IDENTITIES, RAW, QUARANTINE, PAGES, AUDIT)
+TOPICS = (*WATCHED, ALERTS, FACTS, IDENTITIES, RAW, QUARANTINE, POSITIONS, PAGES, AUDIT)
 """Every topic there is, in the order in which it is provisioned."""

@@ -32,17 +32,18 @@ def an_admission(control_id: str) -> bytes:
 class Gateway:
     """Starts, kills and ends one `cordwatch feeds`."""
 
-    def __init__(self, kafka: str, log: Path) -> None:
-        """Start it on a free port; its log goes to *log*."""
+    def __init__(self, kafka: str, log: Path, *options: str) -> None:
+        """Start it on a free port, with *options*; its log goes to *log*."""
         self._path = log
         self._log = log.open("wb")
         command = [sys.executable, "-m", "cordwatch.app.cli", "--kafka", kafka]
         command += ["--log-format", "json", "feeds", "--port", "0", "--metrics-port", "0"]
+        command += options
         environment = {key: value for key, value in os.environ.items() if "CORDWATCH" not in key}
         self.process = subprocess.Popen(
             command, stdout=self._log, stderr=self._log, env=environment
         )
-        self.port = self._listening_port()
+        self.port = self._listening_port("listening")
 
     def log(self) -> str:
         """Return what it logged."""
@@ -58,13 +59,18 @@ class Gateway:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
-    def _listening_port(self) -> int:
+    @property
+    def fhir_port(self) -> int:
+        """Return where notifications are taken."""
+        return self._listening_port("listening for FHIR")
+
+    def _listening_port(self, event: str) -> int:
         pause = threading.Event()
         for _ in range(int(START_S_MAX / 0.05)):
             for line in self.log().splitlines():
                 with contextlib.suppress(ValueError):
                     said = json.loads(line)
-                    if said.get("event") == "listening":
+                    if said.get("event") == event:
                         return int(said["address"].rpartition(":")[2])
             if self.process.poll() is not None:
                 break

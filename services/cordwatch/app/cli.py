@@ -113,6 +113,7 @@ def _report(error: BaseException) -> tuple[str, int] | None:
         "MissingTopics": EXIT_TOPICS,
         "BadYaml": EXIT_PACK,
         "BadTls": EXIT_USAGE,
+        "BadFiles": EXIT_USAGE,
         "CannotListen": EXIT_USAGE,
         "EmptyFile": EXIT_USAGE,
         "FileNotFoundError": EXIT_USAGE,

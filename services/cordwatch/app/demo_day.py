@@ -43,7 +43,7 @@ def patient(number: int) -> tuple[str, str]:
     """Return PID and PV1 of an invented patient."""
     ward = WARDS[number % len(WARDS)]
     pid = f"PID|1||DEMO{number:03}^^^DEMO^MR||TESTCASE^NUMBER{number}||1950010{1 + number % 9}|U"
-    pv1 = f"PV1|1|I|{ward}^1^{1 + number % 8}^DEMO|||||||||||||||V{number:03}"
+    pv1 = f"PV1|1|I|{ward}^1^{1 + number % 8}^DEMO||||||||||||||||V{number:03}"
     return pid, pv1
 
 

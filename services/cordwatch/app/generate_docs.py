@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.app.cli import cordwatch
 from cordwatch.app.pack_page import pack_page
+from cordwatch.feeds.fhir.coding import FHIR_SYSTEM
 from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM
 from cordwatch.feeds.metrics import FeedsMetrics
 from cordwatch.watch.metrics import Metrics
@@ -71,7 +72,8 @@ def findings_page() -> str:
             NOTE,
             "# Coded findings\n",
             f"OBX-3 with system `{OWN_SYSTEM}`: an assessment is an ORU^R01 whose OBX segments carry these.\n",
-            "| code | value (OBX-5) |",
+            f"In FHIR an Observation has them as `component`s, with system `{FHIR_SYSTEM}`.\n",
+            "| code | value (OBX-5; `value[x]`) |",
             "|---|---|",
             *(f"| `{code}` | {finding.values} |" for code, finding in FINDINGS.items()),
             "| `cord-compression` | in a report: `positive` or `negative`, the coded conclusion |",

@@ -1,4 +1,4 @@
-"""Files of messages: HL7 v2 in any framing, or JSON lines of events, told apart by their first byte."""
+"""Files of messages: HL7 v2 in any framing, JSON lines of events, or FHIR, told apart by how they begin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from cordwatch.feeds.hl7.framing import (
 
 CHUNK_BYTES = 1 << 20
 
-Format = Literal["hl7v2", "event-json"]
+Format = Literal["hl7v2", "event-json", "fhir"]
+
+_BLANK = b"\r\n \t\xef\xbb\xbf"
+_RESOURCE = b'"resourceType"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,36 @@ def read_file(path: Path, limit: int = MAX_MESSAGE_BYTES) -> Iterator[Item]:
     """
     with path.open("rb") as file:
         begin = file.read(4096)
-        if not begin.strip(b"\r\n \t\xef\xbb\xbf"):
+        if not begin.strip(_BLANK):
             raise EmptyFile(str(path))
         file.seek(0)
-        if begin.lstrip(b"\r\n \t\xef\xbb\xbf").startswith(b"{"):
+        if _is_one_document(begin):
+            yield _document(file, limit)
+        elif begin.lstrip(_BLANK).startswith(b"{"):
             yield from _lines(_chunks(file), limit)
         else:
             for piece in split_messages(_chunks(file), limit):
                 yield Item(piece.kind, "hl7v2", piece.data, piece.reason)
+
+
+def _is_one_document(begin: bytes) -> bool:
+    """Return whether a file is one FHIR text over several lines, and not a text a line."""
+    plain = begin.lstrip(_BLANK)
+    if plain.startswith(b"["):
+        return True
+    first, _, rest = plain.partition(b"\n")
+    if first.strip() == b"{":
+        return True
+    second = rest.lstrip(_BLANK)
+    return _RESOURCE in first and bool(second) and not second.startswith(b"{")
+
+
+def _document(file: BinaryIO, limit: int) -> Item:
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        reason = f"more bytes than the limit of {limit}"
+        return Item("oversized", "fhir", data[:KEPT_OF_OVERSIZED_BYTES], reason)
+    return Item("message", "fhir", data.strip(_BLANK))
 
 
 def _lines(chunks: Iterable[bytes], limit: int) -> Iterator[Item]:
@@ -73,9 +98,10 @@ def _lines(chunks: Iterable[bytes], limit: int) -> Iterator[Item]:
 
 
 def _line(line: bytes, dropped: int, limit: int) -> Iterator[Item]:
-    line = line.strip()
+    line = line.strip(_BLANK)
+    form: Format = "fhir" if _RESOURCE in line else "event-json"
     if dropped or len(line) > limit:
         reason = f"{len(line) + dropped} bytes are more than the limit of {limit}"
-        yield Item("oversized", "event-json", line[:KEPT_OF_OVERSIZED_BYTES], reason)
+        yield Item("oversized", form, line[:KEPT_OF_OVERSIZED_BYTES], reason)
     elif line:
-        yield Item("message", "event-json", line)
+        yield Item("message", form, line)

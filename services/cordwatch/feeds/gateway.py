@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
+from cordwatch.feeds.fhir.bundle import Resource
+from cordwatch.feeds.fhir.mapper import map_fhir
 from cordwatch.feeds.files import Item
 from cordwatch.feeds.hl7.encoding import Unreadable, read_delimiters
 from cordwatch.feeds.hl7.framing import BOM
@@ -18,8 +20,8 @@ from cordwatch.feeds.source import Sources
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import BadEvent, read_answer, read_event, topic_of
-from cordwatch_schemas.records import Identity, Quarantined, RawMessage
-from cordwatch_schemas.topics import ACKS, IDENTITIES, QUARANTINE, RAW, TOPICS
+from cordwatch_schemas.records import FeedPosition, Identity, Quarantined, RawMessage
+from cordwatch_schemas.topics import ACKS, IDENTITIES, POSITIONS, QUARANTINE, RAW, TOPICS
 
 Outcome = Literal["mapped", "irrelevant", "quarantined"]
 Told = Event | Acknowledged | StoodDown | Classified
@@ -42,7 +44,13 @@ class Translated:
     sent_at: datetime | None
     told: Sequence[Told] = ()
     faults: Sequence[Fault] = ()
-    identity: Identity | None = None
+    identities: Sequence[Identity] = ()
+    excerpts: Sequence[bytes] = ()
+    """For each fault the part of the item that it is about; none, or empty: the whole."""
+    missing: frozenset[str] = frozenset()
+    """FHIR: what was referred to and is not there."""
+    position: FeedPosition | None = None
+    """How far a feed was read, once all before it is safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,10 @@ class Published:
 UNKNOWN_SENDER = Fault("MSH-3", "sender is not known to any profile")
 
 
+def nothing_known(_: str) -> Resource | None:
+    """Find nothing: where a text is all there is."""
+
+
 def translate(
     item: Item,
     sources: Sources,
@@ -64,17 +76,21 @@ def translate(
     *,
     replayed: bool = False,
     peer: str = "",
+    known: Callable[[str], Resource | None] = nothing_known,
 ) -> Translated:
     """
     Return the events in *item*, or why there are none.
 
     *sources* say how it is to be read, by its header and by the *peer* who sent it.
     *received_at* None takes the message's own time: simulation, and replay `--as-recorded`.
+    *known* finds FHIR resources beyond the item.
     """
     if item.kind != "message":
         return Translated(item, "quarantined", "-", "-", None, (), (Fault("message", item.reason),))
     if item.format == "event-json":
         return _from_json(item, received_at, replayed=replayed)
+    if item.format == "fhir":
+        return from_fhir(item, sources, received_at, replayed=replayed, known=known)
     source = sources.of(item.data, peer)
     if source is None:
         return Translated(item, "quarantined", "-", "-", None, (), (without_source(item.data),))
@@ -87,7 +103,40 @@ def translate(
         mapped.sent_at,
         mapped.events,
         mapped.faults,
-        mapped.identity,
+        (mapped.identity,) if mapped.identity else (),
+    )
+
+
+def from_fhir(
+    item: Item,
+    sources: Sources,
+    received_at: datetime | None,
+    *,
+    replayed: bool = False,
+    known: Callable[[str], Resource | None] = nothing_known,
+    base: str = "",
+) -> Translated:
+    """
+    Return the events in a FHIR text; *base* is the address of the server that it comes from.
+
+    It has no header by which to choose a profile: the first that asks for no
+    application and no facility is how it is read.
+    """
+    source = sources.of(item.data, "")
+    if source is None:
+        return Translated(item, "quarantined", base or "fhir", "-", None, (), (UNKNOWN_SENDER,))
+    found = map_fhir(item.data, source, received_at, replayed=replayed, base=base, known=known)
+    return Translated(
+        item,
+        found.outcome,
+        found.sender,
+        found.message_id,
+        found.sent_at,
+        found.events,
+        found.faults,
+        found.identities,
+        found.excerpts,
+        found.missing,
     )
 
 
@@ -142,20 +191,25 @@ def derived_records(found: Translated, received_at: datetime) -> Iterator[Publis
     for told in found.told:
         topic = _NAMES[topic_of(told)] if isinstance(told, Event) else ACKS.name
         yield Published(topic, told.patient.encode(), told.model_dump_json().encode())
-    if found.identity is not None:
-        key = found.identity.patient.encode()
-        yield Published(IDENTITIES.name, key, found.identity.model_dump_json().encode())
+    for identity in found.identities:
+        key = identity.patient.encode()
+        yield Published(IDENTITIES.name, key, identity.model_dump_json().encode())
+    if found.position is not None:
+        key = found.position.feed.encode()
+        yield Published(POSITIONS.name, key, found.position.model_dump_json().encode())
     for number, fault in enumerate(found.faults):
+        data = (found.excerpts[number] if found.excerpts else b"") or found.item.data
+        content = sha256(data).hexdigest()
         kept = Quarantined(
-            quarantine_id=f"{sha256(found.item.data).hexdigest()[:32]}-{number}",
+            quarantine_id=f"{content[:32]}-{number}",
             source=_id(found.sender),
             source_message_id=_id(found.control_id),
             received_at=received_at,
             stage="framing" if found.item.kind != "message" else "mapping",
             field=fault.field[:200],
             reason=fault.reason[:200],
-            content_sha256=sha256(found.item.data).hexdigest(),
-            content_base64=base64.b64encode(found.item.data).decode(),
+            content_sha256=content,
+            content_base64=base64.b64encode(data).decode(),
         )
         key = f"{found.sender}|{found.control_id}".encode()
         yield Published(QUARANTINE.name, key, kept.model_dump_json().encode())

@@ -58,6 +58,8 @@ class Job:
     piece: Piece
     received_at: datetime
     done: Callable[[Settled], None]
+    found: Translated | None = None
+    """What it says, where that is known already: FHIR is read before, to fetch what it refers to."""
 
 
 class GroupCommit:
@@ -137,7 +139,8 @@ class GroupCommit:
         found: list[Translated] = []
         waiting: list[tuple[int, Record]] = []
         for index, job in enumerate(group):
-            one, records = records_of(self._understand(job.piece, job.received_at), job.received_at)
+            understood = job.found or self._understand(job.piece, job.received_at)
+            one, records = records_of(understood, job.received_at)
             found.append(one)
             waiting += ((index, (record.topic, record.key, record.value)) for record in records)
         refused = self._publish(waiting)

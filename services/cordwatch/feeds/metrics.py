@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from cordwatch.feeds.fhir.notification import KINDS
 from cordwatch.feeds.hl7.acknowledge import CODES
 
 Refusal = Literal["address", "limit", "tls"]
@@ -19,6 +21,9 @@ REFUSALS: tuple[Refusal, ...] = ("address", "limit", "tls")
 RELOADS: tuple[Reload, ...] = ("loaded", "refused")
 CLOSINGS: tuple[Closing, ...] = ("peer", "idle", "unread", "drained", "error")
 BAD_FRAMES: tuple[BadFrame, ...] = ("oversized", "unreadable")
+FHIR_ANSWERS = ("200", "400", "401", "403", "413", "415", "422", "502", "503")
+FHIR_WAYS = ("events", "search", "none")
+FHIR_ERRORS = ("away", "refused")
 _COMMIT_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -30,18 +35,22 @@ class FeedsMetrics:
         self._messages(registry)
         self._connections(registry)
         self._broker(registry)
-        for outcome in OUTCOMES:
-            self.messages.labels(outcome)
-        for code in (*CODES, *COMMITS):
-            self.acks.labels(code)
-        for kind in BAD_FRAMES:
-            self.bad_frames.labels(kind)
-        for refusal in REFUSALS:
-            self.refused_peers.labels(refusal)
-        for closing in CLOSINGS:
-            self.closed.labels(closing)
-        for result in RELOADS:
-            self.profile_reloads.labels(result)
+        self._fhir(registry)
+        touched: tuple[tuple[Counter, Iterable[str]], ...] = (
+            (self.messages, OUTCOMES),
+            (self.acks, (*CODES, *COMMITS)),
+            (self.bad_frames, BAD_FRAMES),
+            (self.refused_peers, REFUSALS),
+            (self.closed, CLOSINGS),
+            (self.profile_reloads, RELOADS),
+            (self.fhir_notifications, KINDS),
+            (self.fhir_answers, FHIR_ANSWERS),
+            (self.fhir_gaps, FHIR_WAYS),
+            (self.fhir_server_errors, FHIR_ERRORS),
+        )
+        for series, labels in touched:
+            for label in labels:
+                series.labels(label)
 
     def _messages(self, registry: CollectorRegistry) -> None:
         self.messages = Counter(
@@ -124,5 +133,51 @@ class FeedsMetrics:
         self.broker_away = Gauge(
             "cordwatch_feeds_broker_away",
             "1 while the broker does not acknowledge: nothing is answered",
+            registry=registry,
+        )
+
+    def _fhir(self, registry: CollectorRegistry) -> None:
+        self.fhir_notifications = Counter(
+            "cordwatch_feeds_fhir_notifications",
+            "Notifications of FHIR subscriptions, by kind",
+            ["kind"],
+            registry=registry,
+        )
+        self.fhir_answers = Counter(
+            "cordwatch_feeds_fhir_answers",
+            "Answers of the rest-hook endpoint, by HTTP status",
+            ["status"],
+            registry=registry,
+        )
+        self.fhir_missing_events = Counter(
+            "cordwatch_feeds_fhir_missing_events",
+            "Notifications that did not come, by their numbers",
+            registry=registry,
+        )
+        self.fhir_gaps = Counter(
+            "cordwatch_feeds_fhir_gaps",
+            "Gaps dealt with: asked for by number, by a search, or not at all (no server to ask)",
+            ["way"],
+            registry=registry,
+        )
+        self.fhir_polled = Counter(
+            "cordwatch_feeds_fhir_polled_resources",
+            "Resources that a search found and that were not seen before by this process",
+            registry=registry,
+        )
+        self.fhir_server_errors = Counter(
+            "cordwatch_feeds_fhir_server_errors",
+            "Questions to the FHIR server without an answer: away, or refused",
+            ["kind"],
+            registry=registry,
+        )
+        self.fhir_last_notification_at = Gauge(
+            "cordwatch_feeds_fhir_last_notification_timestamp_seconds",
+            "When the last notification came, heartbeats included (Unix time; 0: never)",
+            registry=registry,
+        )
+        self.fhir_last_poll_at = Gauge(
+            "cordwatch_feeds_fhir_last_poll_timestamp_seconds",
+            "When a search of all types was last complete (Unix time; 0: never)",
             registry=registry,
         )

@@ -6,8 +6,8 @@ import socket
 import ssl
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-
-from cordwatch.feeds.settings import FeedsSettings
+from pathlib import Path
+from typing import Protocol
 
 _PROBES = 4
 
@@ -26,7 +26,20 @@ def is_allowed(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> b
     return any(found in network for network in networks)
 
 
-def tls_context(settings: FeedsSettings) -> ssl.SSLContext | None:
+class TlsFiles(Protocol):
+    """The settings of whoever listens with TLS."""
+
+    @property
+    def tls_cert(self) -> Path | None: ...  # noqa: D102 - said where they are set
+    @property
+    def tls_key(self) -> Path | None: ...  # noqa: D102
+    @property
+    def tls_key_password_file(self) -> Path | None: ...  # noqa: D102
+    @property
+    def tls_client_ca(self) -> Path | None: ...  # noqa: D102
+
+
+def tls_context(settings: TlsFiles) -> ssl.SSLContext | None:
     """
     Return how connections are secured, None where they are not.
 

@@ -138,7 +138,7 @@ class Charset(_Data):
 
 
 class Numbers(_Data):
-    """Which of the numbers in PID-3 is the patient's."""
+    """Which of the numbers in PID-3, or of `Patient.identifier` in FHIR, is the patient's."""
 
     authority: Text | None = None
     """Assigning authority (CX.4), by its name or OID."""
@@ -146,6 +146,8 @@ class Numbers(_Data):
     """Whether a number without an authority is taken for one of `authority`."""
     types: tuple[Annotated[str, Field(max_length=20)], ...] = ()
     """Types (CX.5) to use, the first that is there; others never. `""`: none stated."""
+    system: Text | None = None
+    """FHIR: `Identifier.system` of the numbers to use; others are never."""
 
 
 class Codes(_Data):
@@ -208,6 +210,7 @@ class Profile(_Data):
             charset_fallback=self.charset.fallback,
             key=key,
             authority=self.numbers.authority,
+            patient_system=self.numbers.system,
             unassigned=self.numbers.unassigned,
             number_types=tuple(one.upper() for one in self.numbers.types),
             facility=self.facility,

@@ -13,6 +13,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from cordwatch.feeds.fhir_exchange.settings import FhirSettings
+from cordwatch.feeds.fhir_exchange.side import FhirSide, read_positions
 from cordwatch.feeds.gateway import Translated
 from cordwatch.feeds.group_commit import GroupCommit, Job, Settled
 from cordwatch.feeds.hl7.framing import Piece
@@ -27,14 +29,14 @@ from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.positions import BadYaml
-from cordwatch_schemas.topics import ACKS, IDENTITIES, QUARANTINE, RAW, SOURCES
+from cordwatch_schemas.topics import ACKS, IDENTITIES, POSITIONS, QUARANTINE, RAW, SOURCES
 
 EXIT_OK = 0
 EXIT_UNANSWERED = 1
 EXIT_BROKEN = 70
 COMMIT_END_S = 2.0
 
-WRITTEN = (RAW, QUARANTINE, IDENTITIES, ACKS, *SOURCES)
+WRITTEN = (RAW, QUARANTINE, IDENTITIES, POSITIONS, ACKS, *SOURCES)
 
 log = get_logger("cordwatch.feeds")
 
@@ -48,7 +50,9 @@ class Feeds:
         kafka: KafkaSettings,
         sources: Sources,
         clock: WallClock,
+        *,
         load_sources: Callable[[], Sources] | None = None,
+        fhir: FhirSide | None = None,
     ) -> None:
         """
         Put the parts together; nothing runs yet. *load_sources* reads the profiles anew.
@@ -58,6 +62,7 @@ class Feeds:
         """
         self.settings = settings
         self._kafka, self._sources, self._load_sources = kafka, sources, load_sources
+        self.fhir = fhir
         self.registry = CollectorRegistry()
         self.metrics = FeedsMetrics(self.registry)
         self.commit = GroupCommit(
@@ -74,10 +79,11 @@ class Feeds:
     def health(self) -> tuple[bool, Mapping[str, Any]]:
         """Return whether messages are taken in and become durable, for `/healthz`."""
         listening, away = self.server.is_listening, self.commit.broker_away
-        return listening and not away and not self._is_broken, {
+        broken = self._is_broken or (self.fhir is not None and self.fhir.is_broken)
+        return listening and not away and not broken, {
             "listening": listening,
             "broker_away": away,
-            "broken": self._is_broken,
+            "broken": broken,
             "connections": self.server.connections,
         }
 
@@ -97,8 +103,12 @@ class Feeds:
             await self.server.start()
             host, port = self.server.address
             log.info("listening", address=f"{host}:{port}", tls=self.settings.tls_cert is not None)
+            if self.fhir is not None:
+                await self.fhir.start(self._in_use, self.commit, self.metrics, self._broken)
             await self._stop.wait()
             log.info("stopping", connections=self.server.connections)
+            if self.fhir is not None:
+                await self.fhir.stop()
             unanswered = await self.server.drain(0 if self._is_broken else self.settings.drain_s)
             log.info("stopped", unanswered=unanswered)
         finally:
@@ -129,6 +139,9 @@ class Feeds:
         for fault in named.splitlines():
             log.error("profile refused, the one before stays", fault=fault)
 
+    def _in_use(self) -> Sources:
+        return self._sources
+
     def _understand(self, piece: Piece, received_at: datetime) -> Translated:
         return understand(piece, self._sources, received_at, self.settings.applications)
 
@@ -158,18 +171,21 @@ def run(
     kafka: KafkaSettings,
     sources: Sources,
     clock: WallClock,
+    *,
     load_sources: Callable[[], Sources] | None = None,
+    fhir: FhirSettings | None = None,
 ) -> int:
     """
     Run the gateway until SIGTERM or Ctrl-C; return its exit code.
 
     Raises:
-        BrokerUnreachable, MissingTopics, BadTls, CannotListen: it cannot begin.
+        BrokerUnreachable, MissingTopics, BadTls, BadFiles, CannotListen: it cannot begin.
     """
     require_topics(kafka, [topic.name for topic in WRITTEN])
+    side = FhirSide(fhir, clock, read_positions(kafka)) if fhir and fhir.is_on else None
 
     async def main() -> tuple[int, bool]:
-        feeds = Feeds(settings, kafka, sources, clock, load_sources)
+        feeds = Feeds(settings, kafka, sources, clock, load_sources=load_sources, fhir=side)
         return await feeds.run(), feeds.has_ended
 
     code, has_ended = asyncio.run(main())

@@ -50,6 +50,8 @@ class Source:
     key: bytes = field(default=EXERCISE_KEY, repr=False)
     authority: str | None = None
     """Assigning authority (CX.4) of the patient numbers to use; None: the first that fits."""
+    patient_system: str | None = None
+    """The same in FHIR: `Identifier.system`."""
     unassigned: bool = False
     """Whether a number that names no authority is one of `authority` too."""
     number_types: tuple[str, ...] = ()

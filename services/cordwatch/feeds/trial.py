@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from cordwatch.feeds.fhir.bundle import Resource
+from cordwatch.feeds.fhir.mapper import map_fhir
 from cordwatch.feeds.files import Item
-from cordwatch.feeds.gateway import without_source
+from cordwatch.feeds.gateway import UNKNOWN_SENDER, nothing_known, without_source
 from cordwatch.feeds.hl7.message import Message, Segment, Unreadable, parse
 from cordwatch.feeds.hl7.places import Overrides
 from cordwatch.feeds.mapping.fields_read import CODED_TYPES, FIELDS_READ
@@ -68,10 +70,17 @@ class Trial:
     faults: Sequence[Fault] = ()
 
 
-def trial(item: Item, sources: Sources, received_at: datetime | None) -> Trial:
-    """Return what *item* comes to with the source that fits it, field by field."""
+def trial(
+    item: Item,
+    sources: Sources,
+    received_at: datetime | None,
+    known: Callable[[str], Resource | None] = nothing_known,
+) -> Trial:
+    """Return what *item* comes to with the source that fits it, in HL7 v2 field by field."""
     if item.kind != "message":
         return Trial(item, None, (), (Fault("message", item.reason),))
+    if item.format == "fhir":
+        return _trial_of_fhir(item, sources, received_at, known)
     if item.format != "hl7v2":
         return Trial(item, None, (), (NO_HL7,))
     source = sources.of(item.data, "")
@@ -86,6 +95,28 @@ def trial(item: Item, sources: Sources, received_at: datetime | None) -> Trial:
     as_it_is = replace(source, overrides=Overrides())
     mapped = map_parsed(message, item.data, as_it_is, received_at)
     return Trial(item, mapped, tuple(_fields(message, before)), mapped.faults)
+
+
+def _trial_of_fhir(
+    item: Item,
+    sources: Sources,
+    received_at: datetime | None,
+    known: Callable[[str], Resource | None],
+) -> Trial:
+    source = sources.of(item.data, "")
+    if source is None:
+        return Trial(item, None, (), (UNKNOWN_SENDER,))
+    found = map_fhir(item.data, source, received_at, known=known)
+    mapped = Mapped(
+        found.outcome,
+        "FHIR",
+        found.sender,
+        found.message_id,
+        found.sent_at,
+        found.events,
+        found.faults,
+    )
+    return Trial(item, mapped, (), found.faults)
 
 
 def _prepared(parsed: Message, source: Source) -> tuple[Message, list[Sequence[str]]]:

@@ -147,9 +147,12 @@ def test_every_command_that_reads_files_reads_them_by_the_profile(
     assert outcomes == ["mapped", "mapped", "irrelevant", "quarantined"]
 
 
-def test_a_profile_and_a_zone_are_not_given_together(profile: Path, messages: Path) -> None:
+@pytest.mark.parametrize("option", ["--zone=UTC", "--charset=cp850", "--patient-system=urn:mrn"])
+def test_a_profile_and_what_it_states_are_not_given_together(
+    profile: Path, messages: Path, option: str
+) -> None:
     """One of them would silently not count."""
-    done = run("simulate", "--profile", profile, "--zone", "UTC", messages)
+    done = run("simulate", "--profile", profile, option, messages)
     assert done.exit_code == 2
     assert "leave the option out" in done.output
 
@@ -183,6 +186,38 @@ def test_a_bad_profile_ends_a_command_before_it_begins(
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_try_shows_what_fhir_comes_to(profile: Path, tmp_path: Path) -> None:
+    """Events and faults, not fields; what a line refers to may stand in another."""
+    wide = tmp_path / "wide.yaml"
+    wide.write_text(PROFILE.replace("from: {applications: [RIS]}\n", ""), encoding="utf-8")
+    file = tmp_path / "march.ndjson"
+    order = {
+        "resourceType": "ServiceRequest",
+        "id": "P55",
+        "meta": {"lastUpdated": "2026-03-02T09:00:00Z"},
+        "identifier": [{"value": "P55"}],
+        "status": "active",
+        "intent": "order",
+        "code": {"coding": [{"system": "RIS", "code": "MRWK"}]},
+        "subject": {"reference": "Patient/p1"},
+    }
+    person = {
+        "resourceType": "Patient",
+        "id": "p1",
+        "meta": {"lastUpdated": "2026-03-02T09:00:00Z"},
+        "identifier": [{"value": NUMBER}],
+        "name": [{"family": CANARY}],
+    }
+    file.write_text(f"{json.dumps(order)}\n{json.dumps(person)}\n", encoding="utf-8")
+    done = run("profile", "try", wide, file)
+    assert "\n   => imaging-ordered of p_" in done.output
+    assert "\n      codes: RIS|MRWK, LN|30855-1\n" in done.output
+    assert not {secret for secret in (CANARY, NUMBER, "P55") if secret in done.output}
+    refused = run("profile", "try", profile, file)
+    assert refused.exit_code == 1
+    assert "quarantine: MSH-3 sender is not known to any profile" in refused.output
 
 
 def test_try_says_that_events_of_our_own_need_no_profile(tmp_path: Path) -> None:

@@ -18,11 +18,12 @@ from cordwatch.feeds.hl7.framing import split_messages
 from cordwatch.feeds.mapping.mapper import Mapped, map_message
 from cordwatch.feeds.mapping.orders import order_state
 from cordwatch.feeds.source import Source
+from cordwatch_schemas.base import Event
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CANARY = "Zebrafinch"
 HEAD = "MSH|^~\\&|HIS|H|CW|H|20260302080000+0000||{kind}|77|P|2.5\r"
-PERSON = f"PID|1||4711^^^H^MR||{CANARY}^Anna||19400101|F\rPV1|1|I|W1^2^3^H|||||||||||||||V9\r"
+PERSON = f"PID|1||4711^^^H^MR||{CANARY}^Anna||19400101|F\rPV1|1|I|W1^2^3^H||||||||||||||||V9\r"
 
 
 def mapped(kind: str, *segments: str, person: str = PERSON) -> Mapped:
@@ -214,6 +215,14 @@ def test_any_bytes_are_mapped_irrelevant_or_quarantined(data: bytes) -> None:
 def test_the_bundled_day_is_what_its_module_tells() -> None:
     """The demo's file is generated, not edited."""
     assert DAY_FILE.read_bytes() == day_bytes()
+
+
+def test_whatever_the_bundled_day_tells_of_a_stay_names_it() -> None:
+    """PV1-19: alerts lead to the visit. Only a merge, which has no PV1, is of none."""
+    found = (translate(item, Source(), None) for item in read_file(DAY_FILE))
+    events = [one for message in found for one in message.told if isinstance(one, Event)]
+    assert events != []
+    assert {one.kind for one in events if one.encounter is None} == {"merged"}  # type: ignore[attr-defined]
 
 
 def test_every_message_of_the_corpus_ends_as_one_of_three() -> None:

@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 CANARY = "Zebrafinch"
 ADMISSION = (
     b"MSH|^~\\&|HIS|WARD|CW|HOME|20260302100000||ADT^A01|G1|P|2.5\r"
-    b"PID|1||7^^^H^MR||Zebrafinch^A\rPV1|1|I|HAEM1|||||||||||||||V1\rEVN|A01|20260302095500\r"
+    b"PID|1||7^^^H^MR||Zebrafinch^A\rPV1|1|I|HAEM1||||||||||||||||V1\rEVN|A01|20260302095500\r"
 )
 
 
@@ -70,7 +70,7 @@ def test_the_same_message_again_has_the_same_event_ids() -> None:
 def test_two_messages_in_a_frame_are_not_read_as_one(between: bytes) -> None:
     """The second patient's diagnosis would become the first one's."""
     found = understood(ADMISSION + between + ADMISSION.replace(b"|7^", b"|8^"))
-    assert (found.outcome, found.told, found.identity) == ("quarantined", (), None)
+    assert (found.outcome, found.told, found.identities) == ("quarantined", (), ())
     [kept] = quarantined(found)
     assert (kept.source, kept.source_message_id, kept.field) == ("HIS|WARD", "G1", "MSH")
     assert kept.reason == "more than one message in a frame"

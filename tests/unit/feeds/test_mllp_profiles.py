@@ -59,7 +59,7 @@ async def running(file: Path) -> AsyncIterator[Feeds]:
         return Profiles.of_files([file], KEY)
 
     settings = FeedsSettings.model_validate({"port": 0, "metrics_port": a_free_port()})
-    feeds = Feeds(settings, KafkaSettings(), load(), WallClock(), load)
+    feeds = Feeds(settings, KafkaSettings(), load(), WallClock(), load_sources=load)
     task = asyncio.create_task(feeds.run())
     async with asyncio.timeout(PATIENCE_S):
         while not feeds.server.is_listening:  # noqa: ASYNC110 - started by another task

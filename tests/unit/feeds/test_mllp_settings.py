@@ -73,7 +73,7 @@ def test_options_reach_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each setting is an option; its exit code is the command's."""
     seen: list[FeedsSettings] = []
 
-    def run(settings: FeedsSettings, *_: object) -> int:
+    def run(settings: FeedsSettings, *_: object, **__: object) -> int:
         seen.append(settings)
         return 1
 

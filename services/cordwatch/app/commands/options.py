@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from cordwatch.feeds.fhir.known import Known
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.gateway import Translated, translate
 from cordwatch.feeds.source import (
@@ -45,14 +47,20 @@ def source_options(command: F) -> F:
             envvar="CORDWATCH_PROFILE",
             multiple=True,
             type=click.Path(path_type=Path),
-            help="File that says how a source is read (docs/profiles.md), instead of --zone and"
-            " --charset. Several: the first that fits a message.",
+            help="File that says how a source is read (docs/profiles.md), instead of --zone, --charset"
+            " and --patient-system. Several: the first that fits a message.",
         ),
         click.option(
             "--key-file",
             envvar="CORDWATCH_KEY_FILE",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="File with the key that turns patient numbers into references.",
+        ),
+        click.option(
+            "--patient-system",
+            envvar="CORDWATCH_PATIENT_SYSTEM",
+            metavar="URI",
+            help="FHIR: Identifier.system of the patient numbers; default: the first that fits.",
         ),
     ):
         command = option(command)
@@ -79,7 +87,11 @@ def key_of(key_file: Path | None) -> bytes:
 
 
 def source_of(
-    zone: str | None, charset: str | None, key_file: Path | None, profile: tuple[Path, ...] = ()
+    zone: str | None,
+    charset: str | None,
+    key_file: Path | None,
+    profile: tuple[Path, ...] = (),
+    patient_system: str | None = None,
 ) -> Sources:
     """
     Return the source, or the profiles to choose from, that the options describe.
@@ -89,8 +101,11 @@ def source_of(
     """
     key = key_of(key_file)
     if profile:
-        if zone or charset:
-            raise click.UsageError("a profile states zone and charset itself: leave the option out")
+        if zone or charset or patient_system:
+            raise click.UsageError(
+                "a profile states zone, charset and the system of patient numbers itself: leave the"
+                " option out"
+            )
         from cordwatch.feeds.profile import Profiles  # noqa: PLC0415 - only where it is asked for
 
         return Profiles.of_files(profile, key)
@@ -98,7 +113,12 @@ def source_of(
         found = ZoneInfo(zone or DEFAULT_ZONE)
     except (ZoneInfoNotFoundError, ValueError):
         raise click.BadParameter(f"{zone} is not a time zone", param_hint="--zone") from None
-    return Source(zone=found, charset_fallback=charset or DEFAULT_CHARSET, key=key)
+    return Source(
+        zone=found,
+        charset_fallback=charset or DEFAULT_CHARSET,
+        key=key,
+        patient_system=patient_system or None,
+    )
 
 
 def kafka_of(ctx: click.Context) -> KafkaSettings:
@@ -108,6 +128,16 @@ def kafka_of(ctx: click.Context) -> KafkaSettings:
     return KafkaSettings(options["kafka"], options["broker_timeout"], options.get("api_version"))
 
 
+def known_of(files: tuple[Path, ...], source: Sources) -> Known:
+    """Return what the FHIR resources in *files* may refer to in each other."""
+    reads = source.of(b"", "")
+    known = Known(reads.codes if reads else None)
+    for path in files:
+        items = takewhile(lambda item: item.format != "hl7v2", read_file(path))
+        known.learn_all(item.data for item in items if item.format == "fhir")
+    return known
+
+
 def translated(
     files: tuple[Path, ...],
     source: Sources,
@@ -115,7 +145,8 @@ def translated(
     *,
     replayed: bool = False,
 ) -> Iterator[Translated]:
-    """Return every message of *files*, translated."""
+    """Return every message of *files*, translated; FHIR resources may refer to each other across them."""
+    known = known_of(files, source)
     for path in files:
         for item in read_file(path):
-            yield translate(item, source, received_at, replayed=replayed)
+            yield translate(item, source, received_at, replayed=replayed, known=known.find)

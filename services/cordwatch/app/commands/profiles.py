@@ -11,7 +11,7 @@ from typing import Any
 import click
 from ruamel.yaml import YAML
 
-from cordwatch.app.commands.options import key_of
+from cordwatch.app.commands.options import key_of, known_of
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.profile import DEFAULT, Profiles, load_profile
 from cordwatch.feeds.trial import MASKED, FieldTried, Trial, trial
@@ -79,6 +79,7 @@ def try_(
 
     NAME_OR_FILE is a profile, `default` for none. Nothing is published. Codes,
     times, wards and references are shown; names, numbers and free text are not.
+    Of FHIR the events and faults are shown, not the fields.
 
     \b
     Example:  cordwatch profile try ris.yaml march.hl7 | less
@@ -86,9 +87,10 @@ def try_(
     Exit codes: 0 done; 1 something would go to quarantine; 2 wrong use; 5 a bad profile.
     """
     sources = Profiles.of_files([name_or_file], key_of(key_file))
+    known = known_of((file,), sources)
     outcomes: dict[str, int] = {}
     for number, item in enumerate(read_file(file), start=1):
-        tried = trial(item, sources, None)
+        tried = trial(item, sources, None, known.find)
         outcome = tried.mapped.outcome if tried.mapped else "quarantined"
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
         if as_json:

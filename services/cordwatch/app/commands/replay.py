@@ -71,7 +71,7 @@ def replay(
     """
     Publish the messages of FILES: raw, events, and quarantine for what cannot be understood.
 
-    Received now, unless --as-recorded. A bad message never stops the file.
+    HL7 v2, FHIR or JSON lines of events, told apart by how a file begins. Received now, unless --as-recorded. A bad message never stops the file.
 
     \b
     Example:  cordwatch replay yesterday.hl7 --as-recorded

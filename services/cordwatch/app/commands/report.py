@@ -67,7 +67,8 @@ def report(ctx: click.Context, /, files: tuple[Path, ...], **options: Any) -> No
         raise click.UsageError("name FILES, or give --live, not both")
     if options["live"] and options["until"]:
         raise click.UsageError("--until goes with FILES: --live is as of now")
-    source = source_of(options["zone"], options["charset"], options["key_file"], options["profile"])
+    names = ("zone", "charset", "key_file", "profile", "patient_system")
+    source = source_of(**{name: options[name] for name in names})
     since = instant(options["since"], "--from", source.zone)
     before = instant(options["before"], "--to", source.zone)
     if since is not None and before is not None and before <= since:

@@ -95,8 +95,9 @@ def simulate(
     """
     Say what would have alerted, when and why, without a broker.
 
-    FILES are HL7 v2 (one or many messages, any line ends, MLLP too) or JSON
-    lines of events. Time runs along the messages' own times.
+    FILES are HL7 v2 (one or many messages, any line ends, MLLP too), FHIR (a
+    resource or Bundle, or one a line) or JSON lines of events. Time runs along
+    the messages' own times; in FHIR that is meta.lastUpdated, if stated.
 
     \b
     Example:  cordwatch simulate march.hl7 --zone Europe/Amsterdam
