@@ -1,11 +1,11 @@
-"""The advisories on imaging and on steroids that hold."""
+"""The advisories that hold: those on imaging and on steroids, then the others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from tests.oracle import drugs
+from tests.oracle import drugs, pain, surgery
 from tests.oracle.clocks import Clock, treated_at
 from tests.oracle.conditions import Case, Condition
 from tests.oracle.known import Fact, of_kinds
@@ -14,7 +14,8 @@ from tests.oracle.studies import (
     MR,
     NOT_MR,
     WHOLE_SPINE,
-    is_without_contrast,
+    Scan,
+    contrast_used,
     meant,
     regions_of,
     scans,
@@ -27,6 +28,9 @@ ONE_AT_A_TIME = {
     "mri.partial-coverage",
     "steroid.low-dose",
     "steroid.other-drug",
+    "surgery.indication",
+    "rt.regimen",
+    "neurolymphomatosis.masked",
 }
 """They hold or not as a whole: while one is open, a further cause of it raises nothing."""
 
@@ -39,11 +43,14 @@ def advisories(case: Case) -> Iterator[Condition]:
             yield from _partial_coverage(case, clock)
     yield from _no_contrast(case)
     confirmed = [e.confirmed.at for e in case.episodes if e.confirmed is not None]
-    if confirmed and confirmed[-1] <= case.now:
-        yield from _low_dose(case, confirmed[-1])
-        yield from _other_drug(case, confirmed[-1])
+    for confirmed_at in confirmed:
+        if confirmed_at <= case.now:
+            yield from _low_dose(case, confirmed_at)
+            yield from _other_drug(case, confirmed_at)
     if case.episodes or diagnoses(case.facts, "lymphoma"):
         yield from _high_dose(case)
+        yield from surgery.advisories(case)
+        yield from pain.advisories(case)
     yield from _abrupt_stop(case)
 
 
@@ -63,7 +70,9 @@ def _wrong_modality(case: Case, clock: Clock) -> Iterator[Condition]:
 def _partial_coverage(case: Case, clock: Clock) -> Iterator[Condition]:
     """What was imaged since the start and what is on order leave part of the spine out."""
     made = [s for s in scans(case.facts, clock.start_at, MR) if s.regions and s.at <= case.now]
-    ordered = [f for f in meant(case.facts, MR) if regions_of(f)]
+    if any(not regions_of(order) for order in meant(case.facts, MR)):
+        return  # What is on order may be the rest.
+    ordered = meant(case.facts, MR)
     covered = {r for scan in made for r in scan.regions}
     covered |= {r for order in ordered for r in regions_of(order)}
     if not covered >= WHOLE_SPINE:
@@ -72,14 +81,28 @@ def _partial_coverage(case: Case, clock: Clock) -> Iterator[Condition]:
 
 
 def _no_contrast(case: Case) -> Iterator[Condition]:
-    """An MRI that counted for a clock was made without contrast."""
+    """The MRI that stopped a clock was made without contrast, and none with contrast since."""
     told: dict[str, Fact] = {}
     for clock in case.clocks:
-        for scan in scans(case.facts, clock.start_at, MR) if clock.is_mri else []:
-            counted = clock.end_at is None or scan.at <= clock.end_at
-            if counted and scan.at <= case.now and is_without_contrast(case.facts, scan):
-                told[scan.fact.key] = scan.fact
+        if not (clock.is_mri and clock.how == "satisfied" and clock.has_ended(case.now)):
+            continue
+        made = scans(case.facts, clock.start_at, MR)
+        with_contrast = [s for s in made if contrast_used(case.facts, s) and s.at >= clock.end_at]
+        if not with_contrast:
+            last = [scan for scan in made if scan.at == clock.end_at]
+            for scan in last[:1] if clock.rule != SUSPECTED else _completing(made):
+                if contrast_used(case.facts, scan) is False:
+                    told[scan.fact.key] = scan.fact
     yield from _by_study("mri.no-contrast", told.values())
+
+
+def _completing(made: list[Scan]) -> list[Scan]:
+    covered: set[str] = set()
+    for scan in made:
+        covered |= scan.regions
+        if covered >= WHOLE_SPINE:
+            return [scan]
+    return []
 
 
 def _low_dose(case: Case, confirmed_at: datetime) -> Iterator[Condition]:
@@ -87,12 +110,13 @@ def _low_dose(case: Case, confirmed_at: datetime) -> Iterator[Condition]:
     treated = treated_at(confirmed_at, facts)
     if treated is not None and treated <= now:
         return
-    active = drugs.in_force(facts, now)
-    judged = [order for order in active if drugs.daily_mg(order) is not None]
-    if judged:
-        is_low = drugs.ordered_mg(facts, now) < drugs.MINIMUM_MG
+    active = [order for order in drugs.in_force(facts, now) if not drugs.is_single(order)]
+    amounts = [drugs.daily_mg(order) for order in active]
+    if active:
+        # One that cannot be judged keeps the whole silent.
+        is_low = None not in amounts and sum(a or 0 for a in amounts) < drugs.MINIMUM_MG
         if is_low and not drugs.was_lowered_after_a_full_day(facts, now):
-            for order in judged:
+            for order in active:
                 yield Condition("advisory", rule, order.thing or order.key, order)
         return
     ordered = [f for f in of_kinds(facts, "medication-ordered") if drugs.is_dexamethasone(f)]
@@ -100,31 +124,42 @@ def _low_dose(case: Case, confirmed_at: datetime) -> Iterator[Condition]:
         return
     given = [dose for dose in drugs.doses(facts) if dose.at >= confirmed_at - DAY]
     for first in given[:1]:
-        if now >= first.at + DAY and drugs.given_mg(facts, first.at) < drugs.MINIMUM_MG:
+        total = drugs.given_mg(facts, first.at)
+        if now >= first.at + DAY and total is not None and total < drugs.MINIMUM_MG:
             yield Condition("advisory", rule, first.key, first)
 
 
 def _other_drug(case: Case, confirmed_at: datetime) -> Iterator[Condition]:
     for fact in drugs.other_steroids(case.facts):
         since = [dose for dose in drugs.doses(case.facts) if dose.latest_at >= fact.at]
-        if confirmed_at - DAY <= fact.at <= case.now and not since:
+        if confirmed_at - DAY <= fact.latest_at and fact.at <= case.now and not since:
             yield Condition("advisory", "steroid.other-drug", fact.key, fact)
 
 
 def _high_dose(case: Case) -> Iterator[Condition]:
-    for fact in drugs.doses(case.facts):
-        if drugs.highest_mg(fact) > drugs.MAXIMUM_MG and case.now < fact.at + DAY:
-            yield Condition("advisory", "steroid.high-dose", fact.key, fact)
-    for order in drugs.in_force(case.facts, case.now):
-        one = drugs.highest_mg(order)
-        if max(one, one * (drugs.times_a_day(order) or 0)) > drugs.MAXIMUM_MG:
-            yield Condition("advisory", "steroid.high-dose", order.key, order)
+    """An order says all; without one above the limit the doses given do, those that follow each other as one."""
+    too_much = [
+        order
+        for order in drugs.in_force(case.facts, case.now)
+        if max(drugs.mg(order) or 0, drugs.daily_mg(order) or 0) > drugs.MAXIMUM_MG
+    ]
+    for order in too_much:
+        yield Condition("advisory", "steroid.high-dose", order.key, order)
+    first: Fact | None = None
+    last_at: datetime | None = None
+    given = drugs.doses(case.facts)
+    for place, fact in enumerate(given):
+        day = [drugs.mg(one) or 0 for one in given[:place] if one.at >= fact.at - DAY]
+        if sum(day) + (drugs.mg(fact) or 0) > drugs.MAXIMUM_MG:
+            goes_on = last_at is not None and fact.at <= last_at + DAY
+            first, last_at = (first if goes_on else fact), fact.at
+    if not too_much and first is not None and last_at is not None and case.now < last_at + DAY:
+        yield Condition("advisory", "steroid.high-dose", first.key, first)
 
 
 def _abrupt_stop(case: Case) -> Iterator[Condition]:
-    """The stop closed the taper clock, and nothing was ordered since."""
+    """The stop closed the taper clock."""
     for clock in case.clocks:
-        stopped = clock.how == "abrupt-stop" and clock.has_ended(case.now)
-        if stopped and not drugs.in_force(case.facts, case.now):
+        if clock.how == "abrupt-stop" and clock.has_ended(case.now):
             cause = repr((clock.name, clock.end_at))
             yield Condition("advisory", "steroid.abrupt-stop", cause, clock.fact)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from tests.oracle.drugs import changes, doses, falls, in_force, is_dexamethasone
 from tests.oracle.known import Fact, of_kinds
@@ -41,7 +42,7 @@ class Clock:
     end_at: datetime | None = None
     how: str = ""
 
-    @property
+    @cached_property
     def name(self) -> tuple[str, datetime, str]:
         """Return what makes it this clock and no other."""
         return (self.rule, self.start_at, self.fact.key)
@@ -221,7 +222,8 @@ def _dexamethasone_stopped(start_at: datetime, facts: list[Fact]) -> list[tuple[
     for at in changes(facts):
         was_ordered = any(in_force(facts, before) for before in changes(facts) if before < at)
         stopped = at in stops or (at in ends and was_ordered)
-        if at >= start_at and stopped and not in_force(facts, at):
+        goes_on = in_force(facts, at) or any(order.at >= at for order in ever)
+        if at > start_at and stopped and not goes_on:
             return [(at, "satisfied" if falls(facts, start_at, at) >= 2 else "abrupt-stop")]
     return []
 

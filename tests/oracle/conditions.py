@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.oracle.clocks import Clock, Episode, episodes
+from tests.oracle.clocks import Clock, Episode
 from tests.oracle.known import Fact
 
 
@@ -47,11 +47,11 @@ class Case:
         ]
 
 
-def case_of(facts: list[Fact], now: datetime) -> Case:
-    """Return the person's case as the facts give it."""
-    return Case(facts, episodes(facts), now)
-
-
 def notice(rule: str, fact: Fact, *more: object) -> Condition:
     """Return a notice about *fact*, one for each of *more*."""
     return Condition("notice", rule, repr((fact.key, *more)), fact)
+
+
+def advice(rule: str, fact: Fact, cause: str = "") -> Condition:
+    """Return an advisory about *fact*, one for each *cause*."""
+    return Condition("advisory", rule, cause or fact.key, fact)

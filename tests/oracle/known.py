@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from cordwatch_schemas.code_table import canonical_system
 
@@ -20,6 +21,8 @@ _ENVELOPE = {
     "replayed",
     "codes",
 }
+P = ParamSpec("P")
+R = TypeVar("R")
 _MERGES = {"merged", "merge-cancelled"}
 
 
@@ -40,6 +43,7 @@ class Fact:
     recorded_at: datetime
     """By which a later reading replaces an earlier one."""
     replayed: bool
+    first_recorded_at: datetime
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,33 @@ def _content(event: Any) -> str:
     return repr((sorted(told.items()), codes))
 
 
-def known_at(deliveries: Sequence[Delivery], now: datetime) -> list[Fact]:
+class Known(list[Fact]):
+    """Facts that were known at an instant, with what was worked out from them already."""
+
+    def __init__(self, facts: Iterable[Fact] = ()) -> None:
+        """Begin with nothing worked out."""
+        super().__init__(facts)
+        self.memo: dict[object, Any] = {}
+
+
+def remembered(function: Callable[P, R]) -> Callable[P, R]:
+    """Let *function* of facts (and more) answer a second time without working it out again."""
+
+    @wraps(function)
+    def ask(*args: P.args, **more: P.kwargs) -> R:
+        facts = args[0]
+        if not isinstance(facts, Known) or more:
+            return function(*args, **more)
+        key = (function, args[1:])
+        if key not in facts.memo:
+            facts.memo[key] = function(*args, **more)
+        found: R = facts.memo[key]
+        return found
+
+    return ask
+
+
+def known_at(deliveries: Sequence[Delivery], now: datetime) -> Known:
     """Return the facts received by *now* that are neither retracted nor corrected."""
     sent: dict[str, list[Any]] = {}
     for delivery in deliveries:
@@ -74,7 +104,7 @@ def known_at(deliveries: Sequence[Delivery], now: datetime) -> list[Fact]:
             sent.setdefault(delivery.key, []).append(delivery.event)
     studies = _studies([events[0] for events in sent.values()])
     facts = [_fact(key, events, studies) for key, events in sent.items()]
-    return [fact for fact in facts if not _is_dead(fact, facts, frozenset())]
+    return Known(fact for fact in facts if not _is_dead(fact, facts, frozenset()))
 
 
 def ever_known(deliveries: Sequence[Delivery], now: datetime) -> dict[str, Any]:
@@ -102,6 +132,7 @@ def _fact(key: str, events: list[Any], studies: dict[str, str]) -> Fact:
         received_at=received_at,
         recorded_at=max(recorded, default=received_at),
         replayed=all(getattr(one, "replayed", False) for one in events),
+        first_recorded_at=min(recorded, default=received_at),
     )
 
 
@@ -170,6 +201,7 @@ def _numbers(fact: Fact) -> set[str]:
     return {value for name in names if (value := getattr(fact.event, name, None)) is not None}
 
 
+@remembered
 def of_kinds(facts: Iterable[Fact], *kinds: str) -> list[Fact]:
     """Return the facts of these kinds, as they were recorded."""
     chosen = [fact for fact in facts if fact.kind in kinds]

@@ -10,7 +10,7 @@ from tests.oracle.clocks import WINDOW, is_spinal_treatment
 from tests.oracle.conditions import Case, Condition, notice
 from tests.oracle.known import Fact, by_encounter, by_thing, current, of_kinds
 from tests.oracle.starts import SUSPECTED, death, is_contradicted, readings
-from tests.oracle.studies import MR, bookings, modality_of, orders, scans, without_proof
+from tests.oracle.studies import MR, bookings, made_things, modality_of, orders, scans, without_proof
 from tests.oracle.tellings import booked, is_board_only, plans
 
 RECENT = timedelta(days=14)
@@ -45,12 +45,14 @@ def _missed_imaging(case: Case) -> Iterator[Condition]:
 
 def _imaging_booked_late(case: Case) -> Iterator[Condition]:
     standing = bookings(case.facts, MR)
+    coming = [b for b in standing if b.thing not in made_things(case.facts)]
     paged: set[str] = set()
     for clock in sorted(case.open_mri(), key=lambda one: (WINDOW[one.rule], one.due_at)):
-        if any(clock.start_at <= b.event.scheduled_at <= clock.due_at for b in standing):
+        if any(clock.start_at <= b.event.scheduled_at <= clock.due_at for b in coming):
             continue
+        made = {scan.fact.thing for scan in scans(case.facts, clock.start_at, MR)}
         for fact in standing:
-            if fact.event.scheduled_at > clock.due_at:
+            if fact.event.scheduled_at > clock.due_at and fact.thing not in made:
                 found = notice("booked-late", fact, clock.name)
                 yield replace(found, behind=fact.key in paged)
                 paged |= set() if is_board_only(clock) else {fact.key}
@@ -60,8 +62,7 @@ def _missed_treatment(case: Case) -> Iterator[Condition]:
     """Spinal treatment was cancelled or missed, and none was planned or booked since."""
     placed = [*plans(case.facts), *booked(case.facts)]
     planning = current(case.facts, "treatment-planned", "treatment-cancelled", by=by_thing)
-    kinds = ("treatment-booked", "treatment-no-show", "treatment-cancelled")
-    booking = current(case.facts, *kinds, by=by_thing)
+    booking = current(case.facts, "treatment-booked", "treatment-no-show", by=by_thing)
     gone = {f.key: f for f in [*planning, *booking] if is_spinal_treatment(f)}
     for fact in gone.values():
         if (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cordwatch_schemas.code_table import canonical_system, meaning
-from tests.oracle.known import Fact, by_encounter, current, of_kinds
+from tests.oracle.known import Fact, by_encounter, current, of_kinds, remembered
 
 NEEDS_LYMPHOMA = {"mri.back-pain", "mri.radicular-pain", "mri.deficit-slow", "mri.deficit-rapid"}
 LIVING = {"assessed", "medication-given", "imaging-done", "treatment-started"}
@@ -24,12 +24,14 @@ class Start:
     fact: Fact
 
 
+@remembered
 def death(facts: list[Fact]) -> Fact | None:
     """Return the recorded death, contradicted or not."""
     latest = current(facts, "died", "death-cancelled")
     return latest[0] if latest and latest[0].kind == "died" else None
 
 
+@remembered
 def is_contradicted(facts: list[Fact], died: Fact) -> bool:
     """Return whether a living patient's fact is dated more than an hour after the death."""
     return any(fact.kind in LIVING and fact.at > died.latest_at + AFTER_DEATH for fact in facts)
@@ -58,6 +60,7 @@ def _is_refuted(fact: Fact, facts: list[Fact]) -> bool:
     )
 
 
+@remembered
 def diagnoses(facts: list[Fact], concept: str) -> list[Fact]:
     """Return the diagnoses of *concept* that stand, per code, status and visit the earliest onset."""
     # Without a number of its own it is replaced by no repeat: the earliest onset rules.
@@ -109,6 +112,7 @@ def is_progressive_deficit(found: Fact) -> bool:
     return found.event.radicular_deficit is not None and found.event.progressive is not False
 
 
+@remembered
 def readings(facts: list[Fact], thing: str) -> list[Fact]:
     """Return what was said about one study, the ruling word last."""
     said = of_kinds(facts, "imaging-reported", "report-classified")
@@ -174,6 +178,7 @@ def _working_diagnoses(facts: list[Fact]) -> list[Fact]:
     return suspected + [order for order in placed if _suspects(order)]
 
 
+@remembered
 def starts(facts: list[Fact]) -> list[Start]:
     """Return everything that may start a clock, in order of time."""
     has_lymphoma = bool(diagnoses(facts, "lymphoma"))

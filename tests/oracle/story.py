@@ -33,11 +33,11 @@ from typing import Any, TypeAlias
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.base import Event
 from tests.oracle.advisories import ONE_AT_A_TIME, advisories
-from tests.oracle.clocks import ONCE_AN_EPISODE, Clock
-from tests.oracle.conditions import Case, Condition, case_of, notice
-from tests.oracle.known import Delivery, Fact, delivered, ever_known, known_at
+from tests.oracle.clocks import ONCE_AN_EPISODE, Clock, Episode, episodes
+from tests.oracle.conditions import Case, Condition, notice
+from tests.oracle.known import Delivery, Fact, delivered, ever_known, known_at, remembered
 from tests.oracle.notices import deaths, notices
-from tests.oracle.people import merged, persons
+from tests.oracle.people import concerned, merged, persons
 from tests.oracle.starts import is_dead
 from tests.oracle.tellings import (
     BOARD_ONLY_AFTER,
@@ -52,7 +52,15 @@ Told: TypeAlias = Event | StoodDown | Classified | Acknowledged
 Stops: TypeAlias = Sequence[tuple[datetime, datetime]]
 
 HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
 DELAYS = (timedelta(0), timedelta(minutes=2), 24 * HOUR)
+LONG_DELAYS = {
+    "medication-ordered": (168 * HOUR + SECOND,),
+    "pain-recorded": (168 * HOUR + SECOND,),
+    "treatment-started": (72 * HOUR + SECOND, 336 * HOUR, 336 * HOUR + SECOND),
+}
+BOARD_ONLY = {"pain.inflammatory", "support.offer"}
+_SEVERITY = dict.fromkeys(BOARD_ONLY, "info") | {"report-unclassified": "urgent"}
 
 
 @dataclass(frozen=True)
@@ -80,15 +88,21 @@ class _Teller:
     clocks: dict[tuple[Name, str, int], Expected] = field(default_factory=dict)
     conditions: dict[tuple[str, str, int], Expected] = field(default_factory=dict)
     holding: set[tuple[str, str]] = field(default_factory=set)
+    raised: dict[tuple[Name, str, int], datetime] = field(default_factory=dict)
+    derived: dict[int, list[tuple[list[Fact], list[Episode]]]] = field(default_factory=dict)
 
-    def raised(self) -> dict[tuple[Name, str, int], datetime]:
-        """Return when which level was raised."""
-        return {key: alert.raised_at for key, alert in self.clocks.items()}
+    def _derived(self, now: datetime) -> list[tuple[list[Fact], list[Episode]]]:
+        """Return each person's facts and episodes, computed anew whenever anything was heard."""
+        number = sum(delivery.event.received_at <= now for delivery in self.deliveries)
+        if number not in self.derived:
+            heard = persons(self.deliveries, now).values()
+            facts = [known_at(told, now) for told in heard]
+            self.derived[number] = [(one, episodes(one)) for one in facts]
+        return self.derived[number]
 
     def look(self, now: datetime) -> list[Case]:
         """Raise everything that is to be raised at *now*."""
-        heard = persons(self.deliveries, now)
-        cases = [case_of(known_at(told, now), now) for told in heard.values()]
+        cases = [Case(facts, found, now) for facts, found in self._derived(now)]
         held: set[tuple[str, str]] = set()
         for case in cases:
             for clock in case.clocks:
@@ -104,10 +118,12 @@ class _Teller:
         return cases
 
     def _raise_level(self, clock: Clock, case: Case) -> None:
-        step = next_step(clock, self.raised(), case.now)
+        step = next_step(clock, self.raised, case.now)
         if step is None:
             return
         key = (clock.name, step.level, step.repeat)
+        is_loud = is_paged(clock, case.clocks, self.raised, case.now)
+        self.raised[key] = case.now
         self.clocks[key] = Expected(
             kind="clock",
             rule=clock.rule,
@@ -118,7 +134,7 @@ class _Teller:
             due_at=clock.due_at,
             late_by_s=(case.now - step.own_at) // timedelta(seconds=1),
             severity=severity(clock, step.level, case.facts, case.now),
-            paged=is_paged(clock, case.clocks, self.raised(), case.now),
+            paged=is_loud,
         )
 
     def _holding_now(self, case: Case) -> Iterator[Condition]:
@@ -146,6 +162,7 @@ class _Teller:
             number = hours
         own_at = now if first is None else first.raised_at + number * HOUR
         fact = condition.fact
+        is_quiet = condition.rule in BOARD_ONLY
         is_old = fact.at < fact.received_at - BOARD_ONLY_AFTER
         self.conditions[(*name, number)] = Expected(
             kind=condition.kind,
@@ -156,18 +173,19 @@ class _Teller:
             start_at=None,
             due_at=None,
             late_by_s=(now - own_at) // timedelta(seconds=1),
-            severity="urgent" if is_report else "warning",
-            paged=not (is_old or fact.replayed or condition.behind),
+            severity=_SEVERITY.get(condition.rule, "warning"),
+            paged=not (is_old or fact.replayed or condition.behind or is_quiet),
         )
 
     def next_look(self, cases: list[Case], now: datetime) -> datetime | None:
         """Return the next instant at which anything could change."""
-        found = {d.event.received_at for d in self.deliveries}
+        found = {d.event.received_at for d in self.deliveries if d.event.received_at > now}
         for case in cases:
-            found |= {at for fact in case.facts for at in _instants_of(fact)}
+            found |= _instants_of(case.facts)
+            found |= {at for episode in case.episodes for at in _instants_in(episode)}
             for clock in case.clocks:
                 if not clock.has_ended(now):
-                    found |= set(instants(clock, self.raised(), now))
+                    found |= set(instants(clock, self.raised, now))
         for (*name, number), alert in self.conditions.items():
             if alert.rule == "report-unclassified" and number == 0 and tuple(name) in self.holding:
                 hours = (now - alert.raised_at) // HOUR + 1
@@ -194,24 +212,40 @@ class _Teller:
         return found
 
 
-def _instants_of(fact: Fact) -> Iterator[datetime]:
+@remembered
+def _instants_of(facts: list[Fact]) -> set[datetime]:
+    return {at for fact in facts for at in _instants_about(fact)}
+
+
+def _instants_about(fact: Fact) -> Iterator[datetime]:
     for at in (fact.at, fact.latest_at, fact.received_at):
-        for delay in DELAYS:
+        for delay in (*DELAYS, *LONG_DELAYS.get(fact.kind, ())):
             yield at + delay
     ends_at = getattr(fact.event, "ends_at", None)
     if ends_at is not None:
         yield ends_at
 
 
+def _instants_in(episode: Episode) -> Iterator[datetime]:
+    yield episode.first_at + 168 * HOUR
+    for clock in episode.clocks:
+        yield (clock.end_at or clock.due_at + clock.lasting) + 336 * HOUR
+
+
 def _refused_merges(
     deliveries: list[Delivery], cases: list[Case], now: datetime
 ) -> Iterator[Condition]:
-    """Yield the notices of refused merges, where anyone concerned has an episode."""
-    _, refused = merged(deliveries, now)
-    watched = {fact.event.patient for case in cases if case.clocks for fact in case.facts}
+    """Yield the notices of refused merges, one for each person concerned who has an episode."""
+    survivor_of, refused = merged(deliveries, now)
+    watched = {
+        person
+        for person, case in zip(persons(deliveries, now), cases, strict=True)
+        if case.clocks
+    }
     for fact in refused:
-        if watched & {fact.event.survivor, fact.event.retired}:
-            yield notice("merge-refused", fact)
+        for place, person in enumerate(concerned(fact, survivor_of)):
+            if person in watched:
+                yield notice("merge-refused", fact, place)
 
 
 def _status(name: Name, case: Case, known: dict[str, Any]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.oracle.clocks import WINDOW, Clock, is_spinal_treatment
+from tests.oracle.clocks import WINDOW, Clock, is_spinal_treatment, treatments_begun
 from tests.oracle.drugs import in_force
-from tests.oracle.known import Fact, by_thing, current
+from tests.oracle.known import Fact, by_thing, current, remembered
 from tests.oracle.studies import MR, active_orders
 
 SEVERITIES = ("info", "warning", "urgent", "critical")
@@ -51,10 +51,6 @@ def fixed_levels(clock: Clock) -> list[Step]:
     ]
 
 
-def _last_repeat(clock: Clock, raised: Raised) -> int:
-    return max((n for name, _, n in raised if name == clock.name), default=0)
-
-
 def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
     """Return the one thing to raise for an open clock: all that passed unseen collapses into it."""
     steps = fixed_levels(clock)
@@ -72,7 +68,7 @@ def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
     if now >= own_at + clock.every:
         return None
     # Repeats from before `due` was raised (late) are dropped.
-    if number > _last_repeat(clock, raised) and own_at > due_raised_at:
+    if (clock.name, "overdue", number) not in raised and own_at > due_raised_at:
         return Step("overdue", number, own_at)
     return None
 
@@ -101,17 +97,26 @@ def _is_unprovided(clock: Clock, facts: list[Fact], now: datetime) -> bool:
     return clock.rule == "treatment.start" and not plans(facts) and not booked(facts)
 
 
+@remembered
 def plans(facts: list[Fact]) -> list[Fact]:
     """Return the plans of spinal treatment that stand."""
     latest = current(facts, "treatment-planned", "treatment-cancelled", by=by_thing)
-    return [f for f in latest if f.kind == "treatment-planned" and is_spinal_treatment(f)]
+    kept = [f for f in latest if f.kind == "treatment-planned" and is_spinal_treatment(f)]
+    return _not_begun(facts, kept)
 
 
+@remembered
 def booked(facts: list[Fact]) -> list[Fact]:
     """Return the bookings of spinal treatment that stand."""
     kinds = ("treatment-booked", "treatment-no-show", "treatment-cancelled")
     latest = current(facts, *kinds, by=by_thing)
-    return [f for f in latest if f.kind == "treatment-booked" and is_spinal_treatment(f)]
+    kept = [f for f in latest if f.kind == "treatment-booked" and is_spinal_treatment(f)]
+    return _not_begun(facts, kept)
+
+
+def _not_begun(facts: list[Fact], meant: list[Fact]) -> list[Fact]:
+    begun = {f.thing for f in treatments_begun(facts) if f.thing}
+    return [f for f in meant if f.thing not in begun]
 
 
 def is_board_only(clock: Clock) -> bool:

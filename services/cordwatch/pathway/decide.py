@@ -64,13 +64,15 @@ def decide(
     now: datetime,
     *,
     stale: bool = False,
+    pictures: dict[str, Picture] | None = None,
 ) -> Decision:
     """
     Return what to tell about *patient* at *now*, given every fact and every alert published before.
 
     Pure and idempotent: called again with its own alerts among *published*, it
     returns none. *stale* marks what is raised although a source could not be
-    read up to now.
+    read up to now. *pictures* keeps what follows from the facts alone; the
+    caller drops a patient's when a fact is added.
     """
     who = persons(facts)
     if who.root(patient) != patient:
@@ -78,8 +80,12 @@ def decide(
     mine = [fact for fact in facts if who.root(fact.sent_as) == patient]
     if not published and not any(fact.kind in CAN_MATTER for fact in mine):
         return _quiet(mine, pack, now)
-    picture = Picture(mine, who, pack)
-    ledger = Ledger(alert for alert in published if who.root(alert.patient) == patient)
+    picture = (pictures or {}).get(patient) or Picture(mine, who, pack)
+    if pictures is not None:
+        pictures[patient] = picture
+    if who.survivor_of:
+        published = [alert for alert in published if who.root(alert.patient) == patient]
+    ledger = Ledger(published)
     telling = Telling(picture, ledger, now, stale)
     alerts: list[Alert] = []
     wakes: list[datetime] = picture.changes_after(now)

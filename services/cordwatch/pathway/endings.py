@@ -101,6 +101,11 @@ class Endings:
         times = [fact.done_at for fact in begun if fact is not None and fact.done_at >= at]
         return min(times, default=None)
 
+    def treated_at(self, start_at: datetime) -> datetime | None:
+        """Return when treatment started at or after *start_at*, which it is where one was running."""
+        treated = self._treated(start_at)
+        return None if treated is None else treated[0]
+
     def planned_due(self, rule: DeadlineRule, start_at: datetime) -> datetime | None:
         """Return the end of a recorded taper plan, which takes the place of the window."""
         plan = self.steroid.plan_ends_at() if rule.satisfied_by == "tapered-stop" else None

@@ -17,7 +17,15 @@ PER_CLOCK = frozenset({"booked-late", "treatment-booked-late"})
 
 
 ONE_AT_A_TIME = frozenset(
-    {"mri.wrong-modality", "mri.partial-coverage", "steroid.low-dose", "steroid.other-drug"}
+    {
+        "mri.wrong-modality",
+        "mri.partial-coverage",
+        "steroid.low-dose",
+        "steroid.other-drug",
+        "surgery.indication",
+        "rt.regimen",
+        "neurolymphomatosis.masked",
+    }
 )
 """These hold or not as a whole: while one stands open, a further cause raises nothing new."""
 
@@ -56,8 +64,16 @@ def notices(picture: Picture, now: datetime) -> Iterator[Condition]:
     contradiction, death = picture.endings.contradiction, picture.endings.death
     if contradiction is not None and death is not None and picture.clocks:
         yield Condition("death-contradicted", death, contradiction.start_at)
-    for fact, why in picture.persons.refused:
-        if fact.sent_as == fact.values["survivor"]:
+    yield from _refused_merges(picture)
+
+
+def _refused_merges(picture: Picture) -> Iterator[Condition]:
+    """A merge was refused that concerns a patient with a clock: told once to each such patient."""
+    told: set[tuple[str, str]] = set()
+    for fact, why in picture.persons.refused if picture.clocks else ():
+        pair = (fact.values["survivor"], fact.values["retired"])
+        if pair not in told and picture.persons.root(fact.sent_as) == picture.owner:
+            told.add(pair)
             yield Condition("merge-refused", fact, fact.start_at, flags=(why,))
 
 

@@ -43,6 +43,12 @@ class Picture:
         self.lymphoma = lymphoma_known(self.history, pack.policy)
 
     @property
+    def owner(self) -> str | None:
+        """Return the reference under which the patient lives now, None where nothing is known."""
+        facts = self.history.facts
+        return self.persons.root(facts[0].sent_as) if facts else None
+
+    @property
     def is_of_interest(self) -> bool:
         """Return whether advice about drugs, pain and procedures is for this patient (pathway, Who)."""
         return self.lymphoma is not None or bool(self.clocks)

@@ -157,19 +157,19 @@ class Dexamethasone:
         return None
 
     def falls(self, begin_at: datetime, end_at: datetime) -> list[datetime]:
-        """Return when the daily dose fell (to something) in [begin, end): ordered, else given."""
+        """Return when the daily dose fell (to something) between the two: ordered, else given."""
         if self.dosages:
             points = [(at, self.daily_mg(at)) for at in self.changes() if at < end_at]
         else:
-            days = max(0, (end_at - begin_at) // DAY)
-            bounds = [begin_at + DAY * n for n in range(int(days) + 1)]
+            # A day that was cut short by the stop is no smaller dose.
+            bounds = [begin_at + DAY * n for n in range((end_at - begin_at) // DAY)]
             points = [(at, self.given_mg(at, at + DAY) or None) for at in bounds]
         falls: list[datetime] = []
         before: float | None = None
         for at, dose in points:
             if dose is None:
                 continue
-            if before is not None and dose < before and at >= begin_at:
+            if before is not None and dose < before and at > begin_at:
                 falls.append(at)
             before = dose
         return falls

@@ -129,8 +129,7 @@ def _steroid_clocks(episode: Episode) -> tuple[Clock, ...]:
 
 def _treated(picture: Picture, episode: Episode, now: datetime) -> bool:
     assert episode.confirmed is not None  # noqa: S101 - the callers looked
-    since = episode.confirmed.at - picture.pack.policy.treatment_running
-    treated_at = picture.endings.treated_since(since)
+    treated_at = picture.endings.treated_at(episode.confirmed.at)
     return treated_at is not None and treated_at <= now
 
 

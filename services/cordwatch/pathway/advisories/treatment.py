@@ -49,15 +49,14 @@ def surgery_indicated(picture: Picture, _: datetime) -> Iterator[Condition]:
         heard += [fact.done_at for fact in meant if fact is not None and not course.is_cancelled]
     last = max(heard, default=None)
     waiting = [one for one in _indicated(picture) if last is None or one.start_at > last]
-    if waiting and picture.is_of_interest:
-        first = waiting[0]
-        named = [_INDICATIONS[one] for one in first.values["surgical_indications"]]
-        yield Condition("surgery.indication", first, first.start_at, detail=", ".join(named))
+    for one in waiting if picture.is_of_interest else ():
+        named = [_INDICATIONS[name] for name in one.values["surgical_indications"]]
+        yield Condition("surgery.indication", one, one.start_at, detail=", ".join(named))
 
 
 def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
     """Surgery is planned, or contraindicated at half of the treatment clock, and no radiotherapy planned."""
-    detail = _regimen(picture)
+    detail, causes = _regimen(picture), []
     for course in _of(picture, "surgery"):
         begun, plan = course.get("started"), course.get("planned") or course.get("booked")
         cause = plan or begun
@@ -65,8 +64,10 @@ def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
             continue
         until = begun.start_at + picture.pack.policy.treatment_running if begun else None
         if not _irradiated(picture, cause.start_at) and (until is None or now < until):
-            yield Condition("rt.regimen", cause, cause.start_at, detail=detail, until=until)
-            return
+            causes.append(
+                Condition("rt.regimen", cause, cause.start_at, detail=detail, until=until)
+            )
+    yield from sorted(causes, key=lambda one: (one.since, one.cause.id))
     against = _contraindications(picture)
     for clock in picture.open_clocks(now):
         if clock.rule.satisfied_by == "treatment-started" and against:

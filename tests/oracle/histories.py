@@ -1,0 +1,214 @@
+"""Histories from a seed: a patient or three, told late, twice, corrected, taken back, dated badly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cordwatch_schemas.admissions import MergeCancelled, Merged
+from cordwatch_schemas.base import Event
+from tests.builders import T, a_merge, a_merge_cancelled, a_retraction, known_lymphoma
+from tests.sim import happenings as h
+from tests.sim.happenings import Happening, Told
+
+HOUR = timedelta(hours=1)
+DAY = 24 * HOUR
+SECOND = timedelta(seconds=1)
+SPANS_H = (6, 12, 12, 24, 24, 24, 48, 120, 960)
+"""How long what happens goes on."""
+EDGES_H = (0, 0, 1, 4, 6, 9, 10.8, 12, 24, 24, 36, 48, 72, 84, 168, 336, 360, 672, 720)
+"""Spans of the pathway: something that happens so long after something else stands on an edge."""
+
+_LIKELY: Sequence[tuple[Happening, int]] = (
+    (h.suspicion, 8),
+    (h.milder_signs, 8),
+    (h.remarks, 4),
+    (h.diagnosis, 6),
+    (h.refutation, 2),
+    (h.mri_order, 8),
+    (h.mri_booking, 4),
+    (h.mri_scan, 9),
+    (h.mri_upset, 4),
+    (h.other_imaging, 3),
+    (h.report, 9),
+    (h.answer, 3),
+    (h.stand_down, 2),
+    (h.dexamethasone, 8),
+    (h.dexamethasone_stop, 4),
+    (h.dose, 8),
+    (h.other_drug, 8),
+    (h.treatment, 12),
+    (h.consultation, 4),
+    (h.record, 6),
+    (h.stay, 5),
+    (h.life_and_death, 2),
+)
+_HAPPENINGS = tuple(one for one, _ in _LIKELY)
+_WEIGHTS = tuple(weight for _, weight in _LIKELY)
+_CARE_PATH: Sequence[Happening] = (
+    h.suspicion,
+    h.mri_order,
+    h.mri_scan,
+    h.report,
+    h.dexamethasone,
+    h.dose,
+    h.consultation,
+    h.treatment,
+    h.dexamethasone,
+    h.dexamethasone,
+    h.dexamethasone_stop,
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """What is told, until when it is looked at, and when nobody looks."""
+
+    told: tuple[Told, ...]
+    until: datetime
+    stopped: tuple[tuple[datetime, datetime], ...] = ()
+
+
+class _Times:
+    """Instants that often coincide, or stand on an edge that a rule makes of another."""
+
+    def __init__(self, chance: random.Random, span_h: int) -> None:
+        self.chance = chance
+        self.span_h = span_h
+        self.past: list[datetime] = [T(0)]
+
+    def next(self) -> datetime:
+        """Return when the next thing happens."""
+        chance = self.chance
+        if chance.random() < 0.3:
+            edge = chance.choice([e for e in EDGES_H if e <= self.span_h])
+            at = chance.choice(self.past) + edge * HOUR + chance.choice([-1, 0, 0, 1]) * SECOND
+        else:
+            hour = chance.randint(0, self.span_h)
+            at = T(hour + (0 if chance.random() < 0.5 else chance.random()))
+        self.past.append(at)
+        return at
+
+
+def _happened(chance: random.Random, times: _Times, who: str) -> list[Told]:
+    told: list[Told] = []
+    if chance.random() < 0.7:
+        told.append(known_lymphoma(patient=who))
+    if chance.random() < 0.3:
+        at = times.next()
+        for happening in _CARE_PATH:
+            at += timedelta(minutes=chance.choice([0, 10, 60, 60, 240, 720]))
+            if chance.random() < 0.75:
+                told.append(happening(chance, at, who))
+    happenings = chance.choices(_HAPPENINGS, _WEIGHTS, k=chance.randint(1, 10))
+    return told + [one(chance, times.next(), who) for one in happenings]
+
+
+def _misdated(chance: random.Random, event: Event) -> dict[str, Any]:
+    """Return how the time of *event* is told badly."""
+    at, kind = event.occurred_at, chance.random()
+    if kind < 0.4:
+        day = at.replace(hour=0, minute=0, second=0)
+        whole = {"occurred_latest_at": day + DAY - SECOND, "occurred_precision": "day"}
+        return {"occurred_at": day, **whole}
+    if kind < 0.5:
+        return {"occurred_latest_at": at + HOUR, "occurred_basis": "ambiguous"}
+    if kind < 0.7:
+        return {"occurred_at": at + chance.choice([4, 5, 6, 600]) * timedelta(minutes=1)}
+    if kind < 0.8:
+        return {"occurred_at": at - chance.choice([30, 31, 45]) * DAY}
+    if kind < 0.9:
+        return {"replayed": True}
+    return {"recorded_at": event.received_at - chance.choice([-2, 1, 12]) * HOUR}
+
+
+def _corrected(chance: random.Random, number: int, event: Event, other: Event) -> list[Event]:
+    """Return *event* and what its source says about it later: another time, other words, an error."""
+    mark, later = f"R{number}", event.received_at + chance.choice([0, 1, 5, 24]) * HOUR
+    told = [event.model_copy(update={"record_id": mark})]
+    kind: str = event.kind  # type: ignore[attr-defined]
+    what = chance.random()
+    if what < 0.5:
+        new = other if other.kind == kind else event  # type: ignore[attr-defined]
+        shift = chance.choice([-24, -1, 0, 1, 5]) * HOUR
+        update = {"record_id": chance.choice([mark, f"{mark}b"]), "corrects": mark}
+        update |= {"occurred_at": new.occurred_at + shift, "received_at": later}
+        told.append(new.model_copy(update=update | {"patient": event.patient}))
+    if what > 0.4:
+        gone = a_retraction(later, kind, mark, patient=event.patient, record_id=f"R{mark}")
+        told.append(gone)
+        if chance.random() < 0.3:
+            back_at = later + HOUR
+            told.append(a_retraction(back_at, "record-retracted", f"R{mark}", patient=event.patient))
+    return told
+
+
+def _as_sources_tell(chance: random.Random, happened: Sequence[Told]) -> list[Told]:
+    """Return what *happened* with the doubts and second thoughts of its sources."""
+    told: list[Told] = []
+    events = [one for one in happened if isinstance(one, Event)]
+    for number, one in enumerate(happened):
+        if not isinstance(one, Event) or chance.random() > 0.3:
+            told.append(one)
+            continue
+        event = one
+        if chance.random() < 0.5:
+            event = event.model_copy(update=_misdated(chance, event))
+        if chance.random() < 0.5:
+            told += _corrected(chance, number, event, chance.choice(events))
+        else:
+            told.append(event)
+    return told
+
+
+def _as_it_arrives(chance: random.Random, told: Sequence[Told]) -> list[Told]:
+    """Return *told* by arrival: some late, some twice."""
+    arrived: list[Told] = []
+    arrives: dict[datetime, datetime] = {}
+    for one in told:
+        late = timedelta(minutes=chance.choice([0, 0, 0, 0, 0, 2, 45, 600]))
+        at = one.received_at + late
+        if isinstance(one, Merged | MergeCancelled):
+            # One message, published under both references.
+            at = arrives.setdefault(one.occurred_at, at)
+        arrived.append(one.model_copy(update={"received_at": at}))
+        if chance.random() < 0.07:
+            again: dict[str, Any] = {"received_at": at + chance.choice([0, 1, 25]) * HOUR}
+            if isinstance(one, Event) and chance.random() < 0.5:
+                again["recorded_at"] = again["received_at"]
+            arrived.append(one.model_copy(update=again))
+    return sorted(arrived, key=lambda one: one.received_at)
+
+
+def _merges(chance: random.Random, times: _Times, names: Sequence[str]) -> list[Told]:
+    """Return who turned out to be whom: chains, circles, second thoughts."""
+    told: list[Told] = []
+    for _ in range(chance.randint(1, 3)):
+        survivor, retired = chance.choice(names), chance.choice(names)
+        at = times.next()
+        told += a_merge(at, survivor, retired)
+        if chance.random() < 0.4:
+            told += a_merge_cancelled(at + chance.choice([0, 1, 5]) * HOUR, survivor, retired)
+    return told
+
+
+def history(seed: int) -> History:
+    """Return the history of *seed*: the same whenever and wherever it is asked for."""
+    chance = random.Random(f"history {seed}")
+    times = _Times(chance, chance.choice(SPANS_H))
+    names = [f"p{number}" for number in range(chance.choice([1, 1, 1, 1, 2, 3]))]
+    happened = [one for name in names for one in _happened(chance, times, name)]
+    told = _as_sources_tell(chance, happened)
+    if len(names) > 1:
+        told += _merges(chance, times, names)
+    arrived = _as_it_arrives(chance, told)
+    last = arrived[-1].received_at
+    until = last + chance.choice([0, 0, 1, 1, 3, 3, 6, 13, 30, 192]) * HOUR
+    stopped: tuple[tuple[datetime, datetime], ...] = ()
+    if chance.random() < 0.2:
+        begun = T(chance.randint(0, times.span_h))
+        stopped = ((begun, begun + chance.choice([1, 5, 26, 60]) * HOUR),)
+    return History(tuple(arrived), until, stopped)
