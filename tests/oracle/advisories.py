@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from tests.oracle import drugs, pain, surgery
-from tests.oracle.clocks import Clock, treated_at
-from tests.oracle.conditions import Case, Condition
+from tests.oracle.clocks import Clock, stop_of, treated_at
+from tests.oracle.conditions import Case, Condition, advice
 from tests.oracle.known import Fact, of_kinds
 from tests.oracle.starts import SUSPECTED, diagnoses
 from tests.oracle.studies import (
@@ -161,5 +161,4 @@ def _abrupt_stop(case: Case) -> Iterator[Condition]:
     """The stop closed the taper clock."""
     for clock in case.clocks:
         if clock.how == "abrupt-stop" and clock.has_ended(case.now):
-            cause = repr((clock.name, clock.end_at))
-            yield Condition("advisory", "steroid.abrupt-stop", cause, clock.fact)
+            yield advice("steroid.abrupt-stop", stop_of(case.facts, clock.end_at), "", clock)

@@ -13,13 +13,6 @@ from cordwatch_schemas.pack import Pack
 from tests.oracle.story import Expected, Stops, Told, story
 
 FIELDS = tuple(Expected.__dataclass_fields__)
-SCOPE = ("mri.", "steroid.", "treatment.", "mdt.")
-"""Advisories beyond these are not in the oracle; every clock and notice is."""
-
-
-def in_scope(kind: str, rule: str) -> bool:
-    """Return whether the oracle tells *rule*."""
-    return kind != "advisory" or rule.startswith(SCOPE)
 
 
 def differences(
@@ -29,12 +22,10 @@ def differences(
     core = Counter(
         _shown({name: getattr(one, name) for name in FIELDS})
         for one in simulate(told, pack, until, stopped)
-        if in_scope(one.kind, one.rule)
     )
     oracle = Counter(
         _shown(asdict(one))
         for one in story(list(told), until, list(stopped))
-        if in_scope(one.kind, one.rule)
     )
     return [
         *(f"core only: {one}" for one in sorted((core - oracle).elements())),

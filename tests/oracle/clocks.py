@@ -129,6 +129,11 @@ def _add(episode: Episode, start: Start, facts: list[Fact]) -> None:
             episode.clocks.append(_clock(rule, start.at, start.fact, facts, episode.number))
 
 
+def quiet_at(clocks: list[Clock]) -> datetime:
+    """Return when all of *clocks* have ended, or have ended their repeats."""
+    return max(clock.end_at or clock.due_at + clock.lasting for clock in clocks)
+
+
 def _opens_next(episode: Episode, start: Start, facts: list[Fact]) -> bool:
     clocks = list(episode.clocks)
     threatened_at = episode.threatened_at()
@@ -226,6 +231,13 @@ def _dexamethasone_stopped(start_at: datetime, facts: list[Fact]) -> list[tuple[
         if at > start_at and stopped and not goes_on:
             return [(at, "satisfied" if falls(facts, start_at, at) >= 2 else "abrupt-stop")]
     return []
+
+
+def stop_of(facts: list[Fact], at: datetime) -> Fact:
+    """Return what stopped dexamethasone at *at*: a stop, else the order that ran out."""
+    stops = of_kinds(facts, "medication-stopped")
+    ordered = [f for f in of_kinds(facts, "medication-ordered") if f.event.ends_at == at]
+    return next(f for f in [*(s for s in stops if s.at == at), *ordered])
 
 
 def is_spinal_treatment(fact: Fact) -> bool:

@@ -43,6 +43,7 @@ from tests.oracle.tellings import (
     BOARD_ONLY_AFTER,
     Name,
     instants,
+    is_board_only,
     is_paged,
     next_step,
     severity,
@@ -141,6 +142,7 @@ class _Teller:
         found = list(deaths(case))
         if not is_dead(case.facts, case.now):
             found += [*notices(case), *advisories(case)]
+        found = [one for one in found if one.fact.at <= case.now]
         once = {(one.rule, one.cause): one for one in reversed(found)}
         for key, one in reversed(once.items()):
             rivals = [k for k in once if k[0] == one.rule]
@@ -162,7 +164,9 @@ class _Teller:
             number = hours
         own_at = now if first is None else first.raised_at + number * HOUR
         fact = condition.fact
-        is_quiet = condition.rule in BOARD_ONLY
+        is_quiet = condition.rule in BOARD_ONLY or (
+            bool(condition.clocks) and all(map(is_board_only, condition.clocks))
+        )
         is_old = fact.at < fact.received_at - BOARD_ONLY_AFTER
         self.conditions[(*name, number)] = Expected(
             kind=condition.kind,
@@ -261,7 +265,7 @@ def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
     if any(fact.key == key or _replaces(fact, key, facts, known) for fact in same_rule):
         return "superseded"
     # The one clock of its kind in an episode starts from another fact now.
-    still_stands = key in facts and not _was_replaced(facts[key], facts)
+    still_stands = not _was_replaced(facts[key], facts) if key in facts else _corrected(key, facts, known)
     return "superseded" if rule in ONCE_AN_EPISODE and same_rule and still_stands else "withdrawn"
 
 
@@ -285,6 +289,12 @@ def _was_replaced(fact: Fact, facts: dict[str, Fact]) -> bool:
     if fact.kind in {"imaging-reported", "report-classified"}:
         return any(one.event.finding == "negative" for one in later)
     return bool(later)
+
+
+def _corrected(key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:
+    record_id = getattr(known[key], "record_id", None)
+    same_kind = [one for one in facts.values() if one.event.kind == known[key].kind]
+    return record_id is not None and any(one.event.corrects == record_id for one in same_kind)
 
 
 def _replaces(successor: Fact, key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:

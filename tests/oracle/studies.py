@@ -24,24 +24,37 @@ _ABOUT_STUDIES = (
 
 def meanings(fact: Fact, concept: str) -> list[Meaning]:
     """Return what the codes of the fact say about *concept*."""
-    found = [meaning(code.system, code.code) for code in fact.event.codes]
+    found = [meaning(code.system, code.code) for code in getattr(fact.event, "codes", ())]
     return [what for what in found if what is not None and what.concept == concept]
 
 
-def _own_modality(fact: Fact) -> str | None:
-    coded = meanings(fact, "spine-imaging")
-    sent = _DICOM.get((fact.event.modality or "").upper())
-    if coded:
-        return coded[0].modality or sent
-    # A part of the spine named beside a foreign code makes it imaging of the spine.
-    return sent if fact.event.regions else None
+def _about(fact: Fact, facts: list[Fact]) -> list[Fact]:
+    kinds = (*_ABOUT_STUDIES, "report-classified")
+    return [fact, *(f for f in of_kinds(facts, *kinds) if f.thing == fact.thing)]
+
+
+def is_of_spine(fact: Fact, facts: list[Fact]) -> bool:
+    """Return whether the study shows the spine: by a code, a region, or a word about the cord."""
+    return any(
+        meanings(one, "spine-imaging")
+        or getattr(one.event, "regions", None)
+        or getattr(one.event, "finding", None)
+        for one in _about(fact, facts)
+    )
 
 
 def modality_of(fact: Fact, facts: list[Fact]) -> str | None:
-    """Return the modality of spinal imaging, None for anything else; the order tells if need be."""
-    about = [fact, *(f for f in of_kinds(facts, *_ABOUT_STUDIES) if f.thing == fact.thing)]
-    known = (_own_modality(f) for f in about if f.kind in _ABOUT_STUDIES)
-    return next((modality for modality in known if modality is not None), None)
+    """Return the modality of spinal imaging, None for anything else or where nothing says it."""
+    if not is_of_spine(fact, facts):
+        return None
+    for one in _about(fact, facts):
+        sent = getattr(one.event, "modality", None)
+        if sent is not None:
+            return _DICOM.get(sent.upper(), sent.upper())
+        for what in meanings(one, "spine-imaging"):
+            if what.modality is not None:
+                return what.modality
+    return None
 
 
 def regions_of(fact: Fact) -> frozenset[str]:

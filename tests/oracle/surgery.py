@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from tests.oracle.clocks import is_spinal_treatment
+from tests.oracle.clocks import is_spinal_treatment, quiet_at
 from tests.oracle.conditions import Case, Condition, advice
 from tests.oracle.known import Fact, by_encounter, by_thing, current, of_kinds
 from tests.oracle.starts import diagnoses
@@ -105,7 +105,7 @@ def _radiotherapy(case: Case, operations: list[Fact]) -> Iterator[Condition]:
             and _is_contraindicated(case)
             and not _is_irradiated(case, clock.start_at)
         ):
-            yield advice("rt.regimen", clock.fact)
+            yield advice("rt.regimen", clock.fact, "", clock)
 
 
 def _masked(case: Case) -> Iterator[Condition]:
@@ -122,10 +122,9 @@ def _support(case: Case) -> Iterator[Condition]:
     left = [f.at for f in told if f.kind == "discharged"]
     for episode in case.episodes:
         since, now = episode.first_at, case.now
-        quiet_at = max(clock.end_at or clock.due_at + clock.lasting for clock in episode.clocks)
         offered = {
             f.event.support for f in of_kinds(case.facts, "support-recorded") if f.latest_at >= since
         }
         is_time = now >= since + SUPPORT_WITHIN or any(since <= at <= now for at in left)
-        if is_time and offered < SUPPORT and now < quiet_at + TWO_WEEKS:
+        if is_time and offered < SUPPORT and now < quiet_at(episode.clocks) + TWO_WEEKS:
             yield advice("support.offer", episode.clocks[0].fact)

@@ -35,6 +35,11 @@ class Clock:
     missing: tuple[str, ...] = ()
 
     @property
+    def is_silent(self) -> bool:
+        """Return whether it is for the board alone: old news at receipt, or told again from a file."""
+        return self.board_only or self.cause.replayed
+
+    @property
     def is_mri(self) -> bool:
         """Return whether this clock waits for an MRI: of those only one is paged at a time."""
         return self.rule.satisfied_by in MRI_GOALS

@@ -96,6 +96,13 @@ class History:
         ]
         return max(gone, key=lambda fact: (fact.known_at, fact.id), default=None)
 
+    def orders_placed(self) -> list[Fact]:
+        """Return the imaging orders that stand, and those that a cancellation took the place of."""
+        ends = self.standing("imaging-cancelled")
+        cancelled = (self.last_replaced("imaging-ordered", end) for end in ends)
+        placed = [*self.standing("imaging-ordered"), *(one for one in cancelled if one is not None)]
+        return sorted(placed, key=lambda fact: (fact.at, fact.id))
+
     def _retract(self) -> None:
         retractions = [fact for fact in self.facts if fact.kind == "record-retracted"]
         corrections = [fact for fact in self.facts if fact.corrects]

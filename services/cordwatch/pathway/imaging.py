@@ -92,8 +92,11 @@ class Study:
 
     @property
     def is_spine(self) -> bool:
-        """Return whether this is imaging of the spine at all."""
-        return any(fact.values.get("regions") or spine_meaning(fact) for fact in self.facts)
+        """Return whether this is imaging of the spine at all: by a region, a code, or a word about the cord."""
+        return any(
+            fact.values.get("regions") or fact.values.get("finding") or spine_meaning(fact)
+            for fact in self.facts
+        )
 
     @property
     def is_mri(self) -> bool:

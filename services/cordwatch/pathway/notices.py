@@ -130,7 +130,7 @@ def _late(
             since = max(booking.start_at, clock.start_at)
             yield Condition(rule, booking, since, (clock,), is_behind=behind)
             # One booking pages once: for the most pressing clock that it is too late for.
-            behind = behind or not clock.board_only
+            behind = behind or not clock.is_silent
 
 
 def _scheduled(booking: Fact) -> datetime:

@@ -122,8 +122,9 @@ def _diagnoses(history: History) -> list[Start]:
 
 
 def _orders(history: History) -> list[Start]:
+    # A cancelled order leaves its reason standing: the clock goes on.
     return [
         Start(fact.start_at, "mri", "mescc-suspected", fact, fact.flags)
-        for fact in history.standing("imaging-ordered")
+        for fact in history.orders_placed()
         if cord_compression_reason(fact)
     ]

@@ -150,7 +150,7 @@ class Dexamethasone:
         """
         edges = [(stop.start_at, stop) for stop in self.stops]
         edges += [(one.ends_at, one.fact) for one in self.dosages if one.ends_at is not None]
-        for at, fact in sorted(edges, key=lambda edge: (edge[0], edge[1].kind, edge[1].id)):
+        for at, fact in sorted(edges, key=_stop_first):
             resumed = any(dosage.begins_at >= at for dosage in self.dosages)
             if at > begun_at and not self.is_ordered(at) and not resumed:
                 return at, fact
@@ -173,6 +173,11 @@ class Dexamethasone:
                 falls.append(at)
             before = dose
         return falls
+
+
+def _stop_first(edge: tuple[datetime, Fact]) -> tuple[datetime, bool, str]:
+    at, fact = edge
+    return (at, fact.kind != "medication-stopped", fact.id)
 
 
 def dexamethasone(history: History) -> Dexamethasone:

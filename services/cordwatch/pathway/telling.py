@@ -118,7 +118,7 @@ class Telling:
                 return any(course.is_active for course in endings.courses)
 
     def _is_paged(self, clock: Clock) -> bool:
-        if clock.board_only or clock.cause.replayed:
+        if clock.is_silent:
             return False
         if not clock.is_mri:
             return True
@@ -127,7 +127,7 @@ class Telling:
             for other in self.picture.open_clocks(self.now)
             if other.is_mri
             and other.episode == clock.episode
-            and not other.board_only
+            and not other.is_silent
             and not pages_ended(other, self.ledger.raised(other), self.now)
         ]
         first = most_pressing(rivals)
@@ -154,11 +154,13 @@ class Telling:
     def _notice(self, condition: Condition, told: Tellable, repeat: int) -> Alert:
         pack, place, cause = self.picture.pack, self.picture.place(), condition.cause
         clock = condition.clocks[0] if condition.clocks else None
-        board_only = told.board_only or (
-            bool(condition.clocks) and all(one.board_only for one in condition.clocks)
+        old_after = self.picture.pack.policy.board_only_after
+        board_only = (
+            told.board_only
+            or condition.is_behind
+            or cause.received_at - cause.start_at > old_after
+            or (bool(condition.clocks) and all(one.is_silent for one in condition.clocks))
         )
-        if condition.is_behind:
-            board_only = True
         discharged_from = cause.values.get("ward") if cause.kind == "discharged" else None
         return Alert(
             alert_id=digest("alert", *condition.key, str(repeat)),

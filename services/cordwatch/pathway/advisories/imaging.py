@@ -71,11 +71,11 @@ def no_contrast(picture: Picture, now: datetime) -> Iterator[Condition]:
         )
         if study.contrast is False and not made_up and scan.id not in seen and end_at <= now:
             seen.add(scan.id)
-            yield Condition("mri.no-contrast", scan, end_at, (clock,))
+            yield Condition("mri.no-contrast", _first_told(picture, study), end_at, (clock,))
 
 
 def _first_fact(study: Study) -> Fact:
-    facts = [fact for fact in (study.order, study.booking, study.done, study.final_report) if fact]
+    facts = [fact for fact in (study.done, study.final_report, study.order, study.booking) if fact]
     return facts[0]
 
 

@@ -64,7 +64,7 @@ def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
         yield Condition("steroid.high-dose", run[0], run[0].start_at, until=run[1])
 
 
-def other_drug(picture: Picture, now: datetime) -> Iterator[Condition]:
+def other_drug(picture: Picture, _: datetime) -> Iterator[Condition]:
     """MESCC is confirmed, another corticosteroid was given, and no dexamethasone since."""
     steroid = picture.endings.steroid
     for episode in picture.episodes:
@@ -74,7 +74,7 @@ def other_drug(picture: Picture, now: datetime) -> Iterator[Condition]:
         others = [dose for dose in steroid.others_given if dose.done_at >= earliest]
         for other in others:
             answered = any(dose.done_at >= other.start_at for dose in steroid.doses)
-            if other.start_at <= now and not answered:
+            if not answered:
                 since = max(other.start_at, episode.confirmed.at)
                 yield Condition("steroid.other-drug", other, since, _steroid_clocks(episode))
 
