@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.oracle import drugs, pain, surgery
@@ -22,6 +23,7 @@ from tests.oracle.studies import (
 )
 
 DAY = timedelta(hours=24)
+TELLING = {"imaging-ordered", "imaging-scheduled", "imaging-done", "imaging-reported"}
 ORDERS_GATHER = timedelta(minutes=2)
 ONE_AT_A_TIME = {
     "mri.wrong-modality",
@@ -42,11 +44,12 @@ def advisories(case: Case) -> Iterator[Condition]:
         if clock.rule == SUSPECTED:
             yield from _partial_coverage(case, clock)
     yield from _no_contrast(case)
-    confirmed = [e.confirmed.at for e in case.episodes if e.confirmed is not None]
-    for confirmed_at in confirmed:
+    confirmed = [(e, e.confirmed.at) for e in case.episodes if e.confirmed is not None]
+    for episode, confirmed_at in confirmed:
         if confirmed_at <= case.now:
-            yield from _low_dose(case, confirmed_at)
-            yield from _other_drug(case, confirmed_at)
+            about = tuple(clock for clock in episode.clocks if clock.rule == "steroid.start")
+            for one in [*_low_dose(case, confirmed_at), *_other_drug(case, confirmed_at)]:
+                yield replace(one, clocks=about)
     if case.episodes or diagnoses(case.facts, "lymphoma"):
         yield from _high_dose(case)
         yield from surgery.advisories(case)
@@ -54,17 +57,20 @@ def advisories(case: Case) -> Iterator[Condition]:
     yield from _abrupt_stop(case)
 
 
-def _by_study(rule: str, causes: Iterable[Fact]) -> Iterator[Condition]:
-    """Yield one advisory per study: its order and its scan are one cause."""
+def _by_study(
+    case: Case, rule: str, causes: Iterable[Fact], *clocks: Clock
+) -> Iterator[Condition]:
+    """Yield one advisory per study: its order and its scan are one cause, what was told of it first."""
     for fact in sorted(causes, key=lambda f: (f.at, f.received_at, f.key)):
-        yield Condition("advisory", rule, fact.thing, fact)
+        told = [one for one in case.facts.ever if one.thing == fact.thing and one.kind in TELLING]
+        yield advice(rule, min(told, key=lambda one: (one.received_at, one.key)), "", *clocks)
 
 
 def _wrong_modality(case: Case, clock: Clock) -> Iterator[Condition]:
     if meant(case.facts, MR) or scans(case.facts, clock.start_at, MR):
         return
     made = [scan.fact for scan in scans(case.facts, clock.start_at, NOT_MR)]
-    yield from _by_study("mri.wrong-modality", [*meant(case.facts, NOT_MR), *made])
+    yield from _by_study(case, "mri.wrong-modality", [*meant(case.facts, NOT_MR), *made], clock)
 
 
 def _partial_coverage(case: Case, clock: Clock) -> Iterator[Condition]:
@@ -77,12 +83,12 @@ def _partial_coverage(case: Case, clock: Clock) -> Iterator[Condition]:
     covered |= {r for order in ordered for r in regions_of(order)}
     if not covered >= WHOLE_SPINE:
         ripe = [f for f in ordered if f.received_at + ORDERS_GATHER <= case.now]
-        yield from _by_study("mri.partial-coverage", [*ripe, *(scan.fact for scan in made)])
+        yield from _by_study(case, "mri.partial-coverage", [*ripe, *(s.fact for s in made)], clock)
 
 
 def _no_contrast(case: Case) -> Iterator[Condition]:
     """The MRI that stopped a clock was made without contrast, and none with contrast since."""
-    told: dict[str, Fact] = {}
+    told: dict[str, tuple[Fact, Clock]] = {}
     for clock in case.clocks:
         if not (clock.is_mri and clock.how == "satisfied" and clock.has_ended(case.now)):
             continue
@@ -92,8 +98,9 @@ def _no_contrast(case: Case) -> Iterator[Condition]:
             last = [scan for scan in made if scan.at == clock.end_at]
             for scan in last[:1] if clock.rule != SUSPECTED else _completing(made):
                 if contrast_used(case.facts, scan) is False:
-                    told[scan.fact.key] = scan.fact
-    yield from _by_study("mri.no-contrast", told.values())
+                    told.setdefault(scan.fact.key, (scan.fact, clock))
+    for fact, clock in told.values():
+        yield from _by_study(case, "mri.no-contrast", [fact], clock)
 
 
 def _completing(made: list[Scan]) -> list[Scan]:

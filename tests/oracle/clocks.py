@@ -98,11 +98,17 @@ class Episode:
 def episodes(facts: list[Fact]) -> list[Episode]:
     """Return the episodes of the patient, every clock with its end."""
     found: list[Episode] = []
+    died = death(facts)
+    over_at = died.latest_at if died is not None and not is_contradicted(facts, died) else None
     for start in starts(facts):
+        if over_at is not None and start.at > over_at:
+            continue  # What comes after a death opens nothing.
         if not found or _opens_next(found[-1], start, facts):
             found.append(Episode(len(found), start.at))
         _add(found[-1], start, facts)
     for dose in doses(facts):
+        if over_at is not None and dose.at > over_at:
+            continue
         threatened = [
             e for e in found if (at := e.threatened_at()) is not None and dose.at >= at - DAY
         ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tests.oracle.clocks import Clock, Episode
-from tests.oracle.known import Fact
+from tests.oracle.known import Fact, Known
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Condition:
 class Case:
     """One person at one instant."""
 
-    facts: list[Fact]
+    facts: Known
     episodes: list[Episode]
     now: datetime
 

@@ -177,10 +177,14 @@ def _as_it_arrives(chance: random.Random, told: Sequence[Told]) -> list[Told]:
         arrived.append(one.model_copy(update={"received_at": at}))
         if chance.random() < 0.07:
             again: dict[str, Any] = {"received_at": at + chance.choice([0, 1, 25]) * HOUR}
-            if isinstance(one, Event) and chance.random() < 0.5:
+            if isinstance(one, Event) and chance.random() < 0.5 and not _is_merge(one):
                 again["recorded_at"] = again["received_at"]
             arrived.append(one.model_copy(update=again))
     return sorted(arrived, key=lambda one: one.received_at)
+
+
+def _is_merge(told: Told) -> bool:
+    return isinstance(told, Merged | MergeCancelled)
 
 
 def _merges(chance: random.Random, times: _Times, names: Sequence[str]) -> list[Told]:

@@ -24,6 +24,7 @@ _ENVELOPE = {
 P = ParamSpec("P")
 R = TypeVar("R")
 _MERGES = {"merged", "merge-cancelled"}
+_ANSWERS = {"classified", "stood-down"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class Known(list[Fact]):
         """Begin with nothing worked out."""
         super().__init__(facts)
         self.memo: dict[object, Any] = {}
+        self.ever: list[Fact] = list(self)
+        """What was retracted or corrected since is among them."""
 
 
 def remembered(function: Callable[P, R]) -> Callable[P, R]:
@@ -104,7 +107,9 @@ def known_at(deliveries: Sequence[Delivery], now: datetime) -> Known:
             sent.setdefault(delivery.key, []).append(delivery.event)
     studies = _studies([events[0] for events in sent.values()])
     facts = [_fact(key, events, studies) for key, events in sent.items()]
-    return Known(fact for fact in facts if not _is_dead(fact, facts, frozenset()))
+    known = Known(fact for fact in facts if not _is_dead(fact, facts, frozenset()))
+    known.ever = facts
+    return known
 
 
 def ever_known(deliveries: Sequence[Delivery], now: datetime) -> dict[str, Any]:
@@ -116,6 +121,9 @@ def _fact(key: str, events: list[Any], studies: dict[str, str]) -> Fact:
     event = events[0]
     received_at = min(one.received_at for one in events)
     recorded = [r for r in (getattr(one, "recorded_at", None) for one in events) if r is not None]
+    if event.kind in _ANSWERS:
+        # A person's answer is its own record.
+        recorded = [event.occurred_at]
     at = event.occurred_at
     latest_at = getattr(event, "occurred_latest_at", None)
     if getattr(event, "occurred_precision", None) == "unstated":

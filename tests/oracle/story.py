@@ -35,7 +35,7 @@ from cordwatch_schemas.base import Event
 from tests.oracle.advisories import ONE_AT_A_TIME, advisories
 from tests.oracle.clocks import ONCE_AN_EPISODE, Clock, Episode, episodes
 from tests.oracle.conditions import Case, Condition, notice
-from tests.oracle.known import Delivery, Fact, delivered, ever_known, known_at, remembered
+from tests.oracle.known import Delivery, Fact, Known, delivered, ever_known, known_at, remembered
 from tests.oracle.notices import deaths, notices
 from tests.oracle.people import concerned, merged, persons
 from tests.oracle.starts import is_dead
@@ -90,9 +90,9 @@ class _Teller:
     conditions: dict[tuple[str, str, int], Expected] = field(default_factory=dict)
     holding: set[tuple[str, str]] = field(default_factory=set)
     raised: dict[tuple[Name, str, int], datetime] = field(default_factory=dict)
-    derived: dict[int, list[tuple[list[Fact], list[Episode]]]] = field(default_factory=dict)
+    derived: dict[int, list[tuple[Known, list[Episode]]]] = field(default_factory=dict)
 
-    def _derived(self, now: datetime) -> list[tuple[list[Fact], list[Episode]]]:
+    def _derived(self, now: datetime) -> list[tuple[Known, list[Episode]]]:
         """Return each person's facts and episodes, computed anew whenever anything was heard."""
         number = sum(delivery.event.received_at <= now for delivery in self.deliveries)
         if number not in self.derived:

@@ -48,6 +48,14 @@ def _planned(case: Case, modality: str) -> list[Fact]:
     return list(found.values())
 
 
+def _first_told(case: Case, fact: Fact) -> Fact:
+    """Return what came first of a course: its plan, its booking or its begin."""
+    kinds = ("treatment-planned", "treatment-booked", "treatment-started")
+    latest = [f for kind in kinds for f in current(case.facts, kind, by=by_thing)]
+    same = [f for f in latest if f.thing and f.thing == fact.thing]
+    return min([*same, fact], key=lambda f: (f.at, f.key))
+
+
 def _last_said(case: Case, what: str) -> float | None:
     told = [f for f in of_kinds(case.facts, "assessed") if getattr(f.event, what) is not None]
     told = sorted((f for f in told if f.at <= case.now), key=lambda f: (f.at, f.recorded_at, f.key))
@@ -86,14 +94,9 @@ def _is_irradiated(case: Case, since: datetime) -> bool:
 
 
 def _radiotherapy(case: Case, operations: list[Fact]) -> Iterator[Condition]:
-    planned = current(case.facts, "treatment-planned", by=by_thing)
-    plan_of = {f.thing: f for f in planned if is_spinal_treatment(f)}
-    recent = [
-        plan_of.get(f.thing, f)
-        for f in _begun(case, "surgery")
-        if case.now < f.at + TWO_WEEKS
-    ]
-    for fact in sorted([*operations, *recent], key=lambda f: (f.at, f.key)):
+    recent = [f for f in _begun(case, "surgery") if case.now < f.at + TWO_WEEKS]
+    causes = {first.key: first for f in [*operations, *recent] for first in [_first_told(case, f)]}
+    for fact in sorted(causes.values(), key=lambda f: (f.at, f.key)):
         if not _is_irradiated(case, fact.at):
             yield advice("rt.regimen", fact)
     for clock in case.clocks:

@@ -129,7 +129,8 @@ class Episodes:
             return
         earliest = start.at - self._pack.policy.dose_before
         latest = episode.quiet_at + self._pack.policy.episode_gap
-        dose = self._endings.first_dose(earliest, latest)
+        death_at = self._endings.death_at
+        dose = self._endings.first_dose(earliest, min(latest, death_at or latest))
         if dose is None:
             return
         begun = Start(dose.start_at, "confirmed", "dexamethasone-begun", dose, dose.flags)

@@ -83,7 +83,7 @@ def decide(
     picture = (pictures or {}).get(patient) or Picture(mine, who, pack)
     if pictures is not None:
         pictures[patient] = picture
-    if who.survivor_of:
+    if who.named:
         published = [alert for alert in published if who.root(alert.patient) == patient]
     ledger = Ledger(published)
     telling = Telling(picture, ledger, now, stale)

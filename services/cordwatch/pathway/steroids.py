@@ -184,7 +184,7 @@ def dexamethasone(history: History) -> Dexamethasone:
     """Return the systemic steroid history of a patient, what is not systemic left out."""
     ordered: dict[str, list[Fact]] = defaultdict(list)
     for fact in history.standing("medication-ordered"):
-        if concept_of(fact) == "dexamethasone" and is_systemic(fact):
+        if concept_of(fact) == "dexamethasone":
             ordered[fact.values.get("order_number") or fact.id].append(fact)
     stops = [
         fact
@@ -197,6 +197,8 @@ def dexamethasone(history: History) -> Dexamethasone:
             dosage
             for number, facts in sorted(ordered.items())
             for dosage in timeline(facts, stops_of(number, stops))
+            # An order that is changed to eye drops has ended as what it was.
+            if is_systemic(dosage.fact)
         ],
         doses=[fact for fact in given if concept_of(fact) == "dexamethasone"],
         stops=stops,

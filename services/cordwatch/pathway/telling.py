@@ -140,18 +140,21 @@ class Telling:
         raised = self.ledger.by_condition.get(condition.key, {})
         if 0 not in raised:
             next_at = self.now + told.repeats.every if told.repeats else None
-            return [self._notice(condition, told, 0)], next_at
+            return [self._notice(condition, told, 0, self.now)], next_at
         if told.repeats is None:
             return [], None
         first, every = raised[0].raised_at, told.repeats.every
         until = first + told.repeats.lasting
         newest = int((min(self.now, until) - first) // every)
         fresh = newest > max(raised) and self.now < first + every * (newest + 1)
-        new = [self._notice(condition, told, newest)] if fresh else []
-        next_at = first + every * (newest + 1)
+        own_at = first + every * newest
+        new = [self._notice(condition, told, newest, own_at)] if fresh else []
+        next_at = own_at + every
         return new, next_at if next_at <= until else None
 
-    def _notice(self, condition: Condition, told: Tellable, repeat: int) -> Alert:
+    def _notice(
+        self, condition: Condition, told: Tellable, repeat: int, own_at: datetime
+    ) -> Alert:
         pack, place, cause = self.picture.pack, self.picture.place(), condition.cause
         clock = condition.clocks[0] if condition.clocks else None
         old_after = self.picture.pack.policy.board_only_after
@@ -181,6 +184,7 @@ class Telling:
             start_at=clock.start_at if clock else None,
             due_at=clock.due_at if clock else None,
             raised_at=self.now,
+            late_by_s=int((self.now - own_at) / timedelta(seconds=1)),
             reason=f"{told.text}: {condition.detail}" if condition.detail else told.text,
             missing=condition.missing,
             flags=(*cause.flags, *condition.flags),

@@ -58,8 +58,9 @@ def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
     """Surgery is planned, or contraindicated at half of the treatment clock, and no radiotherapy planned."""
     detail, causes = _regimen(picture), []
     for course in _of(picture, "surgery"):
-        begun, plan = course.get("started"), course.get("planned") or course.get("booked")
-        cause = plan or begun
+        begun = course.get("started")
+        told = [one for kind in ("planned", "booked", "started") if (one := course.get(kind))]
+        cause = min(told, key=lambda one: (one.start_at, one.id), default=None)
         if cause is None or not (begun or course.is_active) or not picture.is_of_interest:
             continue
         until = begun.start_at + picture.pack.policy.treatment_running if begun else None
