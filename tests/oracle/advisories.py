@@ -18,7 +18,7 @@ from tests.oracle.studies import (
     Scan,
     contrast_used,
     meant,
-    regions_of,
+    intended,
     scans,
 )
 
@@ -76,11 +76,11 @@ def _wrong_modality(case: Case, clock: Clock) -> Iterator[Condition]:
 def _partial_coverage(case: Case, clock: Clock) -> Iterator[Condition]:
     """What was imaged since the start and what is on order leave part of the spine out."""
     made = [s for s in scans(case.facts, clock.start_at, MR) if s.regions and s.at <= case.now]
-    if any(not regions_of(order) for order in meant(case.facts, MR)):
-        return  # What is on order may be the rest.
     ordered = meant(case.facts, MR)
+    if any(not intended(case.facts, order) for order in ordered):
+        return  # What is on order may be the rest.
     covered = {r for scan in made for r in scan.regions}
-    covered |= {r for order in ordered for r in regions_of(order)}
+    covered |= {r for order in ordered for r in intended(case.facts, order)}
     if not covered >= WHOLE_SPINE:
         ripe = [f for f in ordered if f.received_at + ORDERS_GATHER <= case.now]
         yield from _by_study(case, "mri.partial-coverage", [*ripe, *(s.fact for s in made)], clock)

@@ -13,6 +13,7 @@ from tests.oracle.studies import MR, WHOLE_SPINE, scans
 
 H = timedelta(hours=1)
 DAY = 24 * H
+A_MOMENT = timedelta(microseconds=1)
 WINDOW = {
     "mri.back-pain": 14 * DAY,
     "mri.radicular-pain": 7 * DAY,
@@ -137,7 +138,8 @@ def _add(episode: Episode, start: Start, facts: list[Fact]) -> None:
 
 def quiet_at(clocks: list[Clock]) -> datetime:
     """Return when all of *clocks* have ended, or have ended their repeats."""
-    return max(clock.end_at or clock.due_at + clock.lasting for clock in clocks)
+    spent = [(clock, clock.due_at + clock.lasting) for clock in clocks]
+    return max(min(clock.end_at or end, end) for clock, end in spent)
 
 
 def _opens_next(episode: Episode, start: Start, facts: list[Fact]) -> bool:
@@ -146,9 +148,7 @@ def _opens_next(episode: Episode, start: Start, facts: list[Fact]) -> bool:
     if threatened_at is not None:
         begun = [d for d in doses(facts) if threatened_at - DAY <= d.at <= start.at]
         clocks += [_clock("steroid.taper", d.at, d, facts, 0) for d in begun[:1]]
-    spent = [clock.due_at + clock.lasting for clock in clocks]
-    quiet_at = max(min(clock.end_at or end, end) for clock, end in zip(clocks, spent, strict=True))
-    if start.at > quiet_at + EPISODE_GAP:
+    if start.at > quiet_at(clocks) + EPISODE_GAP:
         return True
     treated = [f.latest_at for f in treatments_begun(facts) if f.latest_at >= episode.first_at]
     return start.what == "confirmed" and any(start.at > at + EPISODE_GAP for at in treated)
@@ -229,11 +229,9 @@ def _dexamethasone_stopped(start_at: datetime, facts: list[Fact]) -> list[tuple[
         for f in of_kinds(facts, "medication-stopped")
         if is_dexamethasone(f) or (f.thing and f.thing in numbers)
     }
-    ends = {f.event.ends_at for f in ever if f.event.ends_at is not None}
     for at in changes(facts):
-        was_ordered = any(in_force(facts, before) for before in changes(facts) if before < at)
-        stopped = at in stops or (at in ends and was_ordered)
-        goes_on = in_force(facts, at) or any(order.at >= at for order in ever)
+        stopped = at in stops or in_force(facts, at - A_MOMENT)
+        goes_on = any(in_force(facts, later) for later in changes(facts) if later >= at)
         if at > start_at and stopped and not goes_on:
             return [(at, "satisfied" if falls(facts, start_at, at) >= 2 else "abrupt-stop")]
     return []
@@ -241,9 +239,8 @@ def _dexamethasone_stopped(start_at: datetime, facts: list[Fact]) -> list[tuple[
 
 def stop_of(facts: list[Fact], at: datetime) -> Fact:
     """Return what stopped dexamethasone at *at*: a stop, else the order that ran out."""
-    stops = of_kinds(facts, "medication-stopped")
-    ordered = [f for f in of_kinds(facts, "medication-ordered") if f.event.ends_at == at]
-    return next(f for f in [*(s for s in stops if s.at == at), *ordered])
+    stops = [f for f in of_kinds(facts, "medication-stopped") if f.at == at]
+    return [*stops, *in_force(facts, at - A_MOMENT)][0]
 
 
 def is_spinal_treatment(fact: Fact) -> bool:

@@ -143,11 +143,12 @@ class _Teller:
         if not is_dead(case.facts, case.now):
             found += [*notices(case), *advisories(case)]
         found = [one for one in found if one.fact.at <= case.now]
-        once = {(one.rule, one.cause): one for one in reversed(found)}
-        for key, one in reversed(once.items()):
+        once: dict[tuple[str, str], Condition] = {}
+        for one in found:
+            once.setdefault((one.rule, one.cause), one)
+        for key, one in once.items():
             rivals = [k for k in once if k[0] == one.rule]
-            open_already = [k for k in rivals if k in self.holding]
-            chosen = open_already or list(reversed(rivals))
+            chosen = [k for k in rivals if k in self.holding] or rivals
             if one.rule not in ONE_AT_A_TIME or key == chosen[0]:
                 yield one
 

@@ -145,6 +145,12 @@ def _imaged(facts: list[Fact], scan: Fact | None, report: Fact | None) -> frozen
     return next((regions_of(f) for f in [*about, *booked] if regions_of(f)), frozenset())
 
 
+def intended(facts: list[Fact], order: Fact) -> frozenset[str]:
+    """Return what is to be imaged: by the order, else by the booking."""
+    booked = [f for f in bookings(facts, MR) if f.thing == order.thing]
+    return next((regions_of(f) for f in [order, *booked] if regions_of(f)), frozenset())
+
+
 def orders_ever(facts: list[Fact]) -> list[Fact]:
     """Return of each study the order as it was last placed, cancelled or not."""
     return current(facts, "imaging-ordered", by=by_thing)

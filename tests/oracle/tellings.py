@@ -68,7 +68,8 @@ def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
     if now >= own_at + clock.every:
         return None
     # Repeats from before `due` was raised (late) are dropped.
-    if (clock.name, "overdue", number) not in raised and own_at > due_raised_at:
+    is_told = (clock.name, "overdue", number) in raised
+    if number and not is_told and own_at > due_raised_at:
         return Step("overdue", number, own_at)
     return None
 

@@ -142,7 +142,7 @@ def _study(chance: random.Random, who: str) -> dict[str, Any]:
     if code.system == "99HOSP":
         found["modality"] = chance.choice(["MR", "MR", None])
     if code.system == "99HOSP" or chance.random() < 0.1:
-        found["regions"] = chance.choice([("C", "T", "L"), ("L",), ("C", "T"), None])
+        found["regions"] = chance.choice([("C", "T", "L"), ("L",), ("C", "T")])
     if chance.random() < 0.15:
         found["contrast"] = chance.choice([True, False, False])
     return found

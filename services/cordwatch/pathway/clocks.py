@@ -50,8 +50,9 @@ class Clock:
 
     @property
     def quiet_at(self) -> datetime:
-        """Return when nothing more is heard of it: its end, or the end of its repeats."""
-        return self.end.at if self.end else self.due_at + self.rule.repeats.lasting
+        """Return when nothing more is heard of it: its end or that of its repeats, whichever is first."""
+        spent_at = self.due_at + self.rule.repeats.lasting
+        return min(self.end.at, spent_at) if self.end else spent_at
 
 
 @dataclass(slots=True)
