@@ -107,16 +107,20 @@ def episodes(facts: list[Fact]) -> list[Episode]:
         if not found or _opens_next(found[-1], start, facts):
             found.append(Episode(len(found), start.at))
         _add(found[-1], start, facts)
-    for dose in doses(facts):
-        if over_at is not None and dose.at > over_at:
-            continue
-        threatened = [
-            e for e in found if (at := e.threatened_at()) is not None and dose.at >= at - DAY
-        ]
-        if threatened and not threatened[-1].has("steroid.taper"):
-            episode = threatened[-1]
+    for episode in found:
+        for dose in _first_dose(episode, facts, over_at):
             episode.clocks.append(_clock("steroid.taper", dose.at, dose, facts, episode.number))
     return found
+
+
+def _first_dose(episode: Episode, facts: list[Fact], over_at: datetime | None) -> list[Fact]:
+    """Return the dose that the episode's taper clock counts from, if there is one while it lasts."""
+    threatened_at = episode.threatened_at()
+    if threatened_at is None:
+        return []
+    until = quiet_at(episode.clocks) + EPISODE_GAP
+    until = until if over_at is None else min(until, over_at)
+    return [d for d in doses(facts) if threatened_at - DAY <= d.at <= until][:1]
 
 
 def _clock(rule: str, at: datetime, fact: Fact, facts: list[Fact], episode: int) -> Clock:
@@ -144,10 +148,8 @@ def quiet_at(clocks: list[Clock]) -> datetime:
 
 def _opens_next(episode: Episode, start: Start, facts: list[Fact]) -> bool:
     clocks = list(episode.clocks)
-    threatened_at = episode.threatened_at()
-    if threatened_at is not None:
-        begun = [d for d in doses(facts) if threatened_at - DAY <= d.at <= start.at]
-        clocks += [_clock("steroid.taper", d.at, d, facts, 0) for d in begun[:1]]
+    begun = _first_dose(episode, facts, None)
+    clocks += [_clock("steroid.taper", d.at, d, facts, 0) for d in begun]
     if start.at > quiet_at(clocks) + EPISODE_GAP:
         return True
     treated = [f.latest_at for f in treatments_begun(facts) if f.latest_at >= episode.first_at]
@@ -158,11 +160,9 @@ def _planned_end(facts: list[Fact], start_at: datetime) -> datetime | None:
     planned: list[datetime] = [
         order.event.taper_plan_ends_at
         for order in of_kinds(facts, "medication-ordered")
-        if is_dexamethasone(order)
-        and order.event.taper_plan_ends_at is not None
-        and order.event.taper_plan_ends_at > start_at
+        if order.event.taper_plan_ends_at is not None and order in in_force(facts, order.at)
     ]
-    return planned[-1] if planned else None
+    return planned[-1] if planned and planned[-1] > start_at else None
 
 
 def _ended(clock: Clock, facts: list[Fact]) -> Clock:

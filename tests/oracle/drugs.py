@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from cordwatch_schemas.code_table import meaning
-from tests.oracle.known import Fact, of_kinds, remembered
+from tests.oracle.known import Fact, of_kinds, remembered, said
 from tests.oracle.studies import meanings
 
 DAY = timedelta(hours=24)
@@ -161,7 +161,7 @@ def ordered_mg(facts: list[Fact], at: datetime) -> float | None:
 def changes(facts: list[Fact]) -> list[datetime]:
     """Return the instants at which the orders in force can change."""
     touched = of_kinds(facts, "medication-ordered", "medication-stopped")
-    ends = {getattr(f.event, "ends_at", None) for f in touched}
+    ends = {said(f.event, "ends_at") for f in touched}
     return sorted({f.at for f in touched} | {end for end in ends if end is not None})
 
 

@@ -17,8 +17,10 @@ from tests.sim.happenings import Happening, Told
 HOUR = timedelta(hours=1)
 DAY = 24 * HOUR
 SECOND = timedelta(seconds=1)
-SPANS_H = (6, 12, 12, 24, 24, 24, 48, 120, 960)
+SPANS_H = (1, 2, 4, 4, 6, 6, 8, 8, 12, 12, 24, 48, 120, 960)
 """How long what happens goes on."""
+MANY_REPEATS_H = 24
+"""A history that goes on for longer is looked at by a service that is often away, else most of it would be repeats."""
 EDGES_H = (0, 0, 1, 4, 6, 9, 10.8, 12, 24, 24, 36, 48, 72, 84, 168, 336, 360, 672, 720)
 """Spans of the pathway: something that happens so long after something else stands on an edge."""
 
@@ -199,6 +201,22 @@ def _merges(chance: random.Random, times: _Times, names: Sequence[str]) -> list[
     return told
 
 
+def _stops(
+    chance: random.Random, span_h: int, until: datetime
+) -> tuple[tuple[datetime, datetime], ...]:
+    """Return when the service is away: seldom, but most of the time of a long history."""
+    stopped: list[tuple[datetime, datetime]] = []
+    often = span_h > MANY_REPEATS_H and chance.random() < 0.8
+    at = T(chance.randint(0, min(span_h, 10)))
+    while often or (not stopped and chance.random() < 0.2):
+        back_at = at + chance.choice([1, 5, 26, 60]) * HOUR
+        stopped.append((at, back_at))
+        at = back_at + chance.choice([0.25, 1, 3]) * HOUR
+        if at > until:
+            break
+    return tuple(stopped)
+
+
 def history(seed: int) -> History:
     """Return the history of *seed*: the same whenever and wherever it is asked for."""
     chance = random.Random(f"history {seed}")
@@ -210,9 +228,5 @@ def history(seed: int) -> History:
         told += _merges(chance, times, names)
     arrived = _as_it_arrives(chance, told)
     last = arrived[-1].received_at
-    until = last + chance.choice([0, 0, 1, 1, 3, 3, 6, 13, 30, 192]) * HOUR
-    stopped: tuple[tuple[datetime, datetime], ...] = ()
-    if chance.random() < 0.2:
-        begun = T(chance.randint(0, times.span_h))
-        stopped = ((begun, begun + chance.choice([1, 5, 26, 60]) * HOUR),)
-    return History(tuple(arrived), until, stopped)
+    until = last + chance.choice([0, 0, 0, 1, 1, 1, 3, 3, 6, 13]) * HOUR
+    return History(tuple(arrived), until, _stops(chance, times.span_h, until))

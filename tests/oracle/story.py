@@ -35,7 +35,7 @@ from cordwatch_schemas.base import Event
 from tests.oracle.advisories import ONE_AT_A_TIME, advisories
 from tests.oracle.clocks import ONCE_AN_EPISODE, Clock, Episode, episodes
 from tests.oracle.conditions import Case, Condition, notice
-from tests.oracle.known import Delivery, Fact, Known, delivered, ever_known, known_at, remembered
+from tests.oracle.known import Delivery, Fact, Known, delivered, ever_known, known_at, remembered, said
 from tests.oracle.notices import deaths, notices
 from tests.oracle.people import concerned, merged, persons
 from tests.oracle.starts import is_dead
@@ -91,19 +91,24 @@ class _Teller:
     holding: set[tuple[str, str]] = field(default_factory=set)
     raised: dict[tuple[Name, str, int], datetime] = field(default_factory=dict)
     derived: dict[int, list[tuple[Known, list[Episode]]]] = field(default_factory=dict)
+    refused: dict[int, list[Condition]] = field(default_factory=dict)
+    number: int = 0
 
-    def _derived(self, now: datetime) -> list[tuple[Known, list[Episode]]]:
-        """Return each person's facts and episodes, computed anew whenever anything was heard."""
+    def _derived(self, now: datetime) -> list[Case]:
+        """Return each person's case, worked out anew whenever anything was heard."""
         number = sum(delivery.event.received_at <= now for delivery in self.deliveries)
         if number not in self.derived:
-            heard = persons(self.deliveries, now).values()
-            facts = [known_at(told, now) for told in heard]
+            heard = persons(self.deliveries, now)
+            facts = [known_at(told, now) for told in heard.values()]
             self.derived[number] = [(one, episodes(one)) for one in facts]
-        return self.derived[number]
+            cases = [Case(facts, found, now) for facts, found in self.derived[number]]
+            self.refused[number] = list(_refused_merges(self.deliveries, list(heard), cases, now))
+        self.number = number
+        return [Case(facts, found, now) for facts, found in self.derived[number]]
 
     def look(self, now: datetime) -> list[Case]:
         """Raise everything that is to be raised at *now*."""
-        cases = [Case(facts, found, now) for facts, found in self._derived(now)]
+        cases = self._derived(now)
         held: set[tuple[str, str]] = set()
         for case in cases:
             for clock in case.clocks:
@@ -112,7 +117,9 @@ class _Teller:
             for condition in self._holding_now(case):
                 held.add((condition.rule, condition.cause))
                 self._raise_condition(condition, now)
-        for condition in _refused_merges(self.deliveries, cases, now):
+        for condition in self.refused[self.number]:
+            if condition.fact.at > now:
+                continue
             held.add((condition.rule, condition.cause))
             self._raise_condition(condition, now)
         self.holding = held
@@ -226,7 +233,7 @@ def _instants_about(fact: Fact) -> Iterator[datetime]:
     for at in (fact.at, fact.latest_at, fact.received_at):
         for delay in (*DELAYS, *LONG_DELAYS.get(fact.kind, ())):
             yield at + delay
-    ends_at = getattr(fact.event, "ends_at", None)
+    ends_at = said(fact.event, "ends_at")
     if ends_at is not None:
         yield ends_at
 
@@ -238,15 +245,11 @@ def _instants_in(episode: Episode) -> Iterator[datetime]:
 
 
 def _refused_merges(
-    deliveries: list[Delivery], cases: list[Case], now: datetime
+    deliveries: list[Delivery], heard: list[str], cases: list[Case], now: datetime
 ) -> Iterator[Condition]:
     """Yield the notices of refused merges, one for each person concerned who has an episode."""
     survivor_of, refused = merged(deliveries, now)
-    watched = {
-        person
-        for person, case in zip(persons(deliveries, now), cases, strict=True)
-        if case.clocks
-    }
+    watched = {person for person, case in zip(heard, cases, strict=True) if case.clocks}
     for fact in refused:
         for place, person in enumerate(concerned(fact, survivor_of)):
             if person in watched:
@@ -293,7 +296,7 @@ def _was_replaced(fact: Fact, facts: dict[str, Fact]) -> bool:
 
 
 def _corrected(key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:
-    record_id = getattr(known[key], "record_id", None)
+    record_id = said(known[key], "record_id")
     same_kind = [one for one in facts.values() if one.event.kind == known[key].kind]
     return record_id is not None and any(one.event.corrects == record_id for one in same_kind)
 
@@ -302,17 +305,17 @@ def _replaces(successor: Fact, key: str, facts: dict[str, Fact], known: dict[str
     """Return whether *successor* corrected the fact *key*, or is a later reading of its thing."""
     if key in facts:
         return _is_later_reading(successor, facts[key])
-    record_id = getattr(known.get(key), "record_id", None)
-    corrects = getattr(successor.event, "corrects", None)
+    record_id = said(known.get(key), "record_id")
+    corrects = said(successor.event, "corrects")
     while record_id is not None and corrects is not None:
         if corrects == record_id:
             return True
         before = [
             e
             for e in known.values()
-            if getattr(e, "record_id", None) == corrects and e.kind == successor.kind
+            if said(e, "record_id") == corrects and e.kind == successor.kind
         ]
-        corrects = getattr(before[0], "corrects", None) if before else None
+        corrects = said(before[0], "corrects") if before else None
     return False
 
 

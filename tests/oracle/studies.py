@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cordwatch_schemas.code_table import Meaning, meaning
-from tests.oracle.known import Fact, by_thing, current, of_kinds, remembered
+from tests.oracle.known import Fact, by_thing, current, of_kinds, remembered, said
 
 WHOLE_SPINE = frozenset("CTL")
 MR = frozenset({"MR"})
@@ -24,7 +24,7 @@ _ABOUT_STUDIES = (
 
 def meanings(fact: Fact, concept: str) -> list[Meaning]:
     """Return what the codes of the fact say about *concept*."""
-    found = [meaning(code.system, code.code) for code in getattr(fact.event, "codes", ())]
+    found = [meaning(code.system, code.code) for code in said(fact.event, "codes") or ()]
     return [what for what in found if what is not None and what.concept == concept]
 
 
@@ -37,8 +37,8 @@ def is_of_spine(fact: Fact, facts: list[Fact]) -> bool:
     """Return whether the study shows the spine: by a code, a region, or a word about the cord."""
     return any(
         meanings(one, "spine-imaging")
-        or getattr(one.event, "regions", None)
-        or getattr(one.event, "finding", None)
+        or said(one.event, "regions")
+        or said(one.event, "finding")
         for one in _about(fact, facts)
     )
 
@@ -48,7 +48,7 @@ def modality_of(fact: Fact, facts: list[Fact]) -> str | None:
     if not is_of_spine(fact, facts):
         return None
     for one in _about(fact, facts):
-        sent = getattr(one.event, "modality", None)
+        sent = said(one.event, "modality")
         if sent is not None:
             return _DICOM.get(sent.upper(), sent.upper())
         for what in meanings(one, "spine-imaging"):

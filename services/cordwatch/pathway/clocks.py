@@ -63,6 +63,8 @@ class Episode:
     began_at: datetime
     clocks: list[Clock] = field(default_factory=list)
     confirmed: Start | None = None
+    threatened_at: datetime | None = None
+    """When MESCC was first suspected or confirmed in it."""
 
     @property
     def quiet_at(self) -> datetime:
@@ -104,7 +106,10 @@ class Episodes:
             episode.confirmed = start
         if fresh:
             self.found.append(episode)
-        self._begin_taper(start, episode)
+        if start.trigger in {"mescc-suspected", "mescc-confirmed"}:
+            episode.threatened_at = episode.threatened_at or start.at
+        if episode.threatened_at is not None:
+            self._begin_taper(episode, episode.threatened_at)
 
     def _rules_for(self, start: Start) -> Iterator[DeadlineRule]:
         yield from self._rules.get(start.trigger, ())
@@ -124,11 +129,9 @@ class Episodes:
                 return None
         return episode
 
-    def _begin_taper(self, start: Start, episode: Episode) -> None:
+    def _begin_taper(self, episode: Episode, threatened_at: datetime) -> None:
         """Open the taper clock at the first dose from 24 h before suspicion or confirmation on."""
-        if start.trigger not in {"mescc-suspected", "mescc-confirmed"}:
-            return
-        earliest = start.at - self._pack.policy.dose_before
+        earliest = threatened_at - self._pack.policy.dose_before
         latest = episode.quiet_at + self._pack.policy.episode_gap
         death_at = self._endings.death_at
         dose = self._endings.first_dose(earliest, min(latest, death_at or latest))

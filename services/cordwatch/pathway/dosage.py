@@ -93,6 +93,8 @@ def timeline(facts: Sequence[Fact], stops: Sequence[Fact]) -> list[Dosage]:
         ends = [next_at, datetime.fromisoformat(stated_end) if stated_end else None]
         ends += [stop.start_at for stop in stops if _ends(stop, fact)]
         end = min((at for at in ends if at is not None), default=None)
+        if end is not None and end <= begins_at:
+            continue
         per_day, amount = doses_per_day(fact.values.get("frequency")), dose_mg(fact)
         daily = None if per_day is None or amount is None else per_day * amount
         dosages.append(Dosage(fact, begins_at, end, daily))

@@ -55,12 +55,13 @@ class Condition:
 
 
 def notices(picture: Picture, now: datetime) -> Iterator[Condition]:
-    """Return the notices that hold at *now* or will by time alone (pathway, Notices)."""
-    yield from _imaging(picture, now)
-    yield from _treatment(picture, now)
-    yield from _stay(picture, now)
-    yield from _reports(picture, now)
-    yield from _scans(picture, now)
+    """Return the notices that hold at *now* or will by time alone (pathway, Notices); few for the dead."""
+    if not picture.is_dead(now):
+        yield from _imaging(picture, now)
+        yield from _treatment(picture, now)
+        yield from _stay(picture, now)
+        yield from _reports(picture, now)
+        yield from _scans(picture, now)
     contradiction, death = picture.endings.contradiction, picture.endings.death
     if contradiction is not None and death is not None and picture.clocks:
         yield Condition("death-contradicted", death, contradiction.start_at)

@@ -42,6 +42,11 @@ class Picture:
         self.drugs = Drugs(self.history)
         self.lymphoma = lymphoma_known(self.history, pack.policy)
 
+    def is_dead(self, at: datetime) -> bool:
+        """Return whether the patient was dead at *at*, and nothing contradicts it."""
+        death_at = self.endings.death_at
+        return death_at is not None and death_at <= at
+
     @property
     def owner(self) -> str | None:
         """Return the reference under which the patient lives now, None where nothing is known."""

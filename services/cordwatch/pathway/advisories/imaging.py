@@ -48,7 +48,7 @@ def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
                 if study.is_active:
                     # The wait counts from receipt: the other orders may still be on their way.
                     order = _first_fact(study)
-                    since = max(order.start_at, order.received_at) + wait
+                    since = max(order.start_at, order.received_at + wait)
                 else:
                     since = _scan_at(study, clock)
                 cause = _first_told(picture, study)
