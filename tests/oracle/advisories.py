@@ -126,8 +126,7 @@ def _low_dose(case: Case, confirmed_at: datetime) -> Iterator[Condition]:
             for order in active:
                 yield Condition("advisory", rule, order.thing or order.key, order)
         return
-    ordered = [f for f in of_kinds(facts, "medication-ordered") if drugs.is_dexamethasone(f)]
-    if any(not drugs.is_single(order) for order in ordered):
+    if any(not drugs.is_single(order) for order in drugs.ever_in_force(facts)):
         return
     given = [dose for dose in drugs.doses(facts) if dose.at >= confirmed_at - DAY]
     for first in given[:1]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from tests.oracle.drugs import changes, doses, falls, in_force, is_dexamethasone
-from tests.oracle.known import Fact, of_kinds
+from tests.oracle.known import Fact, current, of_kinds
 from tests.oracle.starts import SUSPECTED, Start, death, is_contradicted, starts
 from tests.oracle.studies import MR, WHOLE_SPINE, scans
 
@@ -251,7 +251,8 @@ def is_spinal_treatment(fact: Fact) -> bool:
 
 def treatments_begun(facts: list[Fact]) -> list[Fact]:
     """Return the starts of treatment that count."""
-    return [f for f in of_kinds(facts, "treatment-started") if is_spinal_treatment(f)]
+    latest = current(facts, "treatment-started", by=lambda fact: fact.thing or fact.key)
+    return [f for f in latest if is_spinal_treatment(f)]
 
 
 def treated_at(start_at: datetime, facts: list[Fact]) -> datetime | None:

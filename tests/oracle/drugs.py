@@ -100,6 +100,11 @@ def in_force(facts: list[Fact], at: datetime) -> list[Fact]:
     return [order for order in standing(facts, at) if is_dexamethasone(order)]
 
 
+def ever_in_force(facts: list[Fact]) -> list[Fact]:
+    """Return the systemic dexamethasone orders that were in force for any time at all."""
+    return [f for f in of_kinds(facts, "medication-ordered") if f in in_force(facts, f.at)]
+
+
 def in_use(facts: list[Fact], at: datetime, *concepts: str) -> list[Fact]:
     """Return the orders of a drug of one of *concepts* that goes on being given at *at*."""
     return [
@@ -169,7 +174,7 @@ def falls(facts: list[Fact], since: datetime, before: datetime) -> int:
     """Return how often the daily dose was lowered in between: the ordered, else the given."""
     instants = [since, *(at for at in changes(facts) if since < at < before)]
     amounts = [ordered_mg(facts, at) for at in instants]
-    if not any(is_dexamethasone(f) for f in of_kinds(facts, "medication-ordered")):
+    if not ever_in_force(facts):
         # A day that was cut short by the stop is no smaller dose.
         days = range((before - since) // DAY)
         amounts = [given_mg(facts, since + day * DAY) for day in days]

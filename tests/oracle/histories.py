@@ -227,6 +227,6 @@ def history(seed: int) -> History:
     if len(names) > 1:
         told += _merges(chance, times, names)
     arrived = _as_it_arrives(chance, told)
-    last = arrived[-1].received_at
-    until = last + chance.choice([0, 0, 0, 1, 1, 1, 3, 3, 6, 13]) * HOUR
-    return History(tuple(arrived), until, _stops(chance, times.span_h, until))
+    until = T(times.span_h + chance.choice([0, 0, 0, 1, 1, 3, 6, 13]))
+    heard = [one for one in arrived if one.received_at <= until] or arrived[:1]
+    return History(tuple(heard), until, _stops(chance, times.span_h, until))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from tests.oracle.clocks import is_spinal_treatment, quiet_at
+from tests.oracle.clocks import quiet_at, treatments_begun
 from tests.oracle.conditions import Case, Condition, advice
 from tests.oracle.known import Fact, by_encounter, by_thing, current, of_kinds
 from tests.oracle.starts import diagnoses
@@ -32,8 +32,8 @@ def advisories(case: Case) -> Iterator[Condition]:
 def _begun(case: Case, modality: str) -> list[Fact]:
     return [
         f
-        for f in of_kinds(case.facts, "treatment-started")
-        if f.event.modality == modality and is_spinal_treatment(f) and f.at <= case.now
+        for f in treatments_begun(case.facts)
+        if f.event.modality == modality and f.at <= case.now
     ]
 
 

@@ -148,5 +148,6 @@ def _pages_have_ended(clock: Clock, raised: Raised, now: datetime) -> bool:
     return due_raised_at is not None and now > due_raised_at + clock.lasting
 
 
-def _pressing(clock: Clock) -> tuple[timedelta, datetime, float, str]:
-    return (WINDOW[clock.rule], clock.due_at, -clock.start_at.timestamp(), clock.fact.key)
+def _pressing(clock: Clock) -> tuple[timedelta, datetime, float, datetime, str]:
+    heard_at, key = clock.fact.received_at, clock.fact.key
+    return (WINDOW[clock.rule], clock.due_at, -clock.start_at.timestamp(), heard_at, key)

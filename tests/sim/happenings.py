@@ -140,7 +140,7 @@ def _study(chance: random.Random, who: str) -> dict[str, Any]:
     code = chance.choice(MRI_CODES)
     found: dict[str, Any] = {"code": code, "patient": who, **_numbers(chance, who)}
     if code.system == "99HOSP":
-        found["modality"] = chance.choice(["MR", "MR", None])
+        found["modality"] = "MR"
     if code.system == "99HOSP" or chance.random() < 0.1:
         found["regions"] = chance.choice([("C", "T", "L"), ("L",), ("C", "T")])
     if chance.random() < 0.15:

@@ -10,6 +10,7 @@ from itertools import chain
 from cordwatch.pathway.advisories import advisories
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.history import Ended
 from cordwatch.pathway.identity import persons
 from cordwatch.pathway.notices import ONE_AT_A_TIME, Condition, notices
 from cordwatch.pathway.picture import Picture
@@ -151,7 +152,7 @@ def _why_gone(picture: Picture, alert: Alert) -> tuple[AlertStatus, str]:
         if episode_level and alert.cause in picture.history.by_id:
             return "superseded", "its start was re-timed"
         return "withdrawn", "the facts no longer give it"
-    if ended.fate == "replaced" and any(_follows(clock, alert) for clock in same_rule):
+    if ended.fate == "replaced" and any(_follows(clock, ended, picture) for clock in same_rule):
         return "superseded", "its start was re-timed"
     return "withdrawn", f"its cause was {ended.fate}"
 
@@ -166,8 +167,16 @@ def _readings_that_turned(picture: Picture) -> set[str]:
     }
 
 
-def _follows(clock: Clock, alert: Alert) -> bool:
-    return clock.cause.id != alert.cause
+def _follows(clock: Clock, ended: Ended, picture: Picture) -> bool:
+    """Return whether *clock* took the place of one whose cause *ended*: the episode has it once, or the successor starts it."""
+    if not clock.is_mri:
+        return True
+    later: Ended | None = ended
+    while later is not None and later.fate == "replaced":
+        if clock.cause is later.by:
+            return True
+        later = picture.history.ended.get(later.by.id)
+    return False
 
 
 def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:

@@ -18,13 +18,12 @@ TELLING = frozenset({"imaging-ordered", "imaging-scheduled", "imaging-done", "im
 def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
     """An MRI clock runs and only radiograph, CT or scintigraphy of the spine is ordered or done."""
     clocks = [clock for clock in picture.open_clocks(now) if clock.is_mri]
-    if not clocks:
-        return
-    clock = min(clocks, key=lambda one: (one.rule.window, one.due_at, one.id))
-    since = min(one.start_at for one in clocks)
-    counted = [one for one in picture.endings.studies if one.is_active or _made(one, since)]
-    others = [study for study in counted if study.modality in {"CT", "XR", "NM"}]
-    if others and not any(study.is_mri for study in counted):
+    for clock in sorted(clocks, key=lambda one: (one.rule.window, one.due_at, one.id)):
+        since, studies = clock.start_at, picture.endings.studies
+        counted = [study for study in studies if study.is_active or _made(study, since)]
+        others = [study for study in counted if study.modality in {"CT", "XR", "NM"}]
+        if any(study.is_mri for study in counted):
+            continue
         for study in sorted(others, key=_by_time):
             cause = _first_told(picture, study)
             yield Condition("mri.wrong-modality", cause, max(cause.start_at, since), (clock,))
