@@ -152,9 +152,12 @@ def _why_gone(picture: Picture, alert: Alert) -> tuple[AlertStatus, str]:
         if episode_level and alert.cause in picture.history.by_id:
             return "superseded", "its start was re-timed"
         return "withdrawn", "the facts no longer give it"
-    if ended.fate == "replaced" and any(_follows(clock, ended, picture) for clock in same_rule):
+    chain = _fates(picture, ended)
+    # The retraction of what replaced it retracts the thing itself.
+    stands = chain[-1].fate == "replaced"
+    if stands and any(_follows(clock, chain) for clock in same_rule):
         return "superseded", "its start was re-timed"
-    return "withdrawn", f"its cause was {ended.fate}"
+    return "withdrawn", f"its cause was {chain[-1].fate}"
 
 
 def _readings_that_turned(picture: Picture) -> set[str]:
@@ -167,16 +170,21 @@ def _readings_that_turned(picture: Picture) -> set[str]:
     }
 
 
-def _follows(clock: Clock, ended: Ended, picture: Picture) -> bool:
-    """Return whether *clock* took the place of one whose cause *ended*: the episode has it once, or the successor starts it."""
-    if not clock.is_mri:
-        return True
-    later: Ended | None = ended
-    while later is not None and later.fate == "replaced":
-        if clock.cause is later.by:
-            return True
-        later = picture.history.ended.get(later.by.id)
-    return False
+def _fates(picture: Picture, ended: Ended) -> list[Ended]:
+    """Return what became of a fact, and of what replaced it in turn; a circle of corrections is walked once."""
+    chain, seen = [ended], {ended.by.id}
+    while chain[-1].fate == "replaced":
+        later = picture.history.ended.get(chain[-1].by.id)
+        if later is None or later.by.id in seen:
+            break
+        chain.append(later)
+        seen.add(later.by.id)
+    return chain
+
+
+def _follows(clock: Clock, chain: Sequence[Ended]) -> bool:
+    """Return whether *clock* took the place of another: the episode has it once, or a successor in *chain* starts it."""
+    return not clock.is_mri or any(clock.cause is ended.by for ended in chain)
 
 
 def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
