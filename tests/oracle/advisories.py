@@ -58,32 +58,35 @@ def advisories(case: Case) -> Iterator[Condition]:
 
 
 def _by_study(
-    case: Case, rule: str, causes: Iterable[Fact], *clocks: Clock
+    case: Case, rule: str, causes: Iterable[tuple[datetime, Fact]], *clocks: Clock
 ) -> Iterator[Condition]:
     """Yield one advisory per study: its order and its scan are one cause, what was told of it first."""
-    for fact in sorted(causes, key=lambda f: (f.at, f.received_at, f.key)):
+    for since, fact in sorted(causes, key=lambda c: (c[1].at, c[1].received_at, c[1].key)):
         told = [one for one in case.facts.ever if one.thing == fact.thing and one.kind in TELLING]
-        yield advice(rule, min(told, key=lambda one: (one.received_at, one.key)), "", *clocks)
+        first = min(told, key=lambda one: (one.received_at, one.key))
+        yield replace(advice(rule, first, "", *clocks), since=since)
 
 
 def _wrong_modality(case: Case, clock: Clock) -> Iterator[Condition]:
     if meant(case.facts, MR) or scans(case.facts, clock.start_at, MR):
         return
-    made = [scan.fact for scan in scans(case.facts, clock.start_at, NOT_MR)]
-    yield from _by_study(case, "mri.wrong-modality", [*meant(case.facts, NOT_MR), *made], clock)
+    made = [(scan.at, scan.fact) for scan in scans(case.facts, clock.start_at, NOT_MR)]
+    ordered = [(order.at, order) for order in meant(case.facts, NOT_MR)]
+    yield from _by_study(case, "mri.wrong-modality", [*ordered, *made], clock)
 
 
 def _partial_coverage(case: Case, clock: Clock) -> Iterator[Condition]:
     """What was imaged since the start and what is on order leave part of the spine out."""
-    made = [s for s in scans(case.facts, clock.start_at, MR) if s.regions and s.at <= case.now]
+    made = [s for s in scans(case.facts, clock.start_at, MR) if s.regions]
     ordered = meant(case.facts, MR)
     if any(not intended(case.facts, order) for order in ordered):
         return  # What is on order may be the rest.
     covered = {r for scan in made for r in scan.regions}
     covered |= {r for order in ordered for r in intended(case.facts, order)}
     if not covered >= WHOLE_SPINE:
-        ripe = [f for f in ordered if f.received_at + ORDERS_GATHER <= case.now]
-        yield from _by_study(case, "mri.partial-coverage", [*ripe, *(s.fact for s in made)], clock)
+        ripe = [(max(f.at, f.received_at + ORDERS_GATHER), f) for f in ordered]
+        done = [(scan.at, scan.fact) for scan in made]
+        yield from _by_study(case, "mri.partial-coverage", [*ripe, *done], clock)
 
 
 def _no_contrast(case: Case) -> Iterator[Condition]:
@@ -100,7 +103,7 @@ def _no_contrast(case: Case) -> Iterator[Condition]:
                 if contrast_used(case.facts, scan) is False:
                     told.setdefault(scan.fact.key, (scan.fact, clock))
     for fact, clock in told.values():
-        yield from _by_study(case, "mri.no-contrast", [fact], clock)
+        yield from _by_study(case, "mri.no-contrast", [(case.now, fact)], clock)
 
 
 def _completing(made: list[Scan]) -> list[Scan]:
@@ -150,7 +153,7 @@ def _high_dose(case: Case) -> Iterator[Condition]:
         if max(drugs.mg(order) or 0, drugs.daily_mg(order) or 0) > drugs.MAXIMUM_MG
     ]
     for order in too_much:
-        yield Condition("advisory", "steroid.high-dose", order.key, order)
+        yield Condition("advisory", "steroid.high-dose", order.thing or order.key, order)
     first: Fact | None = None
     last_at: datetime | None = None
     given = drugs.doses(case.facts)

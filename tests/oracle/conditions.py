@@ -22,6 +22,8 @@ class Condition:
     """A more pressing clock says the same about the same fact, and is paged."""
     clocks: tuple[Clock, ...] = ()
     """What it is about; where all of them are for the board only, so is it."""
+    since: datetime | None = None
+    """From when on it holds, where that is not the time of the fact."""
 
 
 @dataclass(frozen=True)

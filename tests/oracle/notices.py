@@ -75,12 +75,15 @@ def _missed_treatment(case: Case) -> Iterator[Condition]:
 
 def _treatment_booked_late(case: Case) -> Iterator[Condition]:
     standing = booked(case.facts)
+    paged: set[str] = set()
     for clock in case.concerned(case.now, "treatment."):
         if any(clock.start_at <= b.event.scheduled_at <= clock.due_at for b in standing):
             continue
         for fact in standing:
             if fact.event.scheduled_at > clock.due_at:
-                yield notice("treatment-booked-late", fact, clock.name, clocks=[clock])
+                found = notice("treatment-booked-late", fact, clock.name, clocks=[clock])
+                yield replace(found, behind=fact.key in paged)
+                paged |= set() if is_board_only(clock) else {fact.key}
 
 
 def _admissions(case: Case) -> Iterator[Condition]:

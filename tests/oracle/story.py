@@ -149,7 +149,7 @@ class _Teller:
         found = list(deaths(case))
         if not is_dead(case.facts, case.now):
             found += [*notices(case), *advisories(case)]
-        found = [one for one in found if one.fact.at <= case.now]
+        found = [one for one in found if (one.since or one.fact.at) <= case.now]
         once: dict[tuple[str, str], Condition] = {}
         for one in found:
             once.setdefault((one.rule, one.cause), one)

@@ -131,16 +131,19 @@ def is_paged(clock: Clock, clocks: list[Clock], raised: Raised, now: datetime) -
         return False
     if not clock.is_mri:
         return True
-    return not any(
-        other.name != clock.name
-        and other.is_mri
+    rivals = [
+        other
+        for other in clocks
+        if other.is_mri
+        and other.name != clock.name
         and other.episode == clock.episode
         and other.is_open(now)
         and not is_board_only(other)
         and not _pages_have_ended(other, raised, now)
-        and _pressing(other) < _pressing(clock)
-        for other in clocks
-    )
+    ]
+    # A repeat that comes after the end of its clock's pages takes nobody's place.
+    is_over = _pages_have_ended(clock, raised, now)
+    return not any(is_over or _pressing(other) < _pressing(clock) for other in rivals)
 
 
 def _pages_have_ended(clock: Clock, raised: Raised, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from cordwatch.pathway.facts import Fact
@@ -61,7 +62,7 @@ class History:
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         """Sort out *facts*, which belong to one patient."""
-        self.facts: Sequence[Fact] = sorted(facts, key=lambda fact: (fact.at, fact.id))
+        self.facts: Sequence[Fact] = sorted(facts, key=_by_time)
         self.by_id = {fact.id: fact for fact in self.facts}
         self.ended: dict[str, Ended] = {}
         self._study = _same_study(self.facts)
@@ -77,7 +78,7 @@ class History:
         if len(kinds) == 1:
             return self._standing.get(kinds[0], [])
         found = [fact for kind in kinds for fact in self._standing.get(kind, ())]
-        return sorted(found, key=lambda fact: (fact.at, fact.id))
+        return sorted(found, key=_by_time)
 
     def study(self, fact: Fact) -> str:
         """Return the one name of the study, however *fact* numbers it."""
@@ -101,7 +102,7 @@ class History:
         ends = self.standing("imaging-cancelled")
         cancelled = (self.last_replaced("imaging-ordered", end) for end in ends)
         placed = [*self.standing("imaging-ordered"), *(one for one in cancelled if one is not None)]
-        return sorted(placed, key=lambda fact: (fact.at, fact.id))
+        return sorted(placed, key=_by_time)
 
     def _retract(self) -> None:
         retractions = [fact for fact in self.facts if fact.kind == "record-retracted"]
@@ -164,11 +165,16 @@ class History:
         return (family, self.study(fact))
 
 
+def _by_time(fact: Fact) -> tuple[datetime, datetime, str]:
+    """Sort by the time of the happening; of two at one instant the later record comes last."""
+    return (fact.at, fact.known_at, fact.id)
+
+
 def _precedence(fact: Fact) -> tuple[object, ...]:
     if fact.kind == "diagnosed":
         # Without a number of its own a diagnosis is replaced by no repeat: a feed that dates it anew
         # every day would push the deadline before it for ever. The earliest start rules.
-        return (-fact.at.timestamp(), fact.id)
+        return (-fact.start_at.timestamp(), fact.id)
     return (fact.known_at, fact.kind in _NEGATING, fact.at, fact.id)
 
 

@@ -50,7 +50,7 @@ def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
     for one in steroid.dosages:
         if one.is_active(now) and max(one.daily_mg or 0, dose_mg(one.fact) or 0) > maximum:
             ordered = True
-            yield Condition("steroid.high-dose", one.fact, one.begins_at)
+            yield Condition("steroid.high-dose", _first_told(picture, one), one.begins_at)
     if ordered:
         return
     run: tuple[Fact, datetime] | None = None
