@@ -93,11 +93,13 @@ def _no_contrast(case: Case) -> Iterator[Condition]:
     """The MRI that stopped a clock was made without contrast, and none with contrast since."""
     told: dict[str, tuple[Fact, Clock]] = {}
     for clock in case.clocks:
-        if not (clock.is_mri and clock.how == "satisfied" and clock.has_ended(case.now)):
+        if not (clock.is_mri and clock.how == "satisfied" and clock.end_at is not None):
+            continue
+        if clock.end_at > case.now:
             continue
         made = scans(case.facts, clock.start_at, MR)
-        with_contrast = [s for s in made if contrast_used(case.facts, s) and s.at >= clock.end_at]
-        if not with_contrast:
+        since = scans(case.facts, clock.end_at, MR)
+        if not any(contrast_used(case.facts, scan) for scan in since):
             last = [scan for scan in made if scan.at == clock.end_at]
             for scan in last[:1] if clock.rule != SUSPECTED else _completing(made):
                 if contrast_used(case.facts, scan) is False:
@@ -127,7 +129,8 @@ def _low_dose(case: Case, confirmed_at: datetime) -> Iterator[Condition]:
         is_low = None not in amounts and sum(a or 0 for a in amounts) < drugs.MINIMUM_MG
         if is_low and not drugs.was_lowered_after_a_full_day(facts, now):
             for order in active:
-                yield Condition("advisory", rule, order.thing or order.key, order)
+                first_told = drugs.first_told(case.facts, order)
+                yield replace(advice(rule, first_told), since=order.at)
         return
     if any(not drugs.is_single(order) for order in drugs.ever_in_force(facts)):
         return
@@ -153,7 +156,8 @@ def _high_dose(case: Case) -> Iterator[Condition]:
         if max(drugs.mg(order) or 0, drugs.daily_mg(order) or 0) > drugs.MAXIMUM_MG
     ]
     for order in too_much:
-        yield Condition("advisory", "steroid.high-dose", order.thing or order.key, order)
+        first_told = drugs.first_told(case.facts, order)
+        yield replace(advice("steroid.high-dose", first_told), since=order.at)
     first: Fact | None = None
     last_at: datetime | None = None
     given = drugs.doses(case.facts)

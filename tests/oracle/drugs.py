@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from cordwatch_schemas.code_table import meaning
-from tests.oracle.known import Fact, of_kinds, remembered, said
+from tests.oracle.known import Fact, Known, of_kinds, remembered, said
 from tests.oracle.studies import meanings
 
 DAY = timedelta(hours=24)
@@ -103,6 +103,12 @@ def in_force(facts: list[Fact], at: datetime) -> list[Fact]:
 def ever_in_force(facts: list[Fact]) -> list[Fact]:
     """Return the systemic dexamethasone orders that were in force for any time at all."""
     return [f for f in of_kinds(facts, "medication-ordered") if f in in_force(facts, f.at)]
+
+
+def first_told(facts: Known, order: Fact) -> Fact:
+    """Return what first told of the order: what changes it later is no new cause."""
+    same = [f for f in facts.ever if f.kind == order.kind and f.thing and f.thing == order.thing]
+    return min(same or [order], key=lambda fact: (fact.received_at, fact.key))
 
 
 def in_use(facts: list[Fact], at: datetime, *concepts: str) -> list[Fact]:

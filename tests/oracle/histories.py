@@ -10,7 +10,16 @@ from typing import Any
 
 from cordwatch_schemas.admissions import MergeCancelled, Merged
 from cordwatch_schemas.base import Event
-from tests.builders import T, a_merge, a_merge_cancelled, a_retraction, known_lymphoma
+from tests.builders import (
+    T,
+    a_dexamethasone_order,
+    a_dexamethasone_stop,
+    a_dose,
+    a_merge,
+    a_merge_cancelled,
+    a_retraction,
+    known_lymphoma,
+)
 from tests.sim import happenings as h
 from tests.sim.happenings import Happening, Told
 
@@ -99,6 +108,8 @@ def _happened(chance: random.Random, times: _Times, who: str) -> list[Told]:
     told: list[Told] = []
     if chance.random() < 0.7:
         told.append(known_lymphoma(patient=who))
+    if chance.random() < 0.1:
+        told += _a_taper(chance, times, who)
     if chance.random() < 0.3:
         at = times.next()
         for happening in _CARE_PATH:
@@ -107,6 +118,16 @@ def _happened(chance: random.Random, times: _Times, who: str) -> list[Told]:
                 told.append(happening(chance, at, who))
     happenings = chance.choices(_HAPPENINGS, _WEIGHTS, k=chance.randint(1, 10))
     return told + [one(chance, times.next(), who) for one in happenings]
+
+
+def _a_taper(chance: random.Random, times: _Times, who: str) -> list[Told]:
+    """Return dexamethasone that is given, lowered so many times, and stopped."""
+    at, drug = times.next(), {"patient": who, "order": f"{who}-RX3"}
+    told: list[Told] = [a_dexamethasone_order(at, 8, **drug), a_dose(at, patient=who)]
+    for step in range(chance.randint(0, 3)):
+        at += timedelta(minutes=chance.choice([60, 120, 1_440]))
+        told.append(a_dexamethasone_order(at, 4 / (step + 1), **drug))
+    return [*told, a_dexamethasone_stop(at + HOUR, **drug)]
 
 
 def _misdated(chance: random.Random, event: Event) -> dict[str, Any]:
@@ -166,16 +187,39 @@ def _as_sources_tell(chance: random.Random, happened: Sequence[Told]) -> list[To
     return told
 
 
+def _what(told: Told) -> tuple[str, ...]:
+    """Return what *told* is about: a study, an order, a course, or all that has no number."""
+    says = told.__dict__
+    if _is_merge(told):
+        return (told.kind, told.patient, says["survivor"], says["retired"])
+    if told.kind == "record-retracted":
+        return (told.kind, told.patient, says["target"].lstrip("R"))
+    for name in ("order_number", "accession_number", "report_number", "treatment_number"):
+        if says.get(name) is not None:
+            return (told.patient, says[name].replace("X", "O"))
+    return (told.kind, told.patient)
+
+
+def _a_second_later(told: Told) -> Told:
+    at = told.__dict__.get("recorded_at")
+    return told if at is None else told.model_copy(update={"recorded_at": at + SECOND})
+
+
 def _as_it_arrives(chance: random.Random, told: Sequence[Told]) -> list[Told]:
     """Return *told* by arrival: some late, some twice."""
     arrived: list[Told] = []
     arrives: dict[datetime, datetime] = {}
+    recorded: set[tuple[object, ...]] = set()
     for one in told:
         late = timedelta(minutes=chance.choice([0, 0, 0, 0, 0, 2, 45, 600]))
         at = one.received_at + late
         if isinstance(one, Merged | MergeCancelled):
             # One message, published under both references.
             at = arrives.setdefault(one.occurred_at, at)
+        while (place := (*_what(one), one.__dict__.get("recorded_at") or at)) in recorded:
+            # Two records of one thing at one instant: which of them rules is anybody's guess.
+            one, at = _a_second_later(one), at + SECOND  # noqa: PLW2901 - told a second later
+        recorded.add(place)
         arrived.append(one.model_copy(update={"received_at": at}))
         if chance.random() < 0.07:
             again: dict[str, Any] = {"received_at": at + chance.choice([0, 1, 25]) * HOUR}
@@ -227,6 +271,6 @@ def history(seed: int) -> History:
     if len(names) > 1:
         told += _merges(chance, times, names)
     arrived = _as_it_arrives(chance, told)
-    until = T(times.span_h + chance.choice([0, 0, 0, 1, 1, 3, 6, 13]))
+    until = T(times.span_h + chance.choice([0, 0, 0, 1, 1, 3, 6, 13, 30]))
     heard = [one for one in arrived if one.received_at <= until] or arrived[:1]
     return History(tuple(heard), until, _stops(chance, times.span_h, until))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.oracle.conditions import Case, Condition, advice
-from tests.oracle.drugs import course, in_use, is_single, standing
+from tests.oracle.drugs import course, first_told, in_use, is_single, standing
 from tests.oracle.known import Fact, of_kinds
 from tests.oracle.studies import meanings
 
@@ -77,9 +78,10 @@ def _bone_agents(case: Case) -> Iterator[Condition]:
     placed.sort(key=lambda fact: (fact.at, fact.key))
     for order in placed:
         if not any(at >= order.at - DENTAL_WITHIN for at in cared_for):
-            yield advice("bone-agent.dental", order)
+            yield replace(advice("bone-agent.dental", first_told(facts, order)), since=order.at)
     if placed and _hurts(case) and not in_use(facts, now, *FOR_NERVES, *ANALGESICS):
-        yield advice("bone-agent.no-analgesic", placed[0])
+        cause = first_told(facts, placed[0])
+        yield replace(advice("bone-agent.no-analgesic", cause), since=placed[0].at)
 
 
 def _opioids(case: Case) -> Iterator[Condition]:

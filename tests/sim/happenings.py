@@ -83,7 +83,7 @@ def milder_signs(chance: random.Random, at: datetime, who: str) -> Told:
         found |= {
             "radicular_deficit": chance.choice(SIGNS),
             "progressive": chance.choice([None, True, True, False]),
-            "developed_over_d": chance.choice([None, 2, 7, 7.5, 9]),
+            "developed_over_d": chance.choice([None, 2, 7, 7, 7.5, 9]),
         }
     return b.an_assessment(at, patient=who, **found)
 
@@ -150,7 +150,7 @@ def _study(chance: random.Random, who: str) -> dict[str, Any]:
 
 def mri_order(chance: random.Random, at: datetime, who: str) -> Told:
     """A spinal MRI is ordered, now and then for a reason that suspects MESCC."""
-    reasons = (REASON,) if chance.random() < 0.1 else ()
+    reasons = (REASON,) if chance.random() < 0.25 else ()
     return b.an_mri_ordered(at, reason_codes=reasons, **_study(chance, who))
 
 

@@ -97,6 +97,16 @@ class History:
         ]
         return max(gone, key=lambda fact: (fact.known_at, fact.id), default=None)
 
+    def first_told(self, order: Fact) -> Fact:
+        """Return the fact that first told of a drug *order*: what changes it later is no new cause."""
+        number = order.values.get("order_number")
+        same = (
+            fact
+            for fact in self.facts
+            if fact.kind == order.kind and number and fact.values.get("order_number") == number
+        )
+        return min(same, key=lambda fact: (fact.received_at, fact.id), default=order)
+
     def orders_placed(self) -> list[Fact]:
         """Return the imaging orders that stand, and those that a cancellation took the place of."""
         ends = self.standing("imaging-cancelled")

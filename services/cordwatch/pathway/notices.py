@@ -85,7 +85,9 @@ def _concerned(clocks: Iterable[Clock], cause_at: datetime, now: datetime) -> tu
 
 
 def _pressing_first(clocks: Iterable[Clock]) -> list[Clock]:
-    return sorted(clocks, key=lambda one: (one.rule.window, one.due_at, one.id))
+    return sorted(
+        clocks, key=lambda one: (one.rule.window, one.due_at, one.cause.received_at, one.id)
+    )
 
 
 def _imaging(picture: Picture, now: datetime) -> Iterator[Condition]:

@@ -25,7 +25,8 @@ def no_dental_measures(picture: Picture, now: datetime) -> Iterator[Condition]:
     for order in _bone_agents(picture, now):
         earliest = order.start_at - picture.pack.policy.dental_within
         if not any(at >= earliest for at in measures):
-            yield Condition("bone-agent.dental", order, order.start_at)
+            cause = picture.history.first_told(order)
+            yield Condition("bone-agent.dental", cause, order.start_at)
 
 
 def bone_agent_alone(picture: Picture, now: datetime) -> Iterator[Condition]:
@@ -33,7 +34,8 @@ def bone_agent_alone(picture: Picture, now: datetime) -> Iterator[Condition]:
     pain, orders = _pain(picture), _bone_agents(picture, now)
     if pain is not None and orders and not picture.drugs.active(ANALGESICS, now):
         since = max(orders[0].start_at, pain.start_at)
-        yield Condition("bone-agent.no-analgesic", orders[0], since)
+        cause = picture.history.first_told(orders[0])
+        yield Condition("bone-agent.no-analgesic", cause, since)
 
 
 def no_risk_screen(picture: Picture, now: datetime) -> Iterator[Condition]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from cordwatch.pathway.clocks import Clock, Episode
-from cordwatch.pathway.dosage import Dosage, dose_mg, is_once
+from cordwatch.pathway.dosage import dose_mg, is_once
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.notices import Condition
 from cordwatch.pathway.picture import Picture
@@ -30,7 +30,7 @@ def low_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
             if None not in amounts and daily < minimum and not _reduced(picture, now):
                 for one in sorted(active, key=lambda one: (one.begins_at, one.fact.id)):
                     since = max(one.begins_at, confirmed.at)
-                    yield Condition("steroid.low-dose", _first_told(picture, one), since, clocks)
+                    yield Condition("steroid.low-dose", picture.history.first_told(one.fact), since, clocks)
         elif not standing:
             first = picture.endings.first_dose(confirmed.at - picture.pack.policy.dose_before, now)
             if first is None:
@@ -50,7 +50,7 @@ def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
     for one in steroid.dosages:
         if one.is_active(now) and max(one.daily_mg or 0, dose_mg(one.fact) or 0) > maximum:
             ordered = True
-            yield Condition("steroid.high-dose", _first_told(picture, one), one.begins_at)
+            yield Condition("steroid.high-dose", picture.history.first_told(one.fact), one.begins_at)
     if ordered:
         return
     run: tuple[Fact, datetime] | None = None
@@ -108,19 +108,6 @@ def before_biopsy(picture: Picture, now: datetime) -> Iterator[Condition]:
                 "steroid.before-biopsy", fact, max(fact.start_at, lymphomas[0].start_at)
             )
             return
-
-
-def _first_told(picture: Picture, dosage: Dosage) -> Fact:
-    """Return the fact that first told of the order: a change of its dosage is no new cause."""
-    number = dosage.fact.values.get("order_number")
-    same = [
-        fact
-        for fact in picture.history.facts
-        if fact.kind == "medication-ordered"
-        and number
-        and fact.values.get("order_number") == number
-    ]
-    return min(same, key=lambda fact: (fact.received_at, fact.id), default=dosage.fact)
 
 
 def _steroid_clocks(episode: Episode) -> tuple[Clock, ...]:
