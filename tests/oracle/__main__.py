@@ -12,8 +12,8 @@ from functools import cache
 
 from cordwatch_schemas.pack import Pack, load_pack
 from tests.oracle.agreement import differences
-from tests.oracle.histories import History, history
 from tests.oracle.shrinking import shrunk
+from tests.sim.wards import History, history
 
 AT_ONCE = 50
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from tests.oracle import drugs, pain, surgery
 from tests.oracle.clocks import Clock, stop_of, treated_at
 from tests.oracle.conditions import Case, Condition, advice
-from tests.oracle.known import Fact, of_kinds
+from tests.oracle.known import Fact
 from tests.oracle.starts import SUSPECTED, diagnoses
 from tests.oracle.studies import (
     MR,
@@ -17,8 +17,8 @@ from tests.oracle.studies import (
     WHOLE_SPINE,
     Scan,
     contrast_used,
-    meant,
     intended,
+    meant,
     scans,
 )
 
@@ -173,5 +173,6 @@ def _high_dose(case: Case) -> Iterator[Condition]:
 def _abrupt_stop(case: Case) -> Iterator[Condition]:
     """The stop closed the taper clock."""
     for clock in case.clocks:
-        if clock.how == "abrupt-stop" and clock.has_ended(case.now):
-            yield advice("steroid.abrupt-stop", stop_of(case.facts, clock.end_at), "", clock)
+        at = clock.end_at
+        if clock.how == "abrupt-stop" and at is not None and at <= case.now:
+            yield advice("steroid.abrupt-stop", stop_of(case.facts, at), "", clock)

@@ -8,9 +8,18 @@ from datetime import timedelta
 
 from tests.oracle.clocks import WINDOW, is_spinal_treatment, quiet_at
 from tests.oracle.conditions import Case, Condition, notice
-from tests.oracle.known import Fact, by_encounter, by_thing, current, of_kinds
+from tests.oracle.known import by_encounter, by_thing, current, of_kinds
 from tests.oracle.starts import SUSPECTED, death, is_contradicted, readings
-from tests.oracle.studies import MR, bookings, is_of_spine, made_things, modality_of, orders, scans, without_proof
+from tests.oracle.studies import (
+    MR,
+    bookings,
+    is_of_spine,
+    made_things,
+    modality_of,
+    orders,
+    scans,
+    without_proof,
+)
 from tests.oracle.tellings import booked, is_board_only, plans
 
 RECENT = timedelta(days=14)

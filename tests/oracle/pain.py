@@ -119,6 +119,7 @@ def _nerve_pain(case: Case) -> Iterator[Condition]:
 
 def _vertebroplasty(case: Case) -> Iterator[Condition]:
     for fact in of_kinds(case.facts, "treatment-started"):
-        if fact.event.modality == "vertebroplasty" and case.now > fact.latest_at + RELIEF_WITHIN:
-            if not any(record.latest_at >= fact.at for record in _records(case)):
-                yield advice("vertebroplasty.followup", fact)
+        is_time = case.now > fact.latest_at + RELIEF_WITHIN
+        is_asked = any(record.latest_at >= fact.at for record in _records(case))
+        if fact.event.modality == "vertebroplasty" and is_time and not is_asked:
+            yield advice("vertebroplasty.followup", fact)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from cordwatch_schemas.admissions import MergeCancelled, Merged
-from tests.oracle.histories import History
 from tests.sim.happenings import Told
+from tests.sim.wards import History
 
 
 def shrunk(history: History, fails: Callable[[History], bool]) -> History:

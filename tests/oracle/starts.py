@@ -51,8 +51,9 @@ def _of_diagnosis(fact: Fact) -> object:
     return (_codes(fact), fact.event.status, fact.event.encounter)
 
 
-def _is_refuted(fact: Fact, facts: list[Fact]) -> bool:
-    return any(
+def is_refuted(fact: Fact, facts: list[Fact]) -> bool:
+    """Return whether a diagnosis was taken back after it was recorded."""
+    return fact.kind == "diagnosed" and any(
         _codes(r) & _codes(fact)
         and r.recorded_at >= fact.recorded_at
         and r.event.encounter in {None, fact.event.encounter}
@@ -65,7 +66,7 @@ def diagnoses(facts: list[Fact], concept: str) -> list[Fact]:
     """Return the diagnoses of *concept* that stand, per code, status and visit the earliest onset."""
     # Without a number of its own it is replaced by no repeat: the earliest onset rules.
     told = sorted(of_kinds(facts, "diagnosed"), key=lambda f: (f.at, f.key), reverse=True)
-    latest = {_of_diagnosis(fact): fact for fact in told if not _is_refuted(fact, facts)}
+    latest = {_of_diagnosis(fact): fact for fact in told if not is_refuted(fact, facts)}
     return [
         fact
         for fact in latest.values()
@@ -190,4 +191,9 @@ def starts(facts: list[Fact]) -> list[Start]:
             found.append(Start(rule, fact.at, fact))
     found += [Start(SUSPECTED, fact.at, fact) for fact in _working_diagnoses(facts)]
     found += confirmations(facts)
-    return sorted(found, key=lambda s: (s.at, s.fact.received_at, s.fact.key, s.what))
+    return sorted(found, key=_by_hearing)
+
+
+def _by_hearing(start: Start) -> tuple[object, ...]:
+    fact = start.fact
+    return (start.at, fact.received_at, fact.kind, fact.event.patient, fact.key, start.what)

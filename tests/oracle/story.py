@@ -33,12 +33,21 @@ from typing import Any, TypeAlias
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.base import Event
 from tests.oracle.advisories import ONE_AT_A_TIME, advisories
-from tests.oracle.clocks import ONCE_AN_EPISODE, Clock, Episode, episodes
+from tests.oracle.clocks import ONCE_AN_EPISODE, Clock, Episode, episodes, quiet_at
 from tests.oracle.conditions import Case, Condition, notice
-from tests.oracle.known import Delivery, Fact, Known, delivered, ever_known, known_at, remembered, said
+from tests.oracle.known import (
+    Delivery,
+    Fact,
+    Known,
+    delivered,
+    ever_known,
+    known_at,
+    remembered,
+    said,
+)
 from tests.oracle.notices import deaths, notices
 from tests.oracle.people import concerned, merged, persons
-from tests.oracle.starts import is_dead
+from tests.oracle.starts import is_dead, is_refuted
 from tests.oracle.tellings import (
     BOARD_ONLY_AFTER,
     Name,
@@ -241,7 +250,7 @@ def _instants_about(fact: Fact) -> Iterator[datetime]:
 def _instants_in(episode: Episode) -> Iterator[datetime]:
     yield episode.first_at + 168 * HOUR
     for clock in episode.clocks:
-        yield (clock.end_at or clock.due_at + clock.lasting) + 336 * HOUR
+        yield quiet_at([clock]) + 336 * HOUR
 
 
 def _refused_merges(
@@ -265,11 +274,15 @@ def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
             return "resolved" if clock.how == "satisfied" else "withdrawn"
     rule, _, key = name
     facts = {fact.key: fact for fact in case.facts}
+    if key in facts and is_refuted(facts[key], case.facts):
+        return "withdrawn"
     same_rule = [clock.fact for clock in case.clocks if clock.rule == rule]
     if any(fact.key == key or _replaces(fact, key, facts, known) for fact in same_rule):
         return "superseded"
     # The one clock of its kind in an episode starts from another fact now.
-    still_stands = not _was_replaced(facts[key], facts) if key in facts else _corrected(key, facts, known)
+    still_stands = (
+        not _was_replaced(facts[key], facts) if key in facts else _corrected(key, facts, known)
+    )
     return "superseded" if rule in ONCE_AN_EPISODE and same_rule and still_stands else "withdrawn"
 
 

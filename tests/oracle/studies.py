@@ -36,9 +36,7 @@ def _about(fact: Fact, facts: list[Fact]) -> list[Fact]:
 def is_of_spine(fact: Fact, facts: list[Fact]) -> bool:
     """Return whether the study shows the spine: by a code, a region, or a word about the cord."""
     return any(
-        meanings(one, "spine-imaging")
-        or said(one.event, "regions")
-        or said(one.event, "finding")
+        meanings(one, "spine-imaging") or said(one.event, "regions") or said(one.event, "finding")
         for one in _about(fact, facts)
     )
 
@@ -50,7 +48,7 @@ def modality_of(fact: Fact, facts: list[Fact]) -> str | None:
     for one in _about(fact, facts):
         sent = said(one.event, "modality")
         if sent is not None:
-            return _DICOM.get(sent.upper(), sent.upper())
+            return str(_DICOM.get(sent.upper(), sent.upper()))
         for what in meanings(one, "spine-imaging"):
             if what.modality is not None:
                 return what.modality

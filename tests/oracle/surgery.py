@@ -31,9 +31,7 @@ def advisories(case: Case) -> Iterator[Condition]:
 
 def _begun(case: Case, modality: str) -> list[Fact]:
     return [
-        f
-        for f in treatments_begun(case.facts)
-        if f.event.modality == modality and f.at <= case.now
+        f for f in treatments_begun(case.facts) if f.event.modality == modality and f.at <= case.now
     ]
 
 
@@ -53,7 +51,7 @@ def _first_told(case: Case, fact: Fact) -> Fact:
     kinds = ("treatment-planned", "treatment-booked", "treatment-started")
     latest = [f for kind in kinds for f in current(case.facts, kind, by=by_thing)]
     same = [f for f in latest if f.thing and f.thing == fact.thing]
-    return min([*same, fact], key=lambda f: (f.at, f.key))
+    return min([*same, fact], key=lambda f: (f.at, f.received_at, f.key))
 
 
 def _last_said(case: Case, what: str) -> float | None:
@@ -85,9 +83,7 @@ def _indications(case: Case) -> Iterator[Condition]:
 def _is_irradiated(case: Case, since: datetime) -> bool:
     """Return whether radiotherapy is planned, booked or running, or was given since."""
     over = {
-        f.thing
-        for f in of_kinds(case.facts, "treatment-ended")
-        if f.latest_at < since and f.thing
+        f.thing for f in of_kinds(case.facts, "treatment-ended") if f.latest_at < since and f.thing
     }
     begun = [f for f in _begun(case, "radiotherapy") if f.thing not in over]
     return bool(_planned(case, "radiotherapy") or begun)
@@ -126,7 +122,9 @@ def _support(case: Case) -> Iterator[Condition]:
     for episode in case.episodes:
         since, now = episode.first_at, case.now
         offered = {
-            f.event.support for f in of_kinds(case.facts, "support-recorded") if f.latest_at >= since
+            f.event.support
+            for f in of_kinds(case.facts, "support-recorded")
+            if f.latest_at >= since
         }
         is_time = now >= since + SUPPORT_WITHIN or any(since <= at <= now for at in left)
         if is_time and offered < SUPPORT and now < quiet_at(episode.clocks) + TWO_WEEKS:

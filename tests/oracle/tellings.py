@@ -151,6 +151,7 @@ def _pages_have_ended(clock: Clock, raised: Raised, now: datetime) -> bool:
     return due_raised_at is not None and now > due_raised_at + clock.lasting
 
 
-def _pressing(clock: Clock) -> tuple[timedelta, datetime, float, datetime, str]:
-    heard_at, key = clock.fact.received_at, clock.fact.key
-    return (WINDOW[clock.rule], clock.due_at, -clock.start_at.timestamp(), heard_at, key)
+def _pressing(clock: Clock) -> tuple[object, ...]:
+    fact = clock.fact
+    heard = (fact.received_at, fact.event.patient, fact.key)
+    return (WINDOW[clock.rule], clock.due_at, -clock.start_at.timestamp(), *heard)

@@ -9,7 +9,7 @@ import pytest
 from cordwatch_schemas.pack import load_pack
 from tests.oracle.agreement import Shown, told_by_core, told_by_oracle
 from tests.oracle.faults import FAULTS, Fault, core_with
-from tests.oracle.histories import History, history
+from tests.sim.wards import History, history
 
 FAULTS_AT_LEAST = 20
 HISTORIES = 400

@@ -77,7 +77,9 @@ class Watched(RuleBasedStateMachine):
 
     def look(self) -> None:
         """Decide at this instant, and remember what was published."""
-        found = decide(PATIENT, list(self.facts.values()), list(self.alerts.values()), PACK, self.now)
+        found = decide(
+            PATIENT, list(self.facts.values()), list(self.alerts.values()), PACK, self.now
+        )
         for alert in found.alerts:
             known = self.alerts.get(alert.alert_id)
             assert known is None or alert.revision > known.revision, "told twice"
@@ -149,7 +151,9 @@ class Watched(RuleBasedStateMachine):
                 assert alert.start_at is not None
                 assert alert.due_at is not None
                 fraction = FRACTIONS.get((alert.rule, alert.level or "due"), 1)
-                assert alert.raised_at >= alert.start_at + (alert.due_at - alert.start_at) * fraction
+                assert (
+                    alert.raised_at >= alert.start_at + (alert.due_at - alert.start_at) * fraction
+                )
 
     def teardown(self) -> None:
         """Hear all of it again in another order: the same; and the oracle says so too."""
@@ -164,15 +168,15 @@ class Watched(RuleBasedStateMachine):
         assert differences(self.told, PACK, self.now) == []
         open_clocks = decide(PATIENT, list(self.facts.values()), [], PACK, self.now).open_clocks
         told = {(one.clock, one.level) for one in self.alerts.values()}
-        assert [c for c in open_clocks if c.due_at <= self.now and (c.clock, "due") not in told] == []
+        assert [
+            c for c in open_clocks if c.due_at <= self.now and (c.clock, "due") not in told
+        ] == []
 
 
-class TestWatched(Watched.TestCase):  # type: ignore[misc,name-defined]
-    """Never early, never twice, always in the end."""
-
-    settings = settings(
-        max_examples=150,
-        stateful_step_count=14,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+TestWatched = Watched.TestCase
+TestWatched.settings = settings(
+    max_examples=150,
+    stateful_step_count=14,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

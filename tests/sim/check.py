@@ -11,7 +11,8 @@ from cordwatch.pathway.simulation import simulate
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Pack
 from tests.builders import T
-from tests.sim.wards import DAYS, Told, a_ward
+from tests.sim.happenings import Told
+from tests.sim.wards import DAYS, a_ward
 from tests.sim.world import Faults, World
 
 UNTIL = T(DAYS * 24 + 36)

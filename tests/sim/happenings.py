@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
-from cordwatch_schemas.acknowledgements import Acknowledged, Classified
+from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.admissions import TransferCancelled, Transferred
 from cordwatch_schemas.base import Code, Event
 from cordwatch_schemas.medications import MedicationNotGiven
 from tests import builders as b
 
-Told = Event | b.StoodDown | Classified | Acknowledged
+Told: TypeAlias = Event | StoodDown | Classified | Acknowledged
 Happening = Callable[[random.Random, datetime, str], Told]
 """Chance, the instant and the patient's reference make an event."""
 
@@ -204,7 +204,7 @@ def answer(chance: random.Random, at: datetime, who: str) -> Told:
         received_at=at,
         channel="command-line",
         report_number=number,
-        finding=finding,  # type: ignore[arg-type]
+        finding=finding,
     )
 
 
@@ -242,7 +242,7 @@ def dexamethasone(chance: random.Random, at: datetime, who: str) -> Told:
 
 def dexamethasone_stop(chance: random.Random, at: datetime, who: str) -> Told:
     """Dexamethasone is stopped."""
-    return b.a_dexamethasone_stop(at, _drug_order(chance, who), patient=who)
+    return b.a_dexamethasone_stop(at, patient=who, order_number=_drug_order(chance, who))
 
 
 def dose(chance: random.Random, at: datetime, who: str) -> Told:
@@ -261,11 +261,11 @@ def other_drug(chance: random.Random, at: datetime, who: str) -> Told:
     code = chance.choice(OTHERS)
     number = chance.choice([f"{who}-{code.code}"] * 3 + [None])
     if chance.random() < 0.3:
-        return b.a_drug_stop(at, code, number, patient=who)
+        return b.a_drug_stop(at, code, patient=who, order_number=number)
     more: dict[str, Any] = {"frequency": chance.choice(["BID", "BID", "QD", "ONCE", "PRN"])}
     if chance.random() < 0.3:
         more["ends_at"] = at + chance.choice([1, 24, 120]) * HOUR
-    return b.a_drug_order(at, code, number, patient=who, **more)
+    return b.a_drug_order(at, code, patient=who, order_number=number, **more)
 
 
 def treatment(chance: random.Random, at: datetime, who: str) -> Told:
@@ -307,16 +307,15 @@ def record(chance: random.Random, at: datetime, who: str) -> Told:
 def stay(chance: random.Random, at: datetime, who: str) -> Told:
     """The patient comes, moves or leaves, or did not after all."""
     visit = chance.choice(VISITS)
-    maker = chance.choice(
-        [b.an_admission, b.an_admission_cancelled, b.a_discharge, b.a_discharge_cancelled]
-    )
-    told = maker(at, visit, patient=who)
+    makers: list[Callable[..., Event]] = [b.an_admission, b.an_admission_cancelled]
+    makers += [b.a_discharge, b.a_discharge_cancelled]
+    told = chance.choice(makers)(at, visit, patient=who)
     if chance.random() < 0.8:
         return told
     moved = chance.choice([Transferred, TransferCancelled])
-    return moved.model_validate(
-        told.model_dump(exclude={"kind", "patient_class"}) | {"ward": "ICU-1"}
-    )
+    details = told.model_dump(exclude={"kind", "patient_class"}) | {"ward": "ICU-1"}
+    found: Event = moved.model_validate(details)
+    return found
 
 
 def life_and_death(chance: random.Random, at: datetime, who: str) -> Told:

@@ -18,7 +18,7 @@ from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import topic_of
 from cordwatch_schemas.pack import Pack
-from tests.sim.wards import Told
+from tests.sim.happenings import Told
 
 PARTITIONS = 3
 WORKERS = 2

@@ -180,6 +180,7 @@ def most_pressing(clocks: list[Clock]) -> Clock | None:
             one.due_at,
             -one.start_at.timestamp(),
             one.cause.received_at,
+            one.cause.sent_as,
             one.id,
         ),
         default=None,

@@ -151,7 +151,9 @@ class Study:
         stated' of a scan that was made is not what was hoped for.
         """
         made = [fact for fact in (self.final_report, self.done) if fact is not None]
-        meant = [fact for fact in (self.order, self.booking) if fact is not None]
+        # What was cancelled is no longer meant where it was booked again.
+        plans = (self.booking, self.order) if self.cancelled else (self.order, self.booking)
+        meant = [fact for fact in plans if fact is not None]
         for fact in made:
             if stated := regions_of(fact):
                 return stated

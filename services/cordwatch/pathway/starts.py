@@ -87,7 +87,12 @@ def starts(history: History, studies: Sequence[Study], policy: Policy) -> list[S
                 Start(reading.start_at, "confirmed", "mescc-confirmed", reading, reading.flags)
             )
     # Of two at one instant the one heard of first is the cause: what comes later moves nothing.
-    return sorted(found, key=lambda one: (one.at, one.fact.received_at, one.role, one.fact.id))
+    return sorted(found, key=_by_hearing)
+
+
+def _by_hearing(start: Start) -> tuple[datetime, datetime, str, str, str, str]:
+    fact = start.fact
+    return (start.at, fact.received_at, fact.kind, fact.sent_as, fact.id, start.role)
 
 
 def _assessments(history: History, policy: Policy) -> list[Start]:

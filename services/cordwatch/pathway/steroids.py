@@ -159,7 +159,8 @@ class Dexamethasone:
     def falls(self, begin_at: datetime, end_at: datetime) -> list[datetime]:
         """Return when the daily dose fell (to something) between the two: ordered, else given."""
         if self.dosages:
-            points = [(at, self.daily_mg(at)) for at in self.changes() if at < end_at]
+            changes = [begin_at, *(at for at in self.changes() if begin_at < at < end_at)]
+            points = [(at, self.daily_mg(at)) for at in changes]
         else:
             # A day that was cut short by the stop is no smaller dose.
             bounds = [begin_at + DAY * n for n in range((end_at - begin_at) // DAY)]
@@ -169,7 +170,7 @@ class Dexamethasone:
         for at, dose in points:
             if dose is None:
                 continue
-            if before is not None and dose < before and at > begin_at:
+            if before is not None and dose < before:
                 falls.append(at)
             before = dose
         return falls

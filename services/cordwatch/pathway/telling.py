@@ -152,9 +152,7 @@ class Telling:
         next_at = own_at + every
         return new, next_at if next_at <= until else None
 
-    def _notice(
-        self, condition: Condition, told: Tellable, repeat: int, own_at: datetime
-    ) -> Alert:
+    def _notice(self, condition: Condition, told: Tellable, repeat: int, own_at: datetime) -> Alert:
         pack, place, cause = self.picture.pack, self.picture.place(), condition.cause
         clock = condition.clocks[0] if condition.clocks else None
         old_after = self.picture.pack.policy.board_only_after

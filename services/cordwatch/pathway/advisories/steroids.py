@@ -30,7 +30,9 @@ def low_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
             if None not in amounts and daily < minimum and not _reduced(picture, now):
                 for one in sorted(active, key=lambda one: (one.begins_at, one.fact.id)):
                     since = max(one.begins_at, confirmed.at)
-                    yield Condition("steroid.low-dose", picture.history.first_told(one.fact), since, clocks)
+                    yield Condition(
+                        "steroid.low-dose", picture.history.first_told(one.fact), since, clocks
+                    )
         elif not standing:
             first = picture.endings.first_dose(confirmed.at - picture.pack.policy.dose_before, now)
             if first is None:
@@ -50,7 +52,9 @@ def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
     for one in steroid.dosages:
         if one.is_active(now) and max(one.daily_mg or 0, dose_mg(one.fact) or 0) > maximum:
             ordered = True
-            yield Condition("steroid.high-dose", picture.history.first_told(one.fact), one.begins_at)
+            yield Condition(
+                "steroid.high-dose", picture.history.first_told(one.fact), one.begins_at
+            )
     if ordered:
         return
     run: tuple[Fact, datetime] | None = None

@@ -60,7 +60,7 @@ def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
     for course in _of(picture, "surgery"):
         begun = course.get("started")
         told = [one for kind in ("planned", "booked", "started") if (one := course.get(kind))]
-        cause = min(told, key=lambda one: (one.start_at, one.id), default=None)
+        cause = min(told, key=_first_heard, default=None)
         if cause is None or not (begun or course.is_active) or not picture.is_of_interest:
             continue
         until = begun.start_at + picture.pack.policy.treatment_running if begun else None
@@ -89,6 +89,10 @@ def vertebroplasty_followup(picture: Picture, _: datetime) -> Iterator[Condition
         if not any(record.done_at >= fact.start_at for record in records):
             since = fact.done_at + picture.pack.policy.vertebroplasty_relief + A_MOMENT
             yield Condition("vertebroplasty.followup", fact, since)
+
+
+def _first_heard(fact: Fact) -> tuple[datetime, datetime, str]:
+    return (fact.start_at, fact.received_at, fact.id)
 
 
 def _of(picture: Picture, modality: str) -> list[Course]:
