@@ -128,7 +128,7 @@ def _low_dose(case: Case, confirmed_at: datetime) -> Iterator[Condition]:
         # One that cannot be judged keeps the whole silent.
         is_low = None not in amounts and sum(a or 0 for a in amounts) < drugs.MINIMUM_MG
         if is_low and not drugs.was_lowered_after_a_full_day(facts, now):
-            for order in active:
+            for order in sorted(active, key=lambda one: (one.at, one.key)):
                 first_told = drugs.first_told(case.facts, order)
                 yield replace(advice(rule, first_told), since=order.at)
         return

@@ -128,12 +128,12 @@ def readings(facts: list[Fact], thing: str) -> list[Fact]:
     )
 
 
-def _report_time(answer: Fact, said: list[Fact]) -> datetime:
-    """Return the time of the report that a person's answer is about."""
+def _report_of(answer: Fact, said: list[Fact]) -> Fact:
+    """Return the report that a person's answer is about."""
     reports = [fact for fact in said if fact.kind == "imaging-reported"]
     before = [fact for fact in reports if fact.recorded_at <= answer.recorded_at]
     # Where the report itself comes later, the answer stands alone: a later report moves no start.
-    return before[-1].at if before else answer.at
+    return before[-1] if before else answer
 
 
 def _confirming_reading(facts: list[Fact], thing: str) -> Start | None:
@@ -146,8 +146,8 @@ def _confirming_reading(facts: list[Fact], thing: str) -> Start | None:
             first = fact
     if first is None:
         return None
-    is_answer = first.kind == "report-classified"
-    return Start("confirmed", _report_time(first, said) if is_answer else first.at, first)
+    since = _report_of(first, said) if first.kind == "report-classified" else first
+    return Start("confirmed", since.at, since)
 
 
 def confirmations(facts: list[Fact]) -> list[Start]:

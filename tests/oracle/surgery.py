@@ -9,7 +9,7 @@ from tests.oracle.clocks import quiet_at, treatments_begun
 from tests.oracle.conditions import Case, Condition, advice
 from tests.oracle.known import Fact, by_encounter, by_thing, current, of_kinds
 from tests.oracle.starts import diagnoses
-from tests.oracle.tellings import booked, plans
+from tests.oracle.tellings import booked, meant_to_treat, plans
 
 DAY = timedelta(days=1)
 SUPPORT = {"physiotherapy", "behavioural", "psychosocial"}
@@ -73,7 +73,8 @@ def _is_contraindicated(case: Case) -> bool:
 def _indications(case: Case) -> Iterator[Condition]:
     """An absolute indication is answered by the surgeon, or by an operation that stands."""
     answers = [f for f in of_kinds(case.facts, "consulted") if "spinal-surgeon" in f.event.roles]
-    answers += [*_planned(case, "surgery"), *_begun(case, "surgery")]
+    meant = [f for f in meant_to_treat(case.facts) if f.event.modality == "surgery"]
+    answers += [*meant, *_begun(case, "surgery")]
     found = [f for f in of_kinds(case.facts, "assessed") if f.event.surgical_indications]
     for fact in sorted(found, key=lambda f: (f.at, f.key)):
         if fact.at <= case.now and not any(fact.at <= answer.latest_at for answer in answers):

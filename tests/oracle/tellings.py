@@ -98,26 +98,30 @@ def _is_unprovided(clock: Clock, facts: list[Fact], now: datetime) -> bool:
     return clock.rule == "treatment.start" and not plans(facts) and not booked(facts)
 
 
+def meant_to_treat(facts: list[Fact]) -> list[Fact]:
+    """Return the plans and bookings of spinal treatment that nobody cancelled, begun or not."""
+    kinds = ("treatment-booked", "treatment-no-show", "treatment-cancelled")
+    latest = current(facts, "treatment-planned", "treatment-cancelled", by=by_thing)
+    latest += current(facts, *kinds, by=by_thing)
+    wanted = {"treatment-planned", "treatment-booked"}
+    return [f for f in latest if f.kind in wanted and is_spinal_treatment(f)]
+
+
 @remembered
 def plans(facts: list[Fact]) -> list[Fact]:
-    """Return the plans of spinal treatment that stand."""
-    latest = current(facts, "treatment-planned", "treatment-cancelled", by=by_thing)
-    kept = [f for f in latest if f.kind == "treatment-planned" and is_spinal_treatment(f)]
-    return _not_begun(facts, kept)
+    """Return the plans of spinal treatment that stand and have not begun."""
+    return [f for f in _not_begun(facts) if f.kind == "treatment-planned"]
 
 
 @remembered
 def booked(facts: list[Fact]) -> list[Fact]:
-    """Return the bookings of spinal treatment that stand."""
-    kinds = ("treatment-booked", "treatment-no-show", "treatment-cancelled")
-    latest = current(facts, *kinds, by=by_thing)
-    kept = [f for f in latest if f.kind == "treatment-booked" and is_spinal_treatment(f)]
-    return _not_begun(facts, kept)
+    """Return the bookings of spinal treatment that stand and have not begun."""
+    return [f for f in _not_begun(facts) if f.kind == "treatment-booked"]
 
 
-def _not_begun(facts: list[Fact], meant: list[Fact]) -> list[Fact]:
+def _not_begun(facts: list[Fact]) -> list[Fact]:
     begun = {f.thing for f in treatments_begun(facts) if f.thing}
-    return [f for f in meant if f.thing not in begun]
+    return [f for f in meant_to_treat(facts) if f.thing not in begun]
 
 
 def is_board_only(clock: Clock) -> bool:

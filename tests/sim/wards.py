@@ -227,7 +227,8 @@ def _as_it_arrives(chance: random.Random, told: Sequence[Told]) -> list[Told]:
         recorded.add(place)
         arrived.append(one.model_copy(update={"received_at": at}))
         if chance.random() < 0.07:
-            again: dict[str, Any] = {"received_at": at + chance.choice([0, 1, 25]) * HOUR}
+            later = chance.choice([0, 1, 25]) * HOUR + timedelta(seconds=13)
+            again: dict[str, Any] = {"received_at": at + later}
             if isinstance(one, Event) and chance.random() < 0.5 and not _is_merge(one):
                 again["recorded_at"] = again["received_at"]
             arrived.append(one.model_copy(update=again))

@@ -201,7 +201,10 @@ def dexamethasone(history: History) -> Dexamethasone:
             # An order that is changed to eye drops has ended as what it was.
             if is_systemic(dosage.fact)
         ],
-        doses=[fact for fact in given if concept_of(fact) == "dexamethasone"],
+        doses=sorted(
+            (fact for fact in given if concept_of(fact) == "dexamethasone"),
+            key=lambda dose: (dose.start_at, dose.received_at, dose.id),
+        ),
         stops=stops,
         others_given=[fact for fact in given if concept_of(fact) == "corticosteroid"],
     )
