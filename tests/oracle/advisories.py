@@ -61,9 +61,12 @@ def _by_study(
     case: Case, rule: str, causes: Iterable[tuple[datetime, Fact]], *clocks: Clock
 ) -> Iterator[Condition]:
     """Yield one advisory per study: its order and its scan are one cause, what was told of it first."""
-    for since, fact in sorted(causes, key=lambda c: (c[1].at, c[1].received_at, c[1].key)):
-        told = [one for one in case.facts.ever if one.thing == fact.thing and one.kind in TELLING]
-        first = min(told, key=lambda one: (one.received_at, one.key))
+    told: list[tuple[Fact, datetime, Fact]] = []
+    for since, fact in causes:
+        about = [one for one in case.facts.ever if one.thing == fact.thing and one.kind in TELLING]
+        told.append((fact, since, min(about, key=lambda one: (one.received_at, one.key))))
+    told.sort(key=lambda t: (t[0].at, t[0].received_at, t[2].received_at, t[0].key))
+    for _, since, first in told:
         yield replace(advice(rule, first, "", *clocks), since=since)
 
 

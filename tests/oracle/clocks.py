@@ -240,6 +240,7 @@ def _dexamethasone_stopped(start_at: datetime, facts: list[Fact]) -> list[tuple[
 def stop_of(facts: list[Fact], at: datetime) -> Fact:
     """Return what stopped dexamethasone at *at*: a stop, else the order that ran out."""
     stops = [f for f in of_kinds(facts, "medication-stopped") if f.at == at]
+    stops.sort(key=lambda fact: (fact.received_at, fact.key))
     return [*stops, *in_force(facts, at - A_MOMENT)][0]
 
 

@@ -68,7 +68,9 @@ def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
     if now >= own_at + clock.every:
         return None
     # Repeats from before `due` was raised (late) are dropped.
-    is_told = (clock.name, "overdue", number) in raised
+    # A plan that came later may have moved the grid: what was told under a higher number was told.
+    numbers = range(number, number + clock.lasting // clock.every + 2)
+    is_told = any((clock.name, "overdue", n) in raised for n in numbers)
     if number and not is_told and own_at > due_raised_at:
         return Step("overdue", number, own_at)
     return None

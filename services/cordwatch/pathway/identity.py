@@ -45,11 +45,11 @@ def owners(fact: Fact, who: Persons) -> set[str]:
     """
     Return whose *fact* is: that of the person it was sent for; a merge is everybody's whom it may concern.
 
-    All must know of a merge or its undoing, or one would go on handing the other's facts back, or
-    take for its own a reference that already lives elsewhere.
+    All must know of a merge or its undoing, whoever of them lives on: or one would go on handing
+    the other's facts back, or take for its own a reference that lives elsewhere.
     """
     if fact.kind in MERGES:
-        return {who.root(one) for one in who.linked(fact.values["survivor"])}
+        return who.linked(fact.values["survivor"])
     return {who.root(fact.sent_as)}
 
 

@@ -176,9 +176,9 @@ class Dexamethasone:
         return falls
 
 
-def _stop_first(edge: tuple[datetime, Fact]) -> tuple[datetime, bool, str]:
+def _stop_first(edge: tuple[datetime, Fact]) -> tuple[datetime, bool, datetime, str]:
     at, fact = edge
-    return (at, fact.kind != "medication-stopped", fact.id)
+    return (at, fact.kind != "medication-stopped", fact.received_at, fact.id)
 
 
 def dexamethasone(history: History) -> Dexamethasone:

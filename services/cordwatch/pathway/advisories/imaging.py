@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
@@ -24,7 +25,7 @@ def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
         others = [study for study in counted if study.modality in {"CT", "XR", "NM"}]
         if any(study.is_mri for study in counted):
             continue
-        for study in sorted(others, key=_by_time):
+        for study in sorted(others, key=partial(_by_time, picture)):
             cause = _first_told(picture, study)
             yield Condition("mri.wrong-modality", cause, max(cause.start_at, since), (clock,))
 
@@ -43,7 +44,7 @@ def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
         known = [study for study in counted if study.regions]
         missing = missing_names(region for study in known for region in study.regions)
         if known and missing:
-            for study in sorted(known, key=_by_time):
+            for study in sorted(known, key=partial(_by_time, picture)):
                 if study.is_active:
                     # The wait counts from receipt: the other orders may still be on their way.
                     order = _first_fact(study)
@@ -78,8 +79,9 @@ def _first_fact(study: Study) -> Fact:
     return facts[0]
 
 
-def _by_time(study: Study) -> tuple[datetime, str]:
-    return (_first_fact(study).at, study.key)
+def _by_time(picture: Picture, study: Study) -> tuple[datetime, datetime, datetime, str]:
+    fact, told = _first_fact(study), _first_told(picture, study)
+    return (fact.at, fact.received_at, told.received_at, study.key)
 
 
 def _first_told(picture: Picture, study: Study) -> Fact:
