@@ -129,7 +129,8 @@ def _clocks(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
                 wakes.append(progress.next_at)
         elif clock.start_at > now:
             wakes.append(clock.start_at)
-        elif clock.end is not None:
+        else:
+            assert clock.end is not None  # noqa: S101 - it has begun, and is not open
             status: AlertStatus = "resolved" if clock.end.status == "satisfied" else "withdrawn"
             yield from closed(
                 raised.values(), status, clock.end.at, clock.end.reason, clock.end.flags

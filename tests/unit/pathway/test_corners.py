@@ -8,7 +8,7 @@ import pytest
 from cordwatch.pathway.dosage import doses_per_day
 from cordwatch.pathway.facts import decode_fact, encode_fact, fact_of
 from cordwatch.pathway.relevance import is_kept
-from cordwatch.pathway.simulation import simulate
+from cordwatch.pathway.simulation import Ward, simulate
 from cordwatch_schemas.base import Code, Event
 from cordwatch_schemas.pack import Pack, load_pack
 from tests import builders as b
@@ -127,6 +127,92 @@ def test_an_order_that_runs_out_later_is_in_force_until_then() -> None:
     events = [b.a_report(T(0)), b.a_dexamethasone_order(T(0), **order)]
     assert ("steroid.low-dose", "open") in rules(events, 29)
     assert ("steroid.low-dose", "resolved") in rules(events, 30)
+
+
+def test_an_order_stopped_as_it_begins_was_never_in_force() -> None:
+    """Placed and taken back in one breath: what was given is judged."""
+    events = [
+        b.a_confirmed_diagnosis(),
+        b.a_dose(T(0), 8),
+        b.a_dexamethasone_order(T(1)),
+        b.a_dexamethasone_stop(T(1)),
+    ]
+    assert ("steroid.low-dose", "open") in rules(events, 24)
+
+
+def test_two_opioids_without_an_end_are_one_course() -> None:
+    """The first one's time counts for the reassessment, whichever is stopped."""
+    events = [
+        b.known_lymphoma(),
+        b.a_risk_screen(T(0)),
+        b.a_drug_order(T(0), b.MORPHINE, "RX1"),
+        b.a_drug_order(T(1), b.MORPHINE, "RX2"),
+    ]
+    assert rules(events, 168) == []
+    assert rules(events, 168.001) == [("opioid.reassess", "open")]
+
+
+def test_a_drug_that_is_no_steroid_hides_no_lymphoma() -> None:
+    """The switch before a biopsy is about steroids."""
+    on = [
+        one.model_copy(update={"enabled": True}) if one.id == "steroid.before-biopsy" else one
+        for one in PACK.advisories
+    ]
+    pack = PACK.model_copy(update={"advisories": tuple(on)})
+    suspected = b.known_lymphoma(status="suspected")
+    morphine = b.a_drug_order(T(0), b.MORPHINE, "RX2")
+    found = [rule for rule, _ in rules([suspected, morphine], 1, pack)]
+    assert "steroid.before-biopsy" not in found
+    found = [
+        rule for rule, _ in rules([suspected, morphine, b.a_dexamethasone_order(T(1))], 1, pack)
+    ]
+    assert "steroid.before-biopsy" in found
+
+
+def test_a_milder_clock_goes_with_the_lymphoma() -> None:
+    """The assessment stands, and opens nothing for a patient without."""
+    events = [b.known_lymphoma(), b.a_back_pain(T(0)), b.a_refutation(T(170))]
+    clocks = [a for a in simulate(events, PACK, T(171)) if a.kind == "clock"]
+    assert [(a.level, a.status, a.reason) for a in clocks] == [
+        ("reminder", "withdrawn", "the facts no longer give it")
+    ]
+
+
+def test_a_correction_of_a_correction_supersedes() -> None:
+    """The clock of the first counts as re-timed by the last."""
+    events = [
+        b.a_suspicion(T(0), record_id="R1"),
+        b.a_suspicion(T(1), received_at=T(7), record_id="R2", corrects="R1"),
+        b.a_suspicion(T(2), received_at=T(7), record_id="R3", corrects="R2"),
+    ]
+    assert rules(events, 7.5) == [("mri.mescc-suspected", "superseded")]
+
+
+def test_records_that_correct_each_other_end() -> None:
+    """A source in a circle: neither stands, and nobody waits for the end of the circle."""
+    events = [
+        b.a_suspicion(T(0), record_id="R1"),
+        b.a_suspicion(T(1), received_at=T(7), record_id="R2", corrects="R1"),
+        b.a_suspicion(T(2), received_at=T(8), record_id="R1", corrects="R2"),
+    ]
+    assert rules(events, 9) == [("mri.mescc-suspected", "withdrawn")]
+
+
+def test_no_messages_tell_nothing() -> None:
+    """An empty file is no error of the core."""
+    assert simulate([], PACK) == []
+
+
+def test_a_former_owner_that_lags_behind_changes_nothing() -> None:
+    """What a listener has heard under a higher revision stands."""
+    ward = Ward(PACK)
+    ward.learn("A", fact_of(b.a_suspicion()))
+    ward.look("A", T(6))
+    [(name, heard)] = ward.told.items()
+    ward.told[name] = heard.model_copy(update={"revision": 9})
+    ward.alerts.clear()
+    ward.look("A", T(6))
+    assert ward.told[name].revision == 9
 
 
 def test_a_code_of_no_table_names_no_drug() -> None:
