@@ -3,43 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from cordwatch.pathway.simulation import simulate
+from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Pack
 from tests.oracle.story import Expected, Stops, Told, story
 
 FIELDS = tuple(Expected.__dataclass_fields__)
-SCOPE = ("mri.", "steroid.", "treatment.", "mdt.")
-"""Advisories beyond these are not in the oracle; every clock and notice is."""
 
 
-def in_scope(kind: str, rule: str) -> bool:
-    """Return whether the oracle tells *rule*."""
-    return kind != "advisory" or rule.startswith(SCOPE)
+Core = Callable[[Sequence[Told], Pack, datetime, Stops], list[Alert]]
+Shown = Counter[str]
 
 
 def differences(
     told: Sequence[Told], pack: Pack, until: datetime, stopped: Stops = ()
 ) -> list[str]:
     """Return what only one of the two tells, in words; empty when they agree."""
-    core = Counter(
-        _shown({name: getattr(one, name) for name in FIELDS})
-        for one in simulate(told, pack, until, stopped)
-        if in_scope(one.kind, one.rule)
-    )
-    oracle = Counter(
-        _shown(asdict(one))
-        for one in story(list(told), until, list(stopped))
-        if in_scope(one.kind, one.rule)
-    )
+    core = told_by_core(told, pack, until, stopped)
+    oracle = told_by_oracle(told, until, stopped)
     return [
         *(f"core only: {one}" for one in sorted((core - oracle).elements())),
         *(f"oracle only: {one}" for one in sorted((oracle - core).elements())),
     ]
+
+
+def told_by_core(
+    told: Sequence[Told], pack: Pack, until: datetime, stopped: Stops, core: Core = simulate
+) -> Shown:
+    """Return what the core tells, each alert in words."""
+    alerts = core(told, pack, until, stopped)
+    return Counter(_shown({name: getattr(one, name) for name in FIELDS}) for one in alerts)
+
+
+def told_by_oracle(told: Sequence[Told], until: datetime, stopped: Stops) -> Shown:
+    """Return what the oracle tells, each alert in words."""
+    return Counter(_shown(asdict(one)) for one in story(list(told), until, list(stopped)))
 
 
 def _shown(alert: dict[str, Any]) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from tests.oracle.drugs import changes, doses, falls, in_force, is_dexamethasone
-from tests.oracle.known import Fact, of_kinds
+from tests.oracle.known import Fact, current, of_kinds
 from tests.oracle.starts import SUSPECTED, Start, death, is_contradicted, starts
 from tests.oracle.studies import MR, WHOLE_SPINE, scans
 
 H = timedelta(hours=1)
 DAY = 24 * H
+A_MOMENT = timedelta(microseconds=1)
 WINDOW = {
     "mri.back-pain": 14 * DAY,
     "mri.radicular-pain": 7 * DAY,
@@ -41,7 +43,7 @@ class Clock:
     end_at: datetime | None = None
     how: str = ""
 
-    @property
+    @cached_property
     def name(self) -> tuple[str, datetime, str]:
         """Return what makes it this clock and no other."""
         return (self.rule, self.start_at, self.fact.key)
@@ -97,18 +99,28 @@ class Episode:
 def episodes(facts: list[Fact]) -> list[Episode]:
     """Return the episodes of the patient, every clock with its end."""
     found: list[Episode] = []
+    died = death(facts)
+    over_at = died.latest_at if died is not None and not is_contradicted(facts, died) else None
     for start in starts(facts):
+        if over_at is not None and start.at > over_at:
+            continue  # What comes after a death opens nothing.
         if not found or _opens_next(found[-1], start, facts):
             found.append(Episode(len(found), start.at))
         _add(found[-1], start, facts)
-    for dose in doses(facts):
-        threatened = [
-            e for e in found if (at := e.threatened_at()) is not None and dose.at >= at - DAY
-        ]
-        if threatened and not threatened[-1].has("steroid.taper"):
-            episode = threatened[-1]
+    for episode in found:
+        for dose in _first_dose(episode, facts, over_at):
             episode.clocks.append(_clock("steroid.taper", dose.at, dose, facts, episode.number))
     return found
+
+
+def _first_dose(episode: Episode, facts: list[Fact], over_at: datetime | None) -> list[Fact]:
+    """Return the dose that the episode's taper clock counts from, if there is one while it lasts."""
+    threatened_at = episode.threatened_at()
+    if threatened_at is None:
+        return []
+    until = quiet_at(episode.clocks) + EPISODE_GAP
+    until = until if over_at is None else min(until, over_at)
+    return [d for d in doses(facts) if threatened_at - DAY <= d.at <= until][:1]
 
 
 def _clock(rule: str, at: datetime, fact: Fact, facts: list[Fact], episode: int) -> Clock:
@@ -128,15 +140,17 @@ def _add(episode: Episode, start: Start, facts: list[Fact]) -> None:
             episode.clocks.append(_clock(rule, start.at, start.fact, facts, episode.number))
 
 
+def quiet_at(clocks: list[Clock]) -> datetime:
+    """Return when all of *clocks* have ended, or have ended their repeats."""
+    spent = [(clock, clock.due_at + clock.lasting) for clock in clocks]
+    return max(min(clock.end_at or end, end) for clock, end in spent)
+
+
 def _opens_next(episode: Episode, start: Start, facts: list[Fact]) -> bool:
     clocks = list(episode.clocks)
-    threatened_at = episode.threatened_at()
-    if threatened_at is not None:
-        begun = [d for d in doses(facts) if threatened_at - DAY <= d.at <= start.at]
-        clocks += [_clock("steroid.taper", d.at, d, facts, 0) for d in begun[:1]]
-    spent = [clock.due_at + clock.lasting for clock in clocks]
-    quiet_at = max(min(clock.end_at or end, end) for clock, end in zip(clocks, spent, strict=True))
-    if start.at > quiet_at + EPISODE_GAP:
+    begun = _first_dose(episode, facts, None)
+    clocks += [_clock("steroid.taper", d.at, d, facts, 0) for d in begun]
+    if start.at > quiet_at(clocks) + EPISODE_GAP:
         return True
     treated = [f.latest_at for f in treatments_begun(facts) if f.latest_at >= episode.first_at]
     return start.what == "confirmed" and any(start.at > at + EPISODE_GAP for at in treated)
@@ -146,11 +160,9 @@ def _planned_end(facts: list[Fact], start_at: datetime) -> datetime | None:
     planned: list[datetime] = [
         order.event.taper_plan_ends_at
         for order in of_kinds(facts, "medication-ordered")
-        if is_dexamethasone(order)
-        and order.event.taper_plan_ends_at is not None
-        and order.event.taper_plan_ends_at > start_at
+        if order.event.taper_plan_ends_at is not None and order in in_force(facts, order.at)
     ]
-    return planned[-1] if planned else None
+    return planned[-1] if planned and planned[-1] > start_at else None
 
 
 def _ended(clock: Clock, facts: list[Fact]) -> Clock:
@@ -217,13 +229,19 @@ def _dexamethasone_stopped(start_at: datetime, facts: list[Fact]) -> list[tuple[
         for f in of_kinds(facts, "medication-stopped")
         if is_dexamethasone(f) or (f.thing and f.thing in numbers)
     }
-    ends = {f.event.ends_at for f in ever if f.event.ends_at is not None}
     for at in changes(facts):
-        was_ordered = any(in_force(facts, before) for before in changes(facts) if before < at)
-        stopped = at in stops or (at in ends and was_ordered)
-        if at >= start_at and stopped and not in_force(facts, at):
+        stopped = at in stops or in_force(facts, at - A_MOMENT)
+        goes_on = any(in_force(facts, later) for later in changes(facts) if later >= at)
+        if at > start_at and stopped and not goes_on:
             return [(at, "satisfied" if falls(facts, start_at, at) >= 2 else "abrupt-stop")]
     return []
+
+
+def stop_of(facts: list[Fact], at: datetime) -> Fact:
+    """Return what stopped dexamethasone at *at*: a stop, else the order that ran out."""
+    stops = [f for f in of_kinds(facts, "medication-stopped") if f.at == at]
+    stops.sort(key=lambda fact: (fact.received_at, fact.key))
+    return [*stops, *in_force(facts, at - A_MOMENT)][0]
 
 
 def is_spinal_treatment(fact: Fact) -> bool:
@@ -234,7 +252,8 @@ def is_spinal_treatment(fact: Fact) -> bool:
 
 def treatments_begun(facts: list[Fact]) -> list[Fact]:
     """Return the starts of treatment that count."""
-    return [f for f in of_kinds(facts, "treatment-started") if is_spinal_treatment(f)]
+    latest = current(facts, "treatment-started", by=lambda fact: fact.thing or fact.key)
+    return [f for f in latest if is_spinal_treatment(f)]
 
 
 def treated_at(start_at: datetime, facts: list[Fact]) -> datetime | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.oracle.clocks import Clock, Episode, episodes
-from tests.oracle.known import Fact
+from tests.oracle.clocks import Clock, Episode
+from tests.oracle.known import Fact, Known
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,17 @@ class Condition:
     fact: Fact
     behind: bool = False
     """A more pressing clock says the same about the same fact, and is paged."""
+    clocks: tuple[Clock, ...] = ()
+    """What it is about; where all of them are for the board only, so is it."""
+    since: datetime | None = None
+    """From when on it holds, where that is not the time of the fact."""
 
 
 @dataclass(frozen=True)
 class Case:
     """One person at one instant."""
 
-    facts: list[Fact]
+    facts: Known
     episodes: list[Episode]
     now: datetime
 
@@ -38,20 +43,17 @@ class Case:
         """Return the MRI clocks that run."""
         return [clock for clock in self.clocks if clock.is_mri and clock.is_open(self.now)]
 
-    def still_open_since(self, at: datetime, prefix: str = "") -> list[Clock]:
-        """Return the clocks that ran at *at* and run still."""
-        return [
-            clock
-            for clock in self.clocks
-            if clock.rule.startswith(prefix) and clock.is_open(at) and clock.is_open(self.now)
-        ]
+    def concerned(self, at: datetime, prefix: str = "") -> list[Clock]:
+        """Return the clocks that ran at *at*, none once all of them have ended."""
+        then = [c for c in self.clocks if c.rule.startswith(prefix) and c.is_open(at)]
+        return then if any(clock.is_open(self.now) for clock in then) else []
 
 
-def case_of(facts: list[Fact], now: datetime) -> Case:
-    """Return the person's case as the facts give it."""
-    return Case(facts, episodes(facts), now)
+def notice(rule: str, fact: Fact, *more: object, clocks: Iterable[Clock] = ()) -> Condition:
+    """Return a notice about *fact* and *clocks*, one for each of *more*."""
+    return Condition("notice", rule, repr((fact.key, *more)), fact, clocks=tuple(clocks))
 
 
-def notice(rule: str, fact: Fact, *more: object) -> Condition:
-    """Return a notice about *fact*, one for each of *more*."""
-    return Condition("notice", rule, repr((fact.key, *more)), fact)
+def advice(rule: str, fact: Fact, cause: str = "", *clocks: Clock) -> Condition:
+    """Return an advisory about *fact* and *clocks*, one for each *cause*."""
+    return Condition("advisory", rule, cause or fact.key, fact, clocks=clocks)

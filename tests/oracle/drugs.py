@@ -6,7 +6,8 @@ import re
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from tests.oracle.known import Fact, of_kinds
+from cordwatch_schemas.code_table import meaning
+from tests.oracle.known import Fact, Known, of_kinds, remembered, said
 from tests.oracle.studies import meanings
 
 DAY = timedelta(hours=24)
@@ -46,12 +47,14 @@ def is_dexamethasone(fact: Fact) -> bool:
     return bool(meanings(fact, "dexamethasone")) and _is_systemic(fact)
 
 
+@remembered
 def doses(facts: list[Fact]) -> list[Fact]:
     """Return the systemic dexamethasone doses given, earliest first."""
     given = [f for f in of_kinds(facts, "medication-given") if is_dexamethasone(f)]
     return sorted(given, key=lambda fact: (fact.at, fact.received_at, fact.key))
 
 
+@remembered
 def other_steroids(facts: list[Fact]) -> list[Fact]:
     """Return the doses of another systemic corticosteroid, earliest first."""
     given = [
@@ -64,26 +67,72 @@ def other_steroids(facts: list[Fact]) -> list[Fact]:
     return sorted(given, key=lambda fact: (fact.at, fact.key))
 
 
-def in_force(facts: list[Fact], at: datetime) -> list[Fact]:
-    """Return the systemic dexamethasone orders in force at *at*, the longest standing first."""
+def standing(facts: list[Fact], at: datetime) -> list[Fact]:
+    """Return the orders of any drug in force at *at*, the longest standing first."""
     timeline = [
         f for f in of_kinds(facts, "medication-ordered", "medication-stopped") if f.at <= at
     ]
     timeline.sort(key=lambda f: (f.at, f.recorded_at, f.kind == "medication-stopped", f.key))
-    standing: dict[str, Fact] = {}
+    found: dict[str, Fact] = {}
     for fact in timeline:
         if fact.kind == "medication-ordered":
             # Orders without a number are things of their own.
-            standing[fact.thing or fact.key] = fact
+            found[fact.thing or fact.key] = fact
         elif fact.thing:
-            standing.pop(fact.thing, None)
+            found.pop(fact.thing, None)
         else:
-            standing = {name: order for name, order in standing.items() if order.thing}
+            # A stop that names no order is meant for every order of the drug.
+            found = {name: f for name, f in found.items() if not _same_drug(f, fact)}
+    ends = {f.key: f.event.ends_at for f in found.values()}
+    return [f for f in found.values() if ends[f.key] is None or at < ends[f.key]]
+
+
+def _same_drug(one: Fact, other: Fact) -> bool:
+    concepts = [
+        {what.concept for code in fact.event.codes if (what := meaning(code.system, code.code))}
+        for fact in (one, other)
+    ]
+    return bool(concepts[0] & concepts[1])
+
+
+def in_force(facts: list[Fact], at: datetime) -> list[Fact]:
+    """Return the systemic dexamethasone orders in force at *at*, the longest standing first."""
+    return [order for order in standing(facts, at) if is_dexamethasone(order)]
+
+
+def ever_in_force(facts: list[Fact]) -> list[Fact]:
+    """Return the systemic dexamethasone orders that were in force for any time at all."""
+    return [f for f in of_kinds(facts, "medication-ordered") if f in in_force(facts, f.at)]
+
+
+def first_told(facts: Known, order: Fact) -> Fact:
+    """Return what first told of the order: what changes it later is no new cause."""
+    same = [f for f in facts.ever if f.kind == order.kind and f.thing and f.thing == order.thing]
+    return min(same or [order], key=lambda fact: (fact.received_at, fact.key))
+
+
+def in_use(facts: list[Fact], at: datetime, *concepts: str) -> list[Fact]:
+    """Return the orders of a drug of one of *concepts* that goes on being given at *at*."""
     return [
         order
-        for order in standing.values()
-        if is_dexamethasone(order) and (order.event.ends_at is None or at < order.event.ends_at)
+        for order in standing(facts, at)
+        if not is_single(order) and any(meanings(order, concept) for concept in concepts)
     ]
+
+
+def course(facts: list[Fact], now: datetime, *concepts: str) -> Fact | None:
+    """Return the order with which the course that is in use now began: a gap of a day ends none."""
+    begun: Fact | None = None
+    over_at: datetime | None = None
+    for at in [*(at for at in changes(facts) if at < now), now]:
+        used = in_use(facts, at, *concepts)
+        if not used:
+            over_at = over_at or at
+        elif begun is None or (over_at is not None and at - over_at > DAY):
+            begun, over_at = used[0], None
+        else:
+            over_at = None
+    return begun if over_at is None else None
 
 
 def times_a_day(order: Fact) -> float | None:
@@ -99,15 +148,10 @@ def is_single(order: Fact) -> bool:
 
 
 def mg(fact: Fact) -> float | None:
-    """Return the amount of one dose in mg, None where it is not known."""
+    """Return the amount of one dose in mg, at its upper end; None where it is not known."""
     unit = _MG.get((fact.event.dose_unit or "").strip().upper())
-    return None if unit is None or fact.event.dose is None else fact.event.dose * unit
-
-
-def highest_mg(fact: Fact) -> float:
-    """Return the largest amount of one dose that the record allows, 0 where it is not known."""
-    unit = _MG.get((fact.event.dose_unit or "").strip().upper(), 0.0)
-    return max(fact.event.dose or 0.0, fact.event.dose_max or 0.0) * unit
+    amount = fact.event.dose_max or fact.event.dose
+    return None if unit is None or amount is None else amount * unit
 
 
 def daily_mg(order: Fact) -> float | None:
@@ -116,15 +160,19 @@ def daily_mg(order: Fact) -> float | None:
     return None if one is None or times is None else one * times
 
 
-def ordered_mg(facts: list[Fact], at: datetime) -> float:
-    """Return the daily dose of all orders in force at *at* that can be judged."""
-    return sum(daily_mg(order) or 0 for order in in_force(facts, at))
+def ordered_mg(facts: list[Fact], at: datetime) -> float | None:
+    """Return the daily dose of all orders in force at *at*, None where there is none or one cannot be judged."""
+    amounts = [daily_mg(order) for order in in_force(facts, at)]
+    if not amounts or any(amount is None for amount in amounts):
+        return None
+    return sum(amount for amount in amounts if amount is not None)
 
 
+@remembered
 def changes(facts: list[Fact]) -> list[datetime]:
     """Return the instants at which the orders in force can change."""
     touched = of_kinds(facts, "medication-ordered", "medication-stopped")
-    ends = {getattr(f.event, "ends_at", None) for f in touched}
+    ends = {said(f.event, "ends_at") for f in touched}
     return sorted({f.at for f in touched} | {end for end in ends if end is not None})
 
 
@@ -132,16 +180,18 @@ def falls(facts: list[Fact], since: datetime, before: datetime) -> int:
     """Return how often the daily dose was lowered in between: the ordered, else the given."""
     instants = [since, *(at for at in changes(facts) if since < at < before)]
     amounts = [ordered_mg(facts, at) for at in instants]
-    if not any(is_dexamethasone(f) for f in of_kinds(facts, "medication-ordered")):
-        days = range((before - since) // DAY + 1)
-        amounts = [given_mg(facts, since + day * DAY, before) for day in days]
-    return sum(0 < now < was for was, now in pairwise(amounts))
+    if not ever_in_force(facts):
+        # A day that was cut short by the stop is no smaller dose.
+        days = range((before - since) // DAY)
+        amounts = [given_mg(facts, since + day * DAY) for day in days]
+    known = [amount for amount in amounts if amount]
+    return sum(now < was for was, now in pairwise(known))
 
 
-def given_mg(facts: list[Fact], since: datetime, before: datetime | None = None) -> float:
-    """Return the sum of the doses given in the 24 h from *since* (and before *before*)."""
-    end = since + DAY if before is None else min(before, since + DAY)
-    return sum(mg(fact) or 0 for fact in doses(facts) if since <= fact.at < end)
+def given_mg(facts: list[Fact], since: datetime) -> float | None:
+    """Return the sum of the doses given in the 24 h from *since*, None where one is not known."""
+    amounts = [mg(fact) for fact in doses(facts) if since <= fact.at < since + DAY]
+    return None if None in amounts else sum(amount or 0 for amount in amounts)
 
 
 def was_lowered_after_a_full_day(facts: list[Fact], now: datetime) -> bool:
@@ -150,7 +200,7 @@ def was_lowered_after_a_full_day(facts: list[Fact], now: datetime) -> bool:
     for at in changes(facts):
         if at > now:
             break
-        amount = ordered_mg(facts, at)
+        amount = ordered_mg(facts, at) or 0.0
         if enough_since is not None and amount < was and at - enough_since >= DAY:
             return True
         if amount < MINIMUM_MG:

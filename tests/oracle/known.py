@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from cordwatch_schemas.code_table import canonical_system
 
@@ -20,7 +21,10 @@ _ENVELOPE = {
     "replayed",
     "codes",
 }
+P = ParamSpec("P")
+R = TypeVar("R")
 _MERGES = {"merged", "merge-cancelled"}
+_ANSWERS = {"classified", "stood-down"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Fact:
     recorded_at: datetime
     """By which a later reading replaces an earlier one."""
     replayed: bool
+    first_recorded_at: datetime
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,11 @@ class Delivery:
 
     key: str
     event: Any
+
+
+def said(event: Any, name: str) -> Any:
+    """Return what *event* says by *name*, None where it has nothing of the kind."""
+    return None if event is None else event.__dict__.get(name)
 
 
 def delivered(events: Iterable[Any]) -> list[Delivery]:
@@ -62,11 +72,39 @@ def _content(event: Any) -> str:
     if event.kind in _MERGES:
         # Published once under each of the two references.
         del told["patient"]
-    codes = [(canonical_system(c.system), c.code) for c in getattr(event, "codes", ())]
+    codes = [(canonical_system(c.system), c.code) for c in said(event, "codes") or ()]
     return repr((sorted(told.items()), codes))
 
 
-def known_at(deliveries: Sequence[Delivery], now: datetime) -> list[Fact]:
+class Known(list[Fact]):
+    """Facts that were known at an instant, with what was worked out from them already."""
+
+    def __init__(self, facts: Iterable[Fact] = ()) -> None:
+        """Begin with nothing worked out."""
+        super().__init__(facts)
+        self.memo: dict[object, Any] = {}
+        self.ever: list[Fact] = list(self)
+        """What was retracted or corrected since is among them."""
+
+
+def remembered(function: Callable[P, R]) -> Callable[P, R]:
+    """Let *function* of facts (and more) answer a second time without working it out again."""
+
+    @wraps(function)
+    def ask(*args: P.args, **more: P.kwargs) -> R:
+        facts = args[0]
+        if not isinstance(facts, Known) or more:
+            return function(*args, **more)
+        key = (function, args[1:])
+        if key not in facts.memo:
+            facts.memo[key] = function(*args, **more)
+        found: R = facts.memo[key]
+        return found
+
+    return ask
+
+
+def known_at(deliveries: Sequence[Delivery], now: datetime) -> Known:
     """Return the facts received by *now* that are neither retracted nor corrected."""
     sent: dict[str, list[Any]] = {}
     for delivery in deliveries:
@@ -74,7 +112,9 @@ def known_at(deliveries: Sequence[Delivery], now: datetime) -> list[Fact]:
             sent.setdefault(delivery.key, []).append(delivery.event)
     studies = _studies([events[0] for events in sent.values()])
     facts = [_fact(key, events, studies) for key, events in sent.items()]
-    return [fact for fact in facts if not _is_dead(fact, facts, frozenset())]
+    known = Known(fact for fact in facts if not _is_dead(fact, facts, frozenset()))
+    known.ever = facts
+    return known
 
 
 def ever_known(deliveries: Sequence[Delivery], now: datetime) -> dict[str, Any]:
@@ -85,10 +125,13 @@ def ever_known(deliveries: Sequence[Delivery], now: datetime) -> dict[str, Any]:
 def _fact(key: str, events: list[Any], studies: dict[str, str]) -> Fact:
     event = events[0]
     received_at = min(one.received_at for one in events)
-    recorded = [r for r in (getattr(one, "recorded_at", None) for one in events) if r is not None]
+    recorded = [r for r in (said(one, "recorded_at") for one in events) if r is not None]
+    if event.kind in _ANSWERS:
+        # A person's answer is its own record.
+        recorded = [event.occurred_at]
     at = event.occurred_at
-    latest_at = getattr(event, "occurred_latest_at", None)
-    if getattr(event, "occurred_precision", None) == "unstated":
+    latest_at = said(event, "occurred_latest_at")
+    if said(event, "occurred_precision") == "unstated":
         at, latest_at = min(recorded, default=min(one.occurred_at for one in events)), None
     if at > received_at + FUTURE_TOLERANCE:
         at, latest_at = received_at, None
@@ -101,7 +144,8 @@ def _fact(key: str, events: list[Any], studies: dict[str, str]) -> Fact:
         latest_at=at if latest_at is None else max(at, min(latest_at, received_at)),
         received_at=received_at,
         recorded_at=max(recorded, default=received_at),
-        replayed=all(getattr(one, "replayed", False) for one in events),
+        replayed=all(said(one, "replayed") or False for one in events),
+        first_recorded_at=min(recorded, default=received_at),
     )
 
 
@@ -109,9 +153,9 @@ def _numbers_of_study(event: Any) -> list[str]:
     if event.kind == "classified":
         return [f"order {event.report_number}", f"accession {event.report_number}"]
     found = []
-    if getattr(event, "accession_number", None) is not None:
+    if said(event, "accession_number") is not None:
         found.append(f"accession {event.accession_number}")
-    if hasattr(event, "accession_number") and event.order_number is not None:
+    if "accession_number" in event.__dict__ and event.order_number is not None:
         found.append(f"order {event.order_number}")
     return found
 
@@ -135,7 +179,7 @@ def _thing(event: Any, studies: dict[str, str]) -> str:
     if numbers:
         return next((studies[n] for n in numbers if n in studies), numbers[0])
     for name in ("treatment_number", "order_number"):
-        if getattr(event, name, None) is not None:
+        if said(event, name) is not None:
             return str(getattr(event, name))
     return ""
 
@@ -158,8 +202,8 @@ def _is_dead(fact: Fact, facts: list[Fact], seen: frozenset[str]) -> bool:
 
 
 def _corrects(later: Fact, fact: Fact) -> bool:
-    own = getattr(fact.event, "record_id", None)
-    if own is None or getattr(later.event, "corrects", None) != own or later.kind != fact.kind:
+    own = said(fact.event, "record_id")
+    if own is None or said(later.event, "corrects") != own or later.kind != fact.kind:
         return False
     # Corrections that keep the number of what they correct do not kill their own successors.
     return fact.event.corrects != own or fact.recorded_at < later.recorded_at
@@ -167,9 +211,10 @@ def _corrects(later: Fact, fact: Fact) -> bool:
 
 def _numbers(fact: Fact) -> set[str]:
     names = ("record_id", "order_number", "accession_number", "treatment_number", "report_number")
-    return {value for name in names if (value := getattr(fact.event, name, None)) is not None}
+    return {value for name in names if (value := said(fact.event, name)) is not None}
 
 
+@remembered
 def of_kinds(facts: Iterable[Fact], *kinds: str) -> list[Fact]:
     """Return the facts of these kinds, as they were recorded."""
     chosen = [fact for fact in facts if fact.kind in kinds]

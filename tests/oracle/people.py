@@ -20,7 +20,11 @@ def _merges(deliveries: Sequence[Delivery], now: datetime) -> list[Fact]:
         by=lambda fact: (fact.event.survivor, fact.event.retired),
     )
     standing = [fact for fact in latest if fact.kind == "merged"]
-    return sorted(standing, key=lambda fact: (fact.at, fact.recorded_at, fact.key))
+    return sorted(standing, key=_in_order)
+
+
+def _in_order(fact: Fact) -> tuple[datetime, datetime, str, str]:
+    return (fact.at, fact.first_recorded_at, fact.event.survivor, fact.event.retired)
 
 
 def _root(patient: str, survivor_of: dict[str, str]) -> str:
@@ -41,6 +45,12 @@ def merged(deliveries: Sequence[Delivery], now: datetime) -> tuple[dict[str, str
         else:
             survivor_of[retired] = survivor
     return survivor_of, refused
+
+
+def concerned(fact: Fact, survivor_of: dict[str, str]) -> list[str]:
+    """Return the persons whom a merge names, the survivor first."""
+    both = [_root(fact.event.survivor, survivor_of), _root(fact.event.retired, survivor_of)]
+    return list(dict.fromkeys(both))
 
 
 def persons(deliveries: Sequence[Delivery], now: datetime) -> dict[str, list[Delivery]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cordwatch_schemas.code_table import canonical_system, meaning
-from tests.oracle.known import Fact, by_encounter, current, of_kinds
+from tests.oracle.known import Fact, by_encounter, current, of_kinds, remembered
 
 NEEDS_LYMPHOMA = {"mri.back-pain", "mri.radicular-pain", "mri.deficit-slow", "mri.deficit-rapid"}
 LIVING = {"assessed", "medication-given", "imaging-done", "treatment-started"}
@@ -24,12 +24,14 @@ class Start:
     fact: Fact
 
 
+@remembered
 def death(facts: list[Fact]) -> Fact | None:
     """Return the recorded death, contradicted or not."""
     latest = current(facts, "died", "death-cancelled")
     return latest[0] if latest and latest[0].kind == "died" else None
 
 
+@remembered
 def is_contradicted(facts: list[Fact], died: Fact) -> bool:
     """Return whether a living patient's fact is dated more than an hour after the death."""
     return any(fact.kind in LIVING and fact.at > died.latest_at + AFTER_DEATH for fact in facts)
@@ -49,8 +51,9 @@ def _of_diagnosis(fact: Fact) -> object:
     return (_codes(fact), fact.event.status, fact.event.encounter)
 
 
-def _is_refuted(fact: Fact, facts: list[Fact]) -> bool:
-    return any(
+def is_refuted(fact: Fact, facts: list[Fact]) -> bool:
+    """Return whether a diagnosis was taken back after it was recorded."""
+    return fact.kind == "diagnosed" and any(
         _codes(r) & _codes(fact)
         and r.recorded_at >= fact.recorded_at
         and r.event.encounter in {None, fact.event.encounter}
@@ -58,11 +61,12 @@ def _is_refuted(fact: Fact, facts: list[Fact]) -> bool:
     )
 
 
+@remembered
 def diagnoses(facts: list[Fact], concept: str) -> list[Fact]:
     """Return the diagnoses of *concept* that stand, per code, status and visit the earliest onset."""
     # Without a number of its own it is replaced by no repeat: the earliest onset rules.
     told = sorted(of_kinds(facts, "diagnosed"), key=lambda f: (f.at, f.key), reverse=True)
-    latest = {_of_diagnosis(fact): fact for fact in told if not _is_refuted(fact, facts)}
+    latest = {_of_diagnosis(fact): fact for fact in told if not is_refuted(fact, facts)}
     return [
         fact
         for fact in latest.values()
@@ -109,6 +113,7 @@ def is_progressive_deficit(found: Fact) -> bool:
     return found.event.radicular_deficit is not None and found.event.progressive is not False
 
 
+@remembered
 def readings(facts: list[Fact], thing: str) -> list[Fact]:
     """Return what was said about one study, the ruling word last."""
     said = of_kinds(facts, "imaging-reported", "report-classified")
@@ -123,12 +128,12 @@ def readings(facts: list[Fact], thing: str) -> list[Fact]:
     )
 
 
-def _report_time(answer: Fact, said: list[Fact]) -> datetime:
-    """Return the time of the report that a person's answer is about."""
+def _report_of(answer: Fact, said: list[Fact]) -> Fact:
+    """Return the report that a person's answer is about."""
     reports = [fact for fact in said if fact.kind == "imaging-reported"]
     before = [fact for fact in reports if fact.recorded_at <= answer.recorded_at]
     # Where the report itself comes later, the answer stands alone: a later report moves no start.
-    return before[-1].at if before else answer.at
+    return before[-1] if before else answer
 
 
 def _confirming_reading(facts: list[Fact], thing: str) -> Start | None:
@@ -141,8 +146,8 @@ def _confirming_reading(facts: list[Fact], thing: str) -> Start | None:
             first = fact
     if first is None:
         return None
-    is_answer = first.kind == "report-classified"
-    return Start("confirmed", _report_time(first, said) if is_answer else first.at, first)
+    since = _report_of(first, said) if first.kind == "report-classified" else first
+    return Start("confirmed", since.at, since)
 
 
 def confirmations(facts: list[Fact]) -> list[Start]:
@@ -174,6 +179,7 @@ def _working_diagnoses(facts: list[Fact]) -> list[Fact]:
     return suspected + [order for order in placed if _suspects(order)]
 
 
+@remembered
 def starts(facts: list[Fact]) -> list[Start]:
     """Return everything that may start a clock, in order of time."""
     has_lymphoma = bool(diagnoses(facts, "lymphoma"))
@@ -185,4 +191,9 @@ def starts(facts: list[Fact]) -> list[Start]:
             found.append(Start(rule, fact.at, fact))
     found += [Start(SUSPECTED, fact.at, fact) for fact in _working_diagnoses(facts)]
     found += confirmations(facts)
-    return sorted(found, key=lambda s: (s.at, s.fact.received_at, s.fact.key, s.what))
+    return sorted(found, key=_by_hearing)
+
+
+def _by_hearing(start: Start) -> tuple[object, ...]:
+    fact = start.fact
+    return (start.at, fact.received_at, fact.kind, fact.event.patient, fact.key, start.what)

@@ -33,16 +33,26 @@ from typing import Any, TypeAlias
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
 from cordwatch_schemas.base import Event
 from tests.oracle.advisories import ONE_AT_A_TIME, advisories
-from tests.oracle.clocks import ONCE_AN_EPISODE, Clock
-from tests.oracle.conditions import Case, Condition, case_of, notice
-from tests.oracle.known import Delivery, Fact, delivered, ever_known, known_at
+from tests.oracle.clocks import ONCE_AN_EPISODE, Clock, Episode, episodes, quiet_at
+from tests.oracle.conditions import Case, Condition, notice
+from tests.oracle.known import (
+    Delivery,
+    Fact,
+    Known,
+    delivered,
+    ever_known,
+    known_at,
+    remembered,
+    said,
+)
 from tests.oracle.notices import deaths, notices
-from tests.oracle.people import merged, persons
-from tests.oracle.starts import is_dead
+from tests.oracle.people import concerned, merged, persons
+from tests.oracle.starts import is_dead, is_refuted
 from tests.oracle.tellings import (
     BOARD_ONLY_AFTER,
     Name,
     instants,
+    is_board_only,
     is_paged,
     next_step,
     severity,
@@ -52,7 +62,15 @@ Told: TypeAlias = Event | StoodDown | Classified | Acknowledged
 Stops: TypeAlias = Sequence[tuple[datetime, datetime]]
 
 HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
 DELAYS = (timedelta(0), timedelta(minutes=2), 24 * HOUR)
+LONG_DELAYS = {
+    "medication-ordered": (168 * HOUR + SECOND,),
+    "pain-recorded": (168 * HOUR + SECOND,),
+    "treatment-started": (72 * HOUR + SECOND, 336 * HOUR, 336 * HOUR + SECOND),
+}
+BOARD_ONLY = {"pain.inflammatory", "support.offer"}
+_SEVERITY = dict.fromkeys(BOARD_ONLY, "info") | {"report-unclassified": "urgent"}
 
 
 @dataclass(frozen=True)
@@ -80,15 +98,26 @@ class _Teller:
     clocks: dict[tuple[Name, str, int], Expected] = field(default_factory=dict)
     conditions: dict[tuple[str, str, int], Expected] = field(default_factory=dict)
     holding: set[tuple[str, str]] = field(default_factory=set)
+    raised: dict[tuple[Name, str, int], datetime] = field(default_factory=dict)
+    derived: dict[int, list[tuple[Known, list[Episode]]]] = field(default_factory=dict)
+    refused: dict[int, list[Condition]] = field(default_factory=dict)
+    number: int = 0
 
-    def raised(self) -> dict[tuple[Name, str, int], datetime]:
-        """Return when which level was raised."""
-        return {key: alert.raised_at for key, alert in self.clocks.items()}
+    def _derived(self, now: datetime) -> list[Case]:
+        """Return each person's case, worked out anew whenever anything was heard."""
+        number = sum(delivery.event.received_at <= now for delivery in self.deliveries)
+        if number not in self.derived:
+            heard = persons(self.deliveries, now)
+            facts = [known_at(told, now) for told in heard.values()]
+            self.derived[number] = [(one, episodes(one)) for one in facts]
+            cases = [Case(facts, found, now) for facts, found in self.derived[number]]
+            self.refused[number] = list(_refused_merges(self.deliveries, list(heard), cases, now))
+        self.number = number
+        return [Case(facts, found, now) for facts, found in self.derived[number]]
 
     def look(self, now: datetime) -> list[Case]:
         """Raise everything that is to be raised at *now*."""
-        heard = persons(self.deliveries, now)
-        cases = [case_of(known_at(told, now), now) for told in heard.values()]
+        cases = self._derived(now)
         held: set[tuple[str, str]] = set()
         for case in cases:
             for clock in case.clocks:
@@ -97,17 +126,21 @@ class _Teller:
             for condition in self._holding_now(case):
                 held.add((condition.rule, condition.cause))
                 self._raise_condition(condition, now)
-        for condition in _refused_merges(self.deliveries, cases, now):
+        for condition in self.refused[self.number]:
+            if condition.fact.at > now:
+                continue
             held.add((condition.rule, condition.cause))
             self._raise_condition(condition, now)
         self.holding = held
         return cases
 
     def _raise_level(self, clock: Clock, case: Case) -> None:
-        step = next_step(clock, self.raised(), case.now)
+        step = next_step(clock, self.raised, case.now)
         if step is None:
             return
         key = (clock.name, step.level, step.repeat)
+        is_loud = is_paged(clock, case.clocks, self.raised, case.now)
+        self.raised[key] = case.now
         self.clocks[key] = Expected(
             kind="clock",
             rule=clock.rule,
@@ -118,18 +151,20 @@ class _Teller:
             due_at=clock.due_at,
             late_by_s=(case.now - step.own_at) // timedelta(seconds=1),
             severity=severity(clock, step.level, case.facts, case.now),
-            paged=is_paged(clock, case.clocks, self.raised(), case.now),
+            paged=is_loud,
         )
 
     def _holding_now(self, case: Case) -> Iterator[Condition]:
         found = list(deaths(case))
         if not is_dead(case.facts, case.now):
             found += [*notices(case), *advisories(case)]
-        once = {(one.rule, one.cause): one for one in reversed(found)}
-        for key, one in reversed(once.items()):
+        found = [one for one in found if (one.since or one.fact.at) <= case.now]
+        once: dict[tuple[str, str], Condition] = {}
+        for one in found:
+            once.setdefault((one.rule, one.cause), one)
+        for key, one in once.items():
             rivals = [k for k in once if k[0] == one.rule]
-            open_already = [k for k in rivals if k in self.holding]
-            chosen = open_already or list(reversed(rivals))
+            chosen = [k for k in rivals if k in self.holding] or rivals
             if one.rule not in ONE_AT_A_TIME or key == chosen[0]:
                 yield one
 
@@ -146,6 +181,9 @@ class _Teller:
             number = hours
         own_at = now if first is None else first.raised_at + number * HOUR
         fact = condition.fact
+        is_quiet = condition.rule in BOARD_ONLY or (
+            bool(condition.clocks) and all(map(is_board_only, condition.clocks))
+        )
         is_old = fact.at < fact.received_at - BOARD_ONLY_AFTER
         self.conditions[(*name, number)] = Expected(
             kind=condition.kind,
@@ -156,18 +194,19 @@ class _Teller:
             start_at=None,
             due_at=None,
             late_by_s=(now - own_at) // timedelta(seconds=1),
-            severity="urgent" if is_report else "warning",
-            paged=not (is_old or fact.replayed or condition.behind),
+            severity=_SEVERITY.get(condition.rule, "warning"),
+            paged=not (is_old or fact.replayed or condition.behind or is_quiet),
         )
 
     def next_look(self, cases: list[Case], now: datetime) -> datetime | None:
         """Return the next instant at which anything could change."""
-        found = {d.event.received_at for d in self.deliveries}
+        found = {d.event.received_at for d in self.deliveries if d.event.received_at > now}
         for case in cases:
-            found |= {at for fact in case.facts for at in _instants_of(fact)}
+            found |= _instants_of(case.facts)
+            found |= {at for episode in case.episodes for at in _instants_in(episode)}
             for clock in case.clocks:
                 if not clock.has_ended(now):
-                    found |= set(instants(clock, self.raised(), now))
+                    found |= set(instants(clock, self.raised, now))
         for (*name, number), alert in self.conditions.items():
             if alert.rule == "report-unclassified" and number == 0 and tuple(name) in self.holding:
                 hours = (now - alert.raised_at) // HOUR + 1
@@ -194,24 +233,36 @@ class _Teller:
         return found
 
 
-def _instants_of(fact: Fact) -> Iterator[datetime]:
+@remembered
+def _instants_of(facts: list[Fact]) -> set[datetime]:
+    return {at for fact in facts for at in _instants_about(fact)}
+
+
+def _instants_about(fact: Fact) -> Iterator[datetime]:
     for at in (fact.at, fact.latest_at, fact.received_at):
-        for delay in DELAYS:
+        for delay in (*DELAYS, *LONG_DELAYS.get(fact.kind, ())):
             yield at + delay
-    ends_at = getattr(fact.event, "ends_at", None)
+    ends_at = said(fact.event, "ends_at")
     if ends_at is not None:
         yield ends_at
 
 
+def _instants_in(episode: Episode) -> Iterator[datetime]:
+    yield episode.first_at + 168 * HOUR
+    for clock in episode.clocks:
+        yield quiet_at([clock]) + 336 * HOUR
+
+
 def _refused_merges(
-    deliveries: list[Delivery], cases: list[Case], now: datetime
+    deliveries: list[Delivery], heard: list[str], cases: list[Case], now: datetime
 ) -> Iterator[Condition]:
-    """Yield the notices of refused merges, where anyone concerned has an episode."""
-    _, refused = merged(deliveries, now)
-    watched = {fact.event.patient for case in cases if case.clocks for fact in case.facts}
+    """Yield the notices of refused merges, one for each person concerned who has an episode."""
+    survivor_of, refused = merged(deliveries, now)
+    watched = {person for person, case in zip(heard, cases, strict=True) if case.clocks}
     for fact in refused:
-        if watched & {fact.event.survivor, fact.event.retired}:
-            yield notice("merge-refused", fact)
+        for place, person in enumerate(concerned(fact, survivor_of)):
+            if person in watched:
+                yield notice("merge-refused", fact, place)
 
 
 def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
@@ -223,11 +274,15 @@ def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
             return "resolved" if clock.how == "satisfied" else "withdrawn"
     rule, _, key = name
     facts = {fact.key: fact for fact in case.facts}
+    if key in facts and is_refuted(facts[key], case.facts):
+        return "withdrawn"
     same_rule = [clock.fact for clock in case.clocks if clock.rule == rule]
     if any(fact.key == key or _replaces(fact, key, facts, known) for fact in same_rule):
         return "superseded"
     # The one clock of its kind in an episode starts from another fact now.
-    still_stands = key in facts and not _was_replaced(facts[key], facts)
+    still_stands = (
+        not _was_replaced(facts[key], facts) if key in facts else _corrected(key, facts, known)
+    )
     return "superseded" if rule in ONCE_AN_EPISODE and same_rule and still_stands else "withdrawn"
 
 
@@ -253,21 +308,27 @@ def _was_replaced(fact: Fact, facts: dict[str, Fact]) -> bool:
     return bool(later)
 
 
+def _corrected(key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:
+    record_id = said(known[key], "record_id")
+    same_kind = [one for one in facts.values() if one.event.kind == known[key].kind]
+    return record_id is not None and any(one.event.corrects == record_id for one in same_kind)
+
+
 def _replaces(successor: Fact, key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:
     """Return whether *successor* corrected the fact *key*, or is a later reading of its thing."""
     if key in facts:
         return _is_later_reading(successor, facts[key])
-    record_id = getattr(known.get(key), "record_id", None)
-    corrects = getattr(successor.event, "corrects", None)
+    record_id = said(known.get(key), "record_id")
+    corrects = said(successor.event, "corrects")
     while record_id is not None and corrects is not None:
         if corrects == record_id:
             return True
         before = [
             e
             for e in known.values()
-            if getattr(e, "record_id", None) == corrects and e.kind == successor.kind
+            if said(e, "record_id") == corrects and e.kind == successor.kind
         ]
-        corrects = getattr(before[0], "corrects", None) if before else None
+        corrects = said(before[0], "corrects") if before else None
     return False
 
 

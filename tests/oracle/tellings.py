@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.oracle.clocks import WINDOW, Clock, is_spinal_treatment
+from tests.oracle.clocks import WINDOW, Clock, is_spinal_treatment, treatments_begun
 from tests.oracle.drugs import in_force
-from tests.oracle.known import Fact, by_thing, current
+from tests.oracle.known import Fact, by_thing, current, remembered
 from tests.oracle.studies import MR, active_orders
 
 SEVERITIES = ("info", "warning", "urgent", "critical")
@@ -51,10 +51,6 @@ def fixed_levels(clock: Clock) -> list[Step]:
     ]
 
 
-def _last_repeat(clock: Clock, raised: Raised) -> int:
-    return max((n for name, _, n in raised if name == clock.name), default=0)
-
-
 def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
     """Return the one thing to raise for an open clock: all that passed unseen collapses into it."""
     steps = fixed_levels(clock)
@@ -72,7 +68,10 @@ def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
     if now >= own_at + clock.every:
         return None
     # Repeats from before `due` was raised (late) are dropped.
-    if number > _last_repeat(clock, raised) and own_at > due_raised_at:
+    # A plan that came later may have moved the grid: what was told under a higher number was told.
+    numbers = range(number, number + clock.lasting // clock.every + 2)
+    is_told = any((clock.name, "overdue", n) in raised for n in numbers)
+    if number and not is_told and own_at > due_raised_at:
         return Step("overdue", number, own_at)
     return None
 
@@ -101,17 +100,30 @@ def _is_unprovided(clock: Clock, facts: list[Fact], now: datetime) -> bool:
     return clock.rule == "treatment.start" and not plans(facts) and not booked(facts)
 
 
-def plans(facts: list[Fact]) -> list[Fact]:
-    """Return the plans of spinal treatment that stand."""
-    latest = current(facts, "treatment-planned", "treatment-cancelled", by=by_thing)
-    return [f for f in latest if f.kind == "treatment-planned" and is_spinal_treatment(f)]
-
-
-def booked(facts: list[Fact]) -> list[Fact]:
-    """Return the bookings of spinal treatment that stand."""
+def meant_to_treat(facts: list[Fact]) -> list[Fact]:
+    """Return the plans and bookings of spinal treatment that nobody cancelled, begun or not."""
     kinds = ("treatment-booked", "treatment-no-show", "treatment-cancelled")
-    latest = current(facts, *kinds, by=by_thing)
-    return [f for f in latest if f.kind == "treatment-booked" and is_spinal_treatment(f)]
+    latest = current(facts, "treatment-planned", "treatment-cancelled", by=by_thing)
+    latest += current(facts, *kinds, by=by_thing)
+    wanted = {"treatment-planned", "treatment-booked"}
+    return [f for f in latest if f.kind in wanted and is_spinal_treatment(f)]
+
+
+@remembered
+def plans(facts: list[Fact]) -> list[Fact]:
+    """Return the plans of spinal treatment that stand and have not begun."""
+    return [f for f in _not_begun(facts) if f.kind == "treatment-planned"]
+
+
+@remembered
+def booked(facts: list[Fact]) -> list[Fact]:
+    """Return the bookings of spinal treatment that stand and have not begun."""
+    return [f for f in _not_begun(facts) if f.kind == "treatment-booked"]
+
+
+def _not_begun(facts: list[Fact]) -> list[Fact]:
+    begun = {f.thing for f in treatments_begun(facts) if f.thing}
+    return [f for f in meant_to_treat(facts) if f.thing not in begun]
 
 
 def is_board_only(clock: Clock) -> bool:
@@ -125,16 +137,19 @@ def is_paged(clock: Clock, clocks: list[Clock], raised: Raised, now: datetime) -
         return False
     if not clock.is_mri:
         return True
-    return not any(
-        other.name != clock.name
-        and other.is_mri
+    rivals = [
+        other
+        for other in clocks
+        if other.is_mri
+        and other.name != clock.name
         and other.episode == clock.episode
         and other.is_open(now)
         and not is_board_only(other)
         and not _pages_have_ended(other, raised, now)
-        and _pressing(other) < _pressing(clock)
-        for other in clocks
-    )
+    ]
+    # A repeat that comes after the end of its clock's pages takes nobody's place.
+    is_over = _pages_have_ended(clock, raised, now)
+    return not any(is_over or _pressing(other) < _pressing(clock) for other in rivals)
 
 
 def _pages_have_ended(clock: Clock, raised: Raised, now: datetime) -> bool:
@@ -142,5 +157,7 @@ def _pages_have_ended(clock: Clock, raised: Raised, now: datetime) -> bool:
     return due_raised_at is not None and now > due_raised_at + clock.lasting
 
 
-def _pressing(clock: Clock) -> tuple[timedelta, datetime, float, str]:
-    return (WINDOW[clock.rule], clock.due_at, -clock.start_at.timestamp(), clock.fact.key)
+def _pressing(clock: Clock) -> tuple[object, ...]:
+    fact = clock.fact
+    heard = (fact.received_at, fact.event.patient, fact.key)
+    return (WINDOW[clock.rule], clock.due_at, -clock.start_at.timestamp(), *heard)

@@ -144,7 +144,8 @@ def test_a_taper_is_two_falls_and_a_stop(lowered: tuple[int, ...], ends: str) ->
     ]
     told = _told(events, T(300))
     assert _short(told)[0] == ("steroid.taper", "reminder", 168, ends)
-    assert [alert.rule for alert in told[1:]] == ["steroid.abrupt-stop"] * (not lowered)
+    expected = ["support.offer"] + ["steroid.abrupt-stop"] * (not lowered)
+    assert [alert.rule for alert in told[1:]] == expected
 
 
 def test_an_unmerge_gives_the_clock_back() -> None:

@@ -11,8 +11,9 @@ from cordwatch.pathway.simulation import simulate
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Pack
 from tests.builders import T
+from tests.sim.happenings import Told
 from tests.sim.noise import the_others
-from tests.sim.wards import DAYS, Told, a_ward
+from tests.sim.wards import DAYS, a_ward
 from tests.sim.world import MOST_BEHIND, Faults, Restless, Step, World
 
 UNTIL = T(DAYS * 24 + 36)

@@ -1,166 +1,294 @@
-"""Wards from a seed: patients with the courses that the pathway is about, told as badly as feeds tell."""
+"""Histories and wards from a seed: what happens to patients, told late, twice, corrected, taken back, dated badly."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from cordwatch_schemas.acknowledgements import StoodDown
+from cordwatch_schemas.admissions import MergeCancelled, Merged
 from cordwatch_schemas.base import Event
 from tests.builders import (
-    CERVICAL_AND_THORACIC_MRI,
-    LUMBAR_MRI,
-    SPINE_MRI_PART_UNSTATED,
-    WHOLE_TEAM,
     T,
-    a_back_pain,
-    a_classification,
-    a_confirmed_diagnosis,
-    a_consultation,
-    a_ct_done,
-    a_death,
-    a_death_cancelled,
-    a_deficit,
     a_dexamethasone_order,
     a_dexamethasone_stop,
-    a_discharge,
-    a_discharge_cancelled,
     a_dose,
     a_merge,
     a_merge_cancelled,
-    a_plan,
-    a_radicular_pain,
-    a_refutation,
-    a_report,
     a_retraction,
-    a_stand_down,
-    a_suspicion,
-    a_treatment_booked,
-    a_treatment_cancelled,
-    a_treatment_started,
-    a_working_diagnosis,
-    an_admission,
-    an_mri_booked,
-    an_mri_cancelled,
-    an_mri_done,
-    an_mri_no_show,
-    an_mri_ordered,
     known_lymphoma,
 )
-
-Told = Event | StoodDown
-Maker = Callable[..., Told]
+from tests.sim import happenings as h
+from tests.sim.happenings import Happening, Told
 
 DAYS = 5
-"""How long the courses of a ward last; the simulation goes on for a while after."""
+"""How long what happens on a ward goes on; the simulation looks on for a while after."""
+HOUR = timedelta(hours=1)
+DAY = 24 * HOUR
+SECOND = timedelta(seconds=1)
+SPANS_H = (1, 2, 4, 4, 6, 6, 8, 8, 12, 12, 24, 48, 120, 960)
+"""How long what happens goes on."""
+MANY_REPEATS_H = 24
+"""A history that goes on for longer is looked at by a service that is often away, else most of it would be repeats."""
+EDGES_H = (0, 0, 1, 4, 6, 9, 10.8, 12, 24, 24, 36, 48, 72, 84, 168, 336, 360, 672, 720)
+"""Spans of the pathway: something that happens so long after something else stands on an edge."""
 
-_STARTS: Sequence[Maker] = (
-    a_suspicion,
-    a_suspicion,
-    a_back_pain,
-    a_radicular_pain,
-    a_deficit,
-    lambda at, **more: a_deficit(at, 9, **more),
-    a_working_diagnosis,
-    a_confirmed_diagnosis,
+_LIKELY: Sequence[tuple[Happening, int]] = (
+    (h.suspicion, 8),
+    (h.milder_signs, 8),
+    (h.remarks, 4),
+    (h.diagnosis, 6),
+    (h.refutation, 2),
+    (h.mri_order, 8),
+    (h.mri_booking, 4),
+    (h.mri_scan, 9),
+    (h.mri_upset, 4),
+    (h.other_imaging, 3),
+    (h.report, 9),
+    (h.answer, 3),
+    (h.stand_down, 2),
+    (h.dexamethasone, 8),
+    (h.dexamethasone_stop, 4),
+    (h.dose, 8),
+    (h.other_drug, 8),
+    (h.treatment, 12),
+    (h.consultation, 4),
+    (h.record, 6),
+    (h.stay, 5),
+    (h.life_and_death, 2),
 )
-_REPORTS: Sequence[Maker] = (
-    a_report,
-    lambda at, **more: a_report(at, "negative", **more),
-    lambda at, **more: a_report(at, None, **more),
-    lambda at, **more: a_report(at, None, **{"status": "preliminary", **more}),
-    lambda at, **more: a_report(at, "positive", **{"exam_at": at - timedelta(hours=1), **more}),
-    lambda at, **more: a_classification(at, "positive", **more),
-    lambda at, **more: a_classification(at, "negative", **more),
-)
-_IMAGING: Sequence[Maker] = (
-    an_mri_ordered,
-    lambda at, **more: an_mri_booked(at, at + timedelta(hours=20), **more),
-    an_mri_done,
-    an_mri_done,
-    lambda at, **more: an_mri_done(at, LUMBAR_MRI, "O2", **more),
-    lambda at, **more: an_mri_done(at, CERVICAL_AND_THORACIC_MRI, "O3", **more),
-    lambda at, **more: an_mri_done(at, SPINE_MRI_PART_UNSTATED, "O4", **more),
-    lambda at, **more: an_mri_ordered(at, LUMBAR_MRI, "O2", **more),
-    an_mri_cancelled,
-    an_mri_no_show,
-    a_ct_done,
-)
-_CARE: Sequence[Maker] = (
-    a_dose,
-    a_dose,
-    lambda at, **more: a_dexamethasone_order(at, 4, **more),
-    lambda at, **more: a_dexamethasone_order(at, 8, **more),
-    a_dexamethasone_stop,
-    a_plan,
-    lambda at, **more: a_treatment_booked(at, at + timedelta(hours=30), **more),
-    a_treatment_started,
-    a_treatment_cancelled,
-    lambda at, **more: a_consultation(at, WHOLE_TEAM, **more),
-    lambda at, **more: a_consultation(at, ("spinal-surgeon",), **more),
-    an_admission,
-    a_discharge,
-    a_discharge_cancelled,
-)
-_RARE: Sequence[Maker] = (
-    a_death,
-    a_death_cancelled,
-    a_refutation,
-    lambda at, **more: a_retraction(at, "imaging-done", "O1", **more),
-    lambda at, **more: a_retraction(at, "assessed", "A1", **more),
-    lambda at, **more: a_suspicion(at, **{"corrects": "A1", "record_id": "A2", **more}),
-    lambda at, **more: a_stand_down(at, "mri.mescc-suspected", **more),
-    lambda at, **more: a_stand_down(at, "mdt.consult", **more),
+_HAPPENINGS = tuple(one for one, _ in _LIKELY)
+_WEIGHTS = tuple(weight for _, weight in _LIKELY)
+_CARE_PATH: Sequence[Happening] = (
+    h.suspicion,
+    h.mri_order,
+    h.mri_scan,
+    h.report,
+    h.dexamethasone,
+    h.dose,
+    h.consultation,
+    h.treatment,
+    h.dexamethasone,
+    h.dexamethasone,
+    h.dexamethasone_stop,
 )
 
 
-def a_history(chance: random.Random, patient: str) -> list[Told]:
-    """Return what happens to one patient, in the order of happening."""
+@dataclass(frozen=True)
+class History:
+    """What is told, until when it is looked at, and when nobody looks."""
+
+    told: tuple[Told, ...]
+    until: datetime
+    stopped: tuple[tuple[datetime, datetime], ...] = ()
+
+
+class _Times:
+    """Instants that often coincide, or stand on an edge that a rule makes of another."""
+
+    def __init__(self, chance: random.Random, span_h: int) -> None:
+        self.chance = chance
+        self.span_h = span_h
+        self.past: list[datetime] = [T(0)]
+
+    def next(self) -> datetime:
+        """Return when the next thing happens."""
+        chance = self.chance
+        if chance.random() < 0.3:
+            edge = chance.choice([e for e in EDGES_H if e <= self.span_h])
+            at = chance.choice(self.past) + edge * HOUR + chance.choice([-1, 0, 0, 1]) * SECOND
+        else:
+            hour = chance.randint(0, self.span_h)
+            at = T(hour + (0 if chance.random() < 0.5 else chance.random()))
+        self.past.append(at)
+        return at
+
+
+def _happened(chance: random.Random, times: _Times, who: str) -> list[Told]:
     told: list[Told] = []
     if chance.random() < 0.7:
-        told.append(known_lymphoma(patient=patient))
-    for number in range(chance.randint(1, 2)):
-        more = {"record_id": "A1"} if number == 0 else {}
-        maker = chance.choice(_STARTS)
-        told.append(maker(_instant(chance), patient=patient, **more))
-    for makers, most in ((_IMAGING, 4), (_REPORTS, 2), (_CARE, 4), (_RARE, 1)):
-        told += [
-            chance.choice(makers)(_instant(chance), patient=patient)
-            for _ in range(chance.randint(0, most))
-        ]
-    return sorted(told, key=lambda one: one.received_at)
+        told.append(known_lymphoma(patient=who))
+    if chance.random() < 0.1:
+        told += _a_taper(chance, times, who)
+    if chance.random() < 0.3:
+        at = times.next()
+        for happening in _CARE_PATH:
+            at += timedelta(minutes=chance.choice([0, 10, 60, 60, 240, 720]))
+            if chance.random() < 0.75:
+                told.append(happening(chance, at, who))
+    happenings = chance.choices(_HAPPENINGS, _WEIGHTS, k=chance.randint(1, 10))
+    return told + [one(chance, times.next(), who) for one in happenings]
 
 
-def _instant(chance: random.Random) -> datetime:
-    """Return a moment of the ward's days, often on the hour so that things coincide."""
-    hour = chance.randint(0, DAYS * 24)
-    return T(hour + (0 if chance.random() < 0.5 else chance.random()))
+def _a_taper(chance: random.Random, times: _Times, who: str) -> list[Told]:
+    """Return dexamethasone that is given, lowered so many times, and stopped."""
+    at, drug = times.next(), {"patient": who, "order": f"{who}-RX3"}
+    told: list[Told] = [a_dexamethasone_order(at, 8, **drug), a_dose(at, patient=who)]
+    for step in range(chance.randint(0, 3)):
+        at += timedelta(minutes=chance.choice([60, 120, 1_440]))
+        told.append(a_dexamethasone_order(at, 4 / (step + 1), **drug))
+    return [*told, a_dexamethasone_stop(at + HOUR, **drug)]
 
 
-def as_feeds_tell(chance: random.Random, told: Sequence[Told]) -> list[Told]:
-    """Return *told* as it arrives: some late, some twice, some before what happened earlier."""
+def _misdated(chance: random.Random, event: Event) -> dict[str, Any]:
+    """Return how the time of *event* is told badly."""
+    at, kind = event.occurred_at, chance.random()
+    if kind < 0.4:
+        day = at.replace(hour=0, minute=0, second=0)
+        whole = {"occurred_latest_at": day + DAY - SECOND, "occurred_precision": "day"}
+        return {"occurred_at": day, **whole}
+    if kind < 0.5:
+        return {"occurred_latest_at": at + HOUR, "occurred_basis": "ambiguous"}
+    if kind < 0.7:
+        return {"occurred_at": at + chance.choice([4, 5, 6, 600]) * timedelta(minutes=1)}
+    if kind < 0.8:
+        return {"occurred_at": at - chance.choice([30, 31, 45]) * DAY}
+    if kind < 0.9:
+        return {"replayed": True}
+    return {"recorded_at": event.received_at - chance.choice([-2, 1, 12]) * HOUR}
+
+
+def _corrected(chance: random.Random, number: int, event: Event, other: Event) -> list[Event]:
+    """Return *event* and what its source says about it later: another time, other words, an error."""
+    mark, later = f"R{number}", event.received_at + chance.choice([0, 1, 5, 24]) * HOUR
+    told = [event.model_copy(update={"record_id": mark})]
+    kind: str = event.kind  # type: ignore[attr-defined]
+    what = chance.random()
+    if what < 0.5:
+        new = other if other.kind == kind else event  # type: ignore[attr-defined]
+        shift = chance.choice([-24, -1, 0, 1, 5]) * HOUR
+        update: dict[str, Any] = {"corrects": mark}
+        update["record_id"] = chance.choice([mark, f"{mark}b"])
+        update |= {"occurred_at": new.occurred_at + shift, "received_at": later}
+        told.append(new.model_copy(update=update | {"patient": event.patient}))
+    if what > 0.4:
+        gone = a_retraction(later, kind, mark, patient=event.patient, record_id=f"R{mark}")
+        told.append(gone)
+        if chance.random() < 0.3:
+            back_at = later + HOUR
+            told.append(
+                a_retraction(back_at, "record-retracted", f"R{mark}", patient=event.patient)
+            )
+    return told
+
+
+def _as_sources_tell(chance: random.Random, happened: Sequence[Told]) -> list[Told]:
+    """Return what *happened* with the doubts and second thoughts of its sources."""
+    told: list[Told] = []
+    events = [one for one in happened if isinstance(one, Event)]
+    for number, one in enumerate(happened):
+        if not isinstance(one, Event) or chance.random() > 0.3:
+            told.append(one)
+            continue
+        event = one
+        if chance.random() < 0.5:
+            event = event.model_copy(update=_misdated(chance, event))
+        if chance.random() < 0.5:
+            told += _corrected(chance, number, event, chance.choice(events))
+        else:
+            told.append(event)
+    return told
+
+
+def _what(told: Told) -> tuple[str, ...]:
+    """Return what *told* is about: a study, an order, a course, or all that has no number."""
+    says = told.__dict__
+    if _is_merge(told):
+        return (says["kind"], told.patient, says["survivor"], says["retired"])
+    if says["kind"] == "record-retracted":
+        return (says["kind"], told.patient, says["target"].lstrip("R"))
+    for name in ("order_number", "accession_number", "report_number", "treatment_number"):
+        if says.get(name) is not None:
+            return (told.patient, says[name].replace("X", "O"))
+    return (says["kind"], told.patient)
+
+
+def _a_second_later(told: Told) -> Told:
+    at = told.__dict__.get("recorded_at")
+    return told if at is None else told.model_copy(update={"recorded_at": at + SECOND})
+
+
+def _as_it_arrives(chance: random.Random, told: Sequence[Told]) -> list[Told]:
+    """Return *told* by arrival: some late, some twice."""
     arrived: list[Told] = []
+    arrives: dict[datetime, datetime] = {}
+    recorded: set[tuple[object, ...]] = set()
     for one in told:
-        late = timedelta(minutes=chance.choice([0, 0, 0, 0, 1, 30, 600]))
-        arrived.append(one.model_copy(update={"received_at": one.received_at + late}))
-        if chance.random() < 0.1:
-            again = timedelta(minutes=chance.choice([0, 5, 1_500]))
-            arrived.append(one.model_copy(update={"received_at": one.received_at + late + again}))
+        late = timedelta(minutes=chance.choice([0, 0, 0, 0, 0, 2, 45, 600]))
+        at = one.received_at + late
+        if isinstance(one, Merged | MergeCancelled):
+            # One message, published under both references.
+            at = arrives.setdefault(one.occurred_at, at)
+        while (place := (*_what(one), one.__dict__.get("recorded_at") or at)) in recorded:
+            # Two records of one thing at one instant: which of them rules is anybody's guess.
+            one, at = _a_second_later(one), at + SECOND  # noqa: PLW2901 - told a second later
+        recorded.add(place)
+        arrived.append(one.model_copy(update={"received_at": at}))
+        if chance.random() < 0.07:
+            later = chance.choice([0, 1, 25]) * HOUR + timedelta(seconds=13)
+            again: dict[str, Any] = {"received_at": at + later}
+            if isinstance(one, Event) and chance.random() < 0.5 and not _is_merge(one):
+                again["recorded_at"] = again["received_at"]
+            arrived.append(one.model_copy(update=again))
     return sorted(arrived, key=lambda one: one.received_at)
+
+
+def _is_merge(told: Told) -> bool:
+    return isinstance(told, Merged | MergeCancelled)
+
+
+def _merges(chance: random.Random, times: _Times, names: Sequence[str]) -> list[Told]:
+    """Return who turned out to be whom: chains, circles, second thoughts."""
+    told: list[Told] = []
+    for _ in range(chance.randint(1, 3)):
+        survivor, retired = chance.choice(names), chance.choice(names)
+        at = times.next()
+        told += a_merge(at, survivor, retired)
+        if chance.random() < 0.4:
+            told += a_merge_cancelled(at + chance.choice([0, 1, 5]) * HOUR, survivor, retired)
+    return told
 
 
 def a_ward(seed: int, patients: int) -> list[Told]:
     """Return everything that a ward of *patients* sends, by arrival; some of them turn out to be the same."""
     chance = random.Random(seed)
+    times = _Times(chance, DAYS * 24)
     names = [f"p{number}" for number in range(patients)]
-    told = [one for name in names for one in a_history(chance, name)]
-    for _ in range(chance.randint(0, max(1, patients // 3))):
-        if patients < 2:
+    happened = [one for name in names for one in _happened(chance, times, name)]
+    told = _as_sources_tell(chance, happened)
+    if patients > 1 and chance.random() < 0.7:
+        told += _merges(chance, times, names)
+    return _as_it_arrives(chance, told)
+
+
+def _stops(
+    chance: random.Random, span_h: int, until: datetime
+) -> tuple[tuple[datetime, datetime], ...]:
+    """Return when the service is away: seldom, but most of the time of a long history."""
+    stopped: list[tuple[datetime, datetime]] = []
+    often = span_h > MANY_REPEATS_H and chance.random() < 0.8
+    at = T(chance.randint(0, min(span_h, 10)))
+    while often or (not stopped and chance.random() < 0.2):
+        back_at = at + chance.choice([1, 5, 26, 60]) * HOUR
+        stopped.append((at, back_at))
+        at = back_at + chance.choice([0.25, 1, 3]) * HOUR
+        if at > until:
             break
-        survivor, retired = chance.sample(names, 2)
-        at = _instant(chance)
-        told += a_merge(at, survivor, retired)
-        if chance.random() < 0.3:
-            told += a_merge_cancelled(at + timedelta(hours=3), survivor, retired)
-    return as_feeds_tell(chance, told)
+    return tuple(stopped)
+
+
+def history(seed: int) -> History:
+    """Return the history of *seed*: the same whenever and wherever it is asked for."""
+    chance = random.Random(f"history {seed}")
+    times = _Times(chance, chance.choice(SPANS_H))
+    names = [f"p{number}" for number in range(chance.choice([1, 1, 1, 1, 2, 3]))]
+    happened = [one for name in names for one in _happened(chance, times, name)]
+    told = _as_sources_tell(chance, happened)
+    if len(names) > 1:
+        told += _merges(chance, times, names)
+    arrived = _as_it_arrives(chance, told)
+    until = T(times.span_h + chance.choice([0, 0, 0, 1, 1, 3, 6, 13, 30]))
+    heard = [one for one in arrived if one.received_at <= until] or arrived[:1]
+    return History(tuple(heard), until, _stops(chance, times.span_h, until))

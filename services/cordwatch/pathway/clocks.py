@@ -37,6 +37,11 @@ class Clock:
     missing: tuple[str, ...] = ()
 
     @property
+    def is_silent(self) -> bool:
+        """Return whether it is for the board alone: old news at receipt, or told again from a file."""
+        return self.board_only or self.cause.replayed
+
+    @property
     def is_mri(self) -> bool:
         """Return whether this clock waits for an MRI: of those only one is paged at a time."""
         return self.rule.satisfied_by in MRI_GOALS
@@ -47,8 +52,9 @@ class Clock:
 
     @property
     def quiet_at(self) -> datetime:
-        """Return when nothing more is heard of it: its end, or the end of its repeats."""
-        return self.end.at if self.end else self.due_at + self.rule.repeats.lasting
+        """Return when nothing more is heard of it: its end or that of its repeats, whichever is first."""
+        spent_at = self.due_at + self.rule.repeats.lasting
+        return min(self.end.at, spent_at) if self.end else spent_at
 
 
 @dataclass(slots=True)
@@ -61,6 +67,8 @@ class Episode:
     """The pack under which it was opened."""
     clocks: list[Clock] = field(default_factory=list)
     confirmed: Start | None = None
+    threatened: Start | None = None
+    """By what MESCC was first suspected or confirmed in it."""
 
     @property
     def quiet_at(self) -> datetime:
@@ -100,7 +108,10 @@ class Episodes:
             episode.confirmed = start
         if fresh:
             self.found.append(episode)
-        self._begin_taper(start, episode)
+        if start.trigger in {"mescc-suspected", "mescc-confirmed"}:
+            episode.threatened = episode.threatened or start
+        if episode.threatened is not None:
+            self._begin_taper(episode, episode.threatened)
 
     def _episode_for(self, start: Start) -> Episode | None:
         """Return the episode that *start* belongs to, None when it opens the next one."""
@@ -116,19 +127,18 @@ class Episodes:
                 return None
         return episode
 
-    def _begin_taper(self, start: Start, episode: Episode) -> None:
+    def _begin_taper(self, episode: Episode, threatened: Start) -> None:
         """Open the taper clock at the first dose from 24 h before suspicion or confirmation on."""
-        if start.trigger not in {"mescc-suspected", "mescc-confirmed"}:
-            return
-        policy = self._where.policy_of(start.fact)
-        earliest = start.at - policy.dose_before
+        policy = self._where.policy_of(threatened.fact)
+        earliest = threatened.at - policy.dose_before
         latest = episode.quiet_at + episode.pack.policy.episode_gap
-        dose = self._endings.first_dose(earliest, latest)
+        death_at = self._endings.death_at
+        dose = self._endings.first_dose(earliest, min(latest, death_at or latest))
         if dose is None:
             return
         begun = Start(dose.start_at, "confirmed", "dexamethasone-begun", dose, dose.flags)
         # Not where the dose was given, but where it was given for: the taper belongs to the diagnosis.
-        pack = self._where.pack_of(start.fact)
+        pack = self._where.pack_of(threatened.fact)
         for rule in _rules_for(begun, pack):
             if not _has(episode, rule, pack):
                 episode.clocks.append(self._clock(rule, pack, begun, episode.id))
@@ -179,10 +189,17 @@ def most_pressing(clocks: list[Clock]) -> Clock | None:
     Return which of an episode's open MRI clocks is paged.
 
     The shortest window; of equal ones the earliest due; of those the later start
-    (pathway, Presentations).
+    (pathway, Presentations); then the one that was heard of first.
     """
     return min(
         clocks,
-        key=lambda one: (one.rule.window, one.due_at, -one.start_at.timestamp(), one.id),
+        key=lambda one: (
+            one.rule.window,
+            one.due_at,
+            -one.start_at.timestamp(),
+            one.cause.received_at,
+            one.cause.sent_as,
+            one.id,
+        ),
         default=None,
     )

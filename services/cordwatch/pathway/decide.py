@@ -10,6 +10,7 @@ from itertools import chain
 from cordwatch.pathway.advisories import advisories
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
+from cordwatch.pathway.history import Ended
 from cordwatch.pathway.identity import persons
 from cordwatch.pathway.notices import ONE_AT_A_TIME, Condition, notices
 from cordwatch.pathway.picture import Picture
@@ -64,13 +65,15 @@ def decide(
     now: datetime,
     *,
     stale: bool = False,
+    pictures: dict[str, Picture] | None = None,
 ) -> Decision:
     """
     Return what to tell about *patient* at *now*, given every fact and every alert published before.
 
     Pure and idempotent: called again with its own alerts among *published*, it
     returns none. *stale* marks what is raised although a source could not be
-    read up to now.
+    read up to now. *pictures* keeps what follows from the facts alone; the
+    caller drops a patient's when a fact is added.
     """
     who = persons(facts)
     if who.root(patient) != patient:
@@ -78,8 +81,12 @@ def decide(
     mine = [fact for fact in facts if who.root(fact.sent_as) == patient]
     if not published and not any(fact.kind in CAN_MATTER for fact in mine):
         return _quiet(mine, packs, now)
-    picture = Picture(mine, who, packs)
-    ledger = Ledger(alert for alert in published if who.root(alert.patient) == patient)
+    picture = (pictures or {}).get(patient) or Picture(mine, who, packs)
+    if pictures is not None:
+        pictures[patient] = picture
+    if who.named:
+        published = [alert for alert in published if who.root(alert.patient) == patient]
+    ledger = Ledger(published)
     telling = Telling(picture, ledger, now, stale)
     alerts: list[Alert] = []
     wakes: list[datetime] = picture.changes_after(now)
@@ -122,7 +129,8 @@ def _clocks(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
                 wakes.append(progress.next_at)
         elif clock.start_at > now:
             wakes.append(clock.start_at)
-        elif clock.end is not None:
+        else:
+            assert clock.end is not None  # noqa: S101 - it has begun, and is not open
             status: AlertStatus = "resolved" if clock.end.status == "satisfied" else "withdrawn"
             yield from closed(
                 raised.values(), status, clock.end.at, clock.end.reason, clock.end.flags
@@ -148,9 +156,12 @@ def _why_gone(picture: Picture, alert: Alert) -> tuple[AlertStatus, str]:
         if episode_level and alert.cause in picture.history.by_id:
             return "superseded", "its start was re-timed"
         return "withdrawn", "the facts no longer give it"
-    if ended.fate == "replaced" and any(_follows(clock, alert) for clock in same_rule):
+    chain = _fates(picture, ended)
+    # The retraction of what replaced it retracts the thing itself.
+    stands = chain[-1].fate == "replaced"
+    if stands and any(_follows(clock, chain) for clock in same_rule):
         return "superseded", "its start was re-timed"
-    return "withdrawn", f"its cause was {ended.fate}"
+    return "withdrawn", f"its cause was {chain[-1].fate}"
 
 
 def _readings_that_turned(picture: Picture) -> set[str]:
@@ -163,8 +174,21 @@ def _readings_that_turned(picture: Picture) -> set[str]:
     }
 
 
-def _follows(clock: Clock, alert: Alert) -> bool:
-    return clock.cause.id != alert.cause
+def _fates(picture: Picture, ended: Ended) -> list[Ended]:
+    """Return what became of a fact, and of what replaced it in turn; a circle of corrections is walked once."""
+    chain, seen = [ended], {ended.by.id}
+    while chain[-1].fate == "replaced":
+        later = picture.history.ended.get(chain[-1].by.id)
+        if later is None or later.by.id in seen:
+            break
+        chain.append(later)
+        seen.add(later.by.id)
+    return chain
+
+
+def _follows(clock: Clock, chain: Sequence[Ended]) -> bool:
+    """Return whether *clock* took the place of another: the episode has it once, or a successor in *chain* starts it."""
+    return not clock.is_mri or any(clock.cause is ended.by for ended in chain)
 
 
 def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:

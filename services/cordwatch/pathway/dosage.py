@@ -75,6 +75,11 @@ def stops_of(number: str, stops: Sequence[Fact]) -> list[Fact]:
     return [stop for stop in stops if stop.values.get("order_number") in {number, None}]
 
 
+def _ends(stop: Fact, order: Fact) -> bool:
+    """Return whether *stop* comes after *order*; of two at one instant the later record counts."""
+    return (stop.start_at, stop.known_at) >= (order.start_at, order.known_at)
+
+
 def timeline(facts: Sequence[Fact], stops: Sequence[Fact]) -> list[Dosage]:
     """Lay the dosages of one order end to end; of two with one start the later record counts."""
     by_start: dict[datetime, Fact] = {}
@@ -86,8 +91,10 @@ def timeline(facts: Sequence[Fact], stops: Sequence[Fact]) -> list[Dosage]:
         fact = by_start[begins_at]
         stated_end = fact.values.get("ends_at")
         ends = [next_at, datetime.fromisoformat(stated_end) if stated_end else None]
-        ends += [stop.start_at for stop in stops if stop.start_at >= begins_at]
+        ends += [stop.start_at for stop in stops if _ends(stop, fact)]
         end = min((at for at in ends if at is not None), default=None)
+        if end is not None and end <= begins_at:
+            continue
         per_day, amount = doses_per_day(fact.values.get("frequency")), dose_mg(fact)
         daily = None if per_day is None or amount is None else per_day * amount
         dosages.append(Dosage(fact, begins_at, end, daily))

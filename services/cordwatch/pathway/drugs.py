@@ -19,7 +19,7 @@ RENEWED_WITHIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One drug in use: a standing order, from its begin until it is changed, stopped or run out."""
+    """One drug on order, from its begin until it is changed, stopped or run out."""
 
     fact: Fact
     concepts: frozenset[str]
@@ -41,10 +41,12 @@ class Drugs:
 
     def __init__(self, history: History) -> None:
         """Read the orders and stops out of *history*."""
-        self.orders = history.standing("medication-ordered")
-        self.uses: Sequence[Use] = sorted(
+        self.orders: Sequence[Use] = sorted(
             _ordered(history), key=lambda use: (use.begins_at, use.fact.id)
         )
+        """Every order, single ones too."""
+        self.uses: Sequence[Use] = [use for use in self.orders if not is_once(use.fact)]
+        """What goes on being given."""
 
     def active(self, concepts: Iterable[str], at: datetime) -> list[Use]:
         """Return what of the kinds *concepts* is in use at *at*, the longest in use first."""
@@ -69,8 +71,13 @@ class Drugs:
 
     def edges(self) -> list[datetime]:
         """Return the instants at which something comes into use or goes out of it."""
-        ends = [use.ends_at for use in self.uses if use.ends_at is not None]
-        return [*(use.begins_at for use in self.uses), *ends]
+        ends = [use.ends_at for use in self.orders if use.ends_at is not None]
+        return [*(use.begins_at for use in self.orders), *ends]
+
+
+def number_of(order: Fact) -> str:
+    """Return the number of *order*; one without a number is a thing of its own."""
+    return order.values.get("order_number") or order.id
 
 
 def drug_concepts(fact: Fact) -> frozenset[str]:
@@ -83,8 +90,7 @@ def drug_concepts(fact: Fact) -> frozenset[str]:
 def _ordered(history: History) -> Iterable[Use]:
     orders: dict[str, list[Fact]] = defaultdict(list)
     for fact in history.standing("medication-ordered"):
-        if not is_once(fact):
-            orders[fact.values.get("order_number") or fact.id].append(fact)
+        orders[number_of(fact)].append(fact)
     stops = history.standing("medication-stopped")
     for number, facts in orders.items():
         kinds = frozenset().union(*map(drug_concepts, facts))

@@ -76,7 +76,7 @@ class Endings:
 
     def missing(self, rule: DeadlineRule, start_at: datetime) -> tuple[str, ...]:
         """Return what would end a clock of *rule*, as far as it is not there yet."""
-        match rule.satisfied_by:
+        match rule.satisfied_by:  # pragma: no branch - mypy holds that every goal is named
             case "whole-spine-mri":
                 covered = {region for scan in self._scans(start_at) for region in scan[1]}
                 return missing_names(covered)
@@ -122,6 +122,11 @@ class Endings:
         times = [fact.done_at for fact in begun if fact is not None and fact.done_at >= at]
         return min(times, default=None)
 
+    def treated_at(self, start_at: datetime, policy: Policy) -> datetime | None:
+        """Return when treatment started at or after *start_at*, which it is where one was running."""
+        treated = self._treated(start_at, policy)
+        return None if treated is None else treated[0]
+
     def planned_due(self, rule: DeadlineRule, start_at: datetime) -> datetime | None:
         """Return the end of a recorded taper plan, which takes the place of the window."""
         plan = self.steroid.plan_ends_at() if rule.satisfied_by == "tapered-stop" else None
@@ -141,7 +146,7 @@ class Endings:
     def _goal(
         self, rule: DeadlineRule, start_at: datetime, due_at: datetime, policy: Policy
     ) -> End | None:
-        match rule.satisfied_by:
+        match rule.satisfied_by:  # pragma: no branch - mypy holds that every goal is named
             case "spinal-mri" | "whole-spine-mri":
                 done = self._imaged(start_at, whole=rule.satisfied_by == "whole-spine-mri")
             case "dexamethasone-given":

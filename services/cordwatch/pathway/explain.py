@@ -11,7 +11,7 @@ from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.identity import persons
 from cordwatch.pathway.picture import Picture
 from cordwatch.pathway.simulation import Told, simulate_ward
-from cordwatch.pathway.starts import lymphoma_known, presentation
+from cordwatch.pathway.starts import presentation
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Packs
 
@@ -101,7 +101,6 @@ def _silences(picture: Picture) -> Iterator[str]:
     """Say for each start that opened nothing, and each rule that never ran, why."""
     yield ""
     yield "why not"
-    lymphoma = lymphoma_known(picture.history, picture.where)
     opened = {clock.cause.id for clock in picture.clocks}
     for fact in picture.history.standing("assessed"):
         trigger = presentation(fact, picture.where.policy_of(fact))
@@ -111,7 +110,7 @@ def _silences(picture: Picture) -> Iterator[str]:
             yield f"  assessed {fact.id[:8]}: records no sign that a rule knows"
         elif picture.endings.death_at is not None and fact.start_at > picture.endings.death_at:
             yield f"  assessed {fact.id[:8]}: after the recorded death"
-        elif lymphoma is None:
+        else:
             yield f"  assessed {fact.id[:8]}: {trigger} counts only with known lymphoma, and none is recorded"
     yield from _not_judged(picture)
     ran = {clock.rule.id for clock in picture.clocks}

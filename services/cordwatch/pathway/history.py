@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from cordwatch.pathway.facts import Fact
@@ -61,7 +62,7 @@ class History:
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         """Sort out *facts*, which belong to one patient."""
-        self.facts: Sequence[Fact] = sorted(facts, key=lambda fact: (fact.at, fact.id))
+        self.facts: Sequence[Fact] = sorted(facts, key=_by_time)
         self.by_id = {fact.id: fact for fact in self.facts}
         self.ended: dict[str, Ended] = {}
         self._disputed: set[str] = set()
@@ -78,7 +79,7 @@ class History:
         if len(kinds) == 1:
             return self._standing.get(kinds[0], [])
         found = [fact for kind in kinds for fact in self._standing.get(kind, ())]
-        return sorted(found, key=lambda fact: (fact.at, fact.id))
+        return sorted(found, key=_by_time)
 
     def flags(self, fact: Fact) -> tuple[str, ...]:
         """Return what is doubtful about *fact*: its time, or that another record says otherwise."""
@@ -100,6 +101,23 @@ class History:
             and end.by is by
         ]
         return max(gone, key=lambda fact: (fact.known_at, fact.id), default=None)
+
+    def first_told(self, order: Fact) -> Fact:
+        """Return the fact that first told of a drug *order*: what changes it later is no new cause."""
+        number = order.values.get("order_number")
+        same = (
+            fact
+            for fact in self.facts
+            if fact.kind == order.kind and number and fact.values.get("order_number") == number
+        )
+        return min(same, key=lambda fact: (fact.received_at, fact.id), default=order)
+
+    def orders_placed(self) -> list[Fact]:
+        """Return the imaging orders that stand, and those that a cancellation took the place of."""
+        ends = self.standing("imaging-cancelled")
+        cancelled = (self.last_replaced("imaging-ordered", end) for end in ends)
+        placed = [*self.standing("imaging-ordered"), *(one for one in cancelled if one is not None)]
+        return sorted(placed, key=_by_time)
 
     def _retract(self) -> None:
         retractions = [fact for fact in self.facts if fact.kind == "record-retracted"]
@@ -170,11 +188,16 @@ def _is_as_good(fact: Fact, winner: Fact) -> bool:
     return same and fact.id != winner.id
 
 
+def _by_time(fact: Fact) -> tuple[datetime, datetime, str]:
+    """Sort by the time of the happening; of two at one instant the later record comes last."""
+    return (fact.at, fact.known_at, fact.id)
+
+
 def _precedence(fact: Fact) -> tuple[object, ...]:
     if fact.kind == "diagnosed":
         # Without a number of its own a diagnosis is replaced by no repeat: a feed that dates it anew
         # every day would push the deadline before it for ever. The earliest start rules.
-        return (-fact.at.timestamp(), fact.id)
+        return (-fact.start_at.timestamp(), fact.id)
     # Of two as good as each other the earlier deadline rules: an order may start a clock, the rest ends one.
     later = -fact.at.timestamp() if fact.kind == "imaging-ordered" else fact.at.timestamp()
     return (fact.known_at, fact.kind in _NEGATING, later, fact.id)

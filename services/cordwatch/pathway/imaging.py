@@ -71,7 +71,7 @@ class Study:
     no_show: Fact | None = None
     done: Fact | None = None
     readings: list[Fact] = field(default_factory=list)
-    """Reports and classifications, by the time of their first record."""
+    """Reports and classifications, by the time of their record; of two at once the positive one is the last."""
 
     @property
     def facts(self) -> list[Fact]:
@@ -92,8 +92,11 @@ class Study:
 
     @property
     def is_spine(self) -> bool:
-        """Return whether this is imaging of the spine at all."""
-        return any(fact.values.get("regions") or spine_meaning(fact) for fact in self.facts)
+        """Return whether this is imaging of the spine at all: by a region, a code, or a word about the cord."""
+        return any(
+            fact.values.get("regions") or fact.values.get("finding") or spine_meaning(fact)
+            for fact in self.facts
+        )
 
     @property
     def is_mri(self) -> bool:
@@ -141,11 +144,22 @@ class Study:
 
     @property
     def regions(self) -> frozenset[str]:
-        """Return what was imaged: the final report wins over the scan, the scan over the order."""
-        for fact in (self.final_report, self.done, self.order, self.booking):
-            if fact is not None and (stated := regions_of(fact)):
+        """
+        Return what was imaged: the final report wins over the scan, the scan over the order.
+
+        The order tells only where neither says a word: 'spine, part not
+        stated' of a scan that was made is not what was hoped for.
+        """
+        made = [fact for fact in (self.final_report, self.done) if fact is not None]
+        # What was cancelled is no longer meant where it was booked again.
+        plans = (self.booking, self.order) if self.cancelled else (self.order, self.booking)
+        meant = [fact for fact in plans if fact is not None]
+        for fact in made:
+            if stated := regions_of(fact):
                 return stated
-        return frozenset()
+        if any(spine_meaning(fact) for fact in made):
+            return frozenset()
+        return next((stated for fact in meant if (stated := regions_of(fact))), frozenset())
 
     @property
     def contrast(self) -> bool | None:
@@ -243,5 +257,12 @@ def _gather(key: str, facts: Sequence[Fact]) -> Study:
                 study.done = fact
             case _:
                 study.readings.append(fact)
-    study.readings.sort(key=lambda one: (one.documented_at, one.kind, one.id))
+    study.readings.sort(
+        key=lambda one: (
+            one.known_at,
+            -one.start_at.timestamp(),
+            one.values.get("finding") == "positive",
+            one.id,
+        )
+    )
     return study

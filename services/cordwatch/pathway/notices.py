@@ -18,7 +18,15 @@ PER_CLOCK = frozenset({"booked-late", "treatment-booked-late"})
 
 
 ONE_AT_A_TIME = frozenset(
-    {"mri.wrong-modality", "mri.partial-coverage", "steroid.low-dose", "steroid.other-drug"}
+    {
+        "mri.wrong-modality",
+        "mri.partial-coverage",
+        "steroid.low-dose",
+        "steroid.other-drug",
+        "surgery.indication",
+        "rt.regimen",
+        "neurolymphomatosis.masked",
+    }
 )
 """These hold or not as a whole: while one stands open, a further cause raises nothing new."""
 
@@ -52,9 +60,8 @@ class Condition:
 
 
 def notices(picture: Picture, now: datetime) -> Iterator[Condition]:
-    """Return the notices that hold at *now* or will by time alone (pathway, Notices)."""
-    death_at = picture.endings.death_at
-    if death_at is None or death_at > now:
+    """Return the notices that hold at *now* or will by time alone (pathway, Notices); few for the dead."""
+    if not picture.is_dead(now):
         yield from _imaging(picture, now)
         yield from _treatment(picture, now)
         yield from _stay(picture, now)
@@ -63,9 +70,16 @@ def notices(picture: Picture, now: datetime) -> Iterator[Condition]:
     contradiction, death = picture.endings.contradiction, picture.endings.death
     if contradiction is not None and death is not None and picture.clocks:
         yield Condition("death-contradicted", death, contradiction.start_at)
-    for fact, why in picture.persons.refused:
-        # Published under both references, told once: by whom the retired one belongs to.
-        if fact.sent_as == fact.values["retired"] and fact in picture.history.facts:
+    yield from _refused_merges(picture)
+
+
+def _refused_merges(picture: Picture) -> Iterator[Condition]:
+    """A merge was refused that concerns a patient with a clock: told once to each such patient."""
+    told: set[tuple[str, str]] = set()
+    for fact, why in picture.persons.refused if picture.clocks else ():
+        pair = (fact.values["survivor"], fact.values["retired"])
+        if pair not in told and picture.persons.root(fact.sent_as) == picture.owner:
+            told.add(pair)
             yield Condition("merge-refused", fact, fact.start_at, flags=(why,))
 
 
@@ -76,7 +90,9 @@ def _concerned(clocks: Iterable[Clock], cause_at: datetime, now: datetime) -> tu
 
 
 def _pressing_first(clocks: Iterable[Clock]) -> list[Clock]:
-    return sorted(clocks, key=lambda one: (one.rule.window, one.due_at, one.id))
+    return sorted(
+        clocks, key=lambda one: (one.rule.window, one.due_at, one.cause.received_at, one.id)
+    )
 
 
 def _imaging(picture: Picture, now: datetime) -> Iterator[Condition]:
@@ -122,7 +138,7 @@ def _late(
             since = max(booking.start_at, clock.start_at)
             yield Condition(rule, booking, since, (clock,), is_behind=behind)
             # One booking pages once: for the most pressing clock that it is too late for.
-            behind = behind or not clock.board_only
+            behind = behind or not clock.is_silent
 
 
 def _scheduled(booking: Fact) -> datetime:

@@ -41,6 +41,17 @@ class Picture:
         self.drugs = Drugs(self.history)
         self.lymphoma = lymphoma_known(self.history, self.where)
 
+    def is_dead(self, at: datetime) -> bool:
+        """Return whether the patient was dead at *at*, and nothing contradicts it."""
+        death_at = self.endings.death_at
+        return death_at is not None and death_at <= at
+
+    @property
+    def owner(self) -> str | None:
+        """Return the reference under which the patient lives now, None where nothing is known."""
+        facts = self.history.facts
+        return self.persons.root(facts[0].sent_as) if facts else None
+
     @property
     def is_of_interest(self) -> bool:
         """Return whether advice about drugs, pain and procedures is for this patient (pathway, Who)."""

@@ -96,5 +96,7 @@ def is_kept(fact: Fact) -> bool:
             or bool(fact.values.get("regions"))
             or cord_compression_reason(fact)
             or (fact.kind != "imaging-ordered" and not fact.codes)
+            # Whatever a house calls the study: its report says what became of the cord.
+            or "finding" in fact.values
         )
     return False

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from cordwatch.pathway.decide import decide
 from cordwatch.pathway.facts import Fact, fact_of, fact_of_answer, merge_tellings
 from cordwatch.pathway.identity import MERGES, owners, persons
+from cordwatch.pathway.picture import Picture
 from cordwatch.pathway.relevance import is_kept
 from cordwatch.pathway.telling import rules_over
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
@@ -35,6 +36,7 @@ class Ward:
         """What the owner of each patient knows to be published."""
         self.told: dict[str, Alert] = {}
         """What a listener has heard: of each alert the highest revision, with its first raising."""
+        self._pictures: dict[str, Picture] = {}
         self._wakes: list[tuple[datetime, str]] = []
         self._wake_of: dict[str, datetime] = {}
 
@@ -45,6 +47,7 @@ class Ward:
         if merged is known:
             return False
         self.facts[patient][fact.id] = merged
+        self._pictures.pop(patient, None)
         return True
 
     def look(self, patient: str, now: datetime) -> None:
@@ -55,6 +58,7 @@ class Ward:
             list(self.alerts[patient].values()),
             self._packs,
             now,
+            pictures=self._pictures,
         )
         for alert in decision.alerts:
             self.alerts[patient][alert.alert_id] = alert

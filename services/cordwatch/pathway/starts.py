@@ -93,7 +93,12 @@ def starts(history: History, studies: Sequence[Study], where: Where) -> list[Sta
                 Start(reading.start_at, "confirmed", "mescc-confirmed", reading, reading.flags)
             )
     # Of two at one instant the one heard of first is the cause: what comes later moves nothing.
-    return sorted(found, key=lambda one: (one.at, one.fact.received_at, one.role, one.fact.id))
+    return sorted(found, key=_by_hearing)
+
+
+def _by_hearing(start: Start) -> tuple[datetime, datetime, str, str, str, str]:
+    fact = start.fact
+    return (start.at, fact.received_at, fact.kind, fact.sent_as, fact.id, start.role)
 
 
 def _assessments(history: History, where: Where) -> list[Start]:
@@ -129,11 +134,8 @@ def _diagnoses(history: History) -> list[Start]:
 
 def _orders(history: History) -> list[Start]:
     # A cancelled order leaves its reason standing: the clock goes on (pathway, Imaging).
-    cancelled = history.standing("imaging-cancelled")
-    gone = (history.last_replaced("imaging-ordered", fact) for fact in cancelled)
-    placed = [*history.standing("imaging-ordered"), *(fact for fact in gone if fact is not None)]
     return [
         Start(fact.start_at, "mri", "mescc-suspected", fact, history.flags(fact))
-        for fact in placed
+        for fact in history.orders_placed()
         if cord_compression_reason(fact)
     ]

@@ -150,39 +150,42 @@ class Dexamethasone:
         """
         edges = [(stop.start_at, stop) for stop in self.stops]
         edges += [(one.ends_at, one.fact) for one in self.dosages if one.ends_at is not None]
-        # Of a stop and the dosage that it ends, the stop is what says so.
-        for at, fact in sorted(
-            edges, key=lambda edge: (edge[0], edge[1] not in self.stops, edge[1].id)
-        ):
+        for at, fact in sorted(edges, key=_stop_first):
             resumed = any(dosage.begins_at >= at for dosage in self.dosages)
             if at > begun_at and not self.is_ordered(at) and not resumed:
                 return at, fact
         return None
 
     def falls(self, begin_at: datetime, end_at: datetime) -> list[datetime]:
-        """Return when the daily dose fell (to something) in [begin, end): ordered, else given."""
+        """Return when the daily dose fell (to something) between the two: ordered, else given."""
         if self.dosages:
-            points = [(at, self.daily_mg(at)) for at in self.changes() if at < end_at]
+            changes = [begin_at, *(at for at in self.changes() if begin_at < at < end_at)]
+            points = [(at, self.daily_mg(at)) for at in changes]
         else:
-            days = max(0, (end_at - begin_at) // DAY)
-            bounds = [begin_at + DAY * n for n in range(int(days) + 1)]
+            # A day that was cut short by the stop is no smaller dose.
+            bounds = [begin_at + DAY * n for n in range((end_at - begin_at) // DAY)]
             points = [(at, self.given_mg(at, at + DAY) or None) for at in bounds]
         falls: list[datetime] = []
         before: float | None = None
         for at, dose in points:
             if dose is None:
                 continue
-            if before is not None and dose < before and at >= begin_at:
+            if before is not None and dose < before:
                 falls.append(at)
             before = dose
         return falls
+
+
+def _stop_first(edge: tuple[datetime, Fact]) -> tuple[datetime, bool, datetime, str]:
+    at, fact = edge
+    return (at, fact.kind != "medication-stopped", fact.received_at, fact.id)
 
 
 def dexamethasone(history: History) -> Dexamethasone:
     """Return the systemic steroid history of a patient, what is not systemic left out."""
     ordered: dict[str, list[Fact]] = defaultdict(list)
     for fact in history.standing("medication-ordered"):
-        if concept_of(fact) == "dexamethasone" and is_systemic(fact):
+        if concept_of(fact) == "dexamethasone":
             ordered[fact.values.get("order_number") or fact.id].append(fact)
     stops = [
         fact
@@ -195,8 +198,13 @@ def dexamethasone(history: History) -> Dexamethasone:
             dosage
             for number, facts in sorted(ordered.items())
             for dosage in timeline(facts, stops_of(number, stops))
+            # An order that is changed to eye drops has ended as what it was.
+            if is_systemic(dosage.fact)
         ],
-        doses=[fact for fact in given if concept_of(fact) == "dexamethasone"],
+        doses=sorted(
+            (fact for fact in given if concept_of(fact) == "dexamethasone"),
+            key=lambda dose: (dose.start_at, dose.received_at, dose.id),
+        ),
         stops=stops,
         others_given=[fact for fact in given if concept_of(fact) == "corticosteroid"],
     )

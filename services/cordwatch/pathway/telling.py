@@ -127,7 +127,7 @@ class Telling:
                 return any(course.is_active for course in endings.courses)
 
     def _is_paged(self, clock: Clock) -> bool:
-        if clock.board_only or clock.cause.replayed:
+        if clock.is_silent:
             return False
         if not clock.is_mri:
             return True
@@ -136,7 +136,7 @@ class Telling:
             for other in self.picture.open_clocks(self.now)
             if other.is_mri
             and other.episode == clock.episode
-            and not other.board_only
+            and not other.is_silent
             and not pages_ended(other, self.ledger.raised(other), self.now)
         ]
         first = most_pressing(rivals)
@@ -149,26 +149,29 @@ class Telling:
         raised = self.ledger.by_condition.get(condition.key, {})
         if 0 not in raised:
             next_at = self.now + told.repeats.every if told.repeats else None
-            return [self._notice(condition, told, 0)], next_at
+            return [self._notice(condition, told, 0, self.now)], next_at
         if told.repeats is None:
             return [], None
         first, every = raised[0].raised_at, told.repeats.every
         until = first + told.repeats.lasting
         newest = int((min(self.now, until) - first) // every)
         fresh = newest > max(raised) and self.now < first + every * (newest + 1)
-        new = [self._notice(condition, told, newest)] if fresh else []
-        next_at = first + every * (newest + 1)
+        own_at = first + every * newest
+        new = [self._notice(condition, told, newest, own_at)] if fresh else []
+        next_at = own_at + every
         return new, next_at if next_at <= until else None
 
-    def _notice(self, condition: Condition, told: Tellable, repeat: int) -> Alert:
+    def _notice(self, condition: Condition, told: Tellable, repeat: int, own_at: datetime) -> Alert:
         pack, place = pack_for(self.picture, condition), self.picture.place()
         cause = condition.cause
         clock = condition.clocks[0] if condition.clocks else None
-        board_only = told.board_only or (
-            bool(condition.clocks) and all(one.board_only for one in condition.clocks)
+        old_after = pack.policy.board_only_after
+        board_only = (
+            told.board_only
+            or condition.is_behind
+            or cause.received_at - cause.start_at > old_after
+            or (bool(condition.clocks) and all(one.is_silent for one in condition.clocks))
         )
-        if condition.is_behind:
-            board_only = True
         discharged_from = cause.values.get("ward") if cause.kind == "discharged" else None
         return Alert(
             alert_id=digest("alert", *condition.key, str(repeat)),
@@ -189,6 +192,7 @@ class Telling:
             start_at=clock.start_at if clock else None,
             due_at=clock.due_at if clock else None,
             raised_at=self.now,
+            late_by_s=int((self.now - own_at) / timedelta(seconds=1)),
             reason=condition.worded(told),
             missing=condition.missing,
             flags=(*cause.flags, *condition.flags),

@@ -43,8 +43,7 @@ ADVISORIES: tuple[Advisory, ...] = (
 
 def advisories(picture: Picture, now: datetime) -> Iterator[Condition]:
     """Return the advisories that hold at *now* or will by time alone; none for the dead."""
-    death_at = picture.endings.death_at
-    if death_at is not None and death_at <= now:
+    if picture.is_dead(now):
         return
     for advisory in ADVISORIES:
         yield from advisory(picture, now)

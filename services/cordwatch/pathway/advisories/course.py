@@ -19,8 +19,9 @@ def neurolymphomatosis_masked(picture: Picture, _: datetime) -> Iterator[Conditi
         one for one in picture.history.standing("assessed") if one.values.get("improved_after")
     ]
     if picture.lymphoma is not None and likely and better:
-        since = max(picture.lymphoma.start_at, likely[0].start_at, better[0].start_at)
-        yield Condition("neurolymphomatosis.masked", better[0], since)
+        for one in better:
+            since = max(picture.lymphoma.start_at, likely[0].start_at, one.start_at)
+            yield Condition("neurolymphomatosis.masked", one, since)
 
 
 def surveillance_due(picture: Picture, _: datetime) -> Iterator[Condition]:
@@ -54,5 +55,5 @@ def support_not_offered(picture: Picture, now: datetime) -> Iterator[Condition]:
         leaves = [fact.start_at for fact in picture.history.standing("discharged")]
         left = [at for at in leaves if at >= episode.began_at]
         since = min([*left, episode.began_at + policy.support_within])
-        first = min(episode.clocks, key=lambda clock: (clock.start_at, clock.id))
-        yield Condition("support.offer", first.cause, since, missing=missing, until=over_at)
+        first = episode.clocks[0].cause
+        yield Condition("support.offer", first, since, missing=missing, until=over_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
@@ -18,14 +19,13 @@ TELLING = frozenset({"imaging-ordered", "imaging-scheduled", "imaging-done", "im
 def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
     """An MRI clock runs and only radiograph, CT or scintigraphy of the spine is ordered or done."""
     clocks = [clock for clock in picture.open_clocks(now) if clock.is_mri]
-    if not clocks:
-        return
-    clock = min(clocks, key=lambda one: (one.rule.window, one.due_at, one.id))
-    since = min(one.start_at for one in clocks)
-    counted = [one for one in picture.endings.studies if one.is_active or _made(one, since)]
-    others = [study for study in counted if study.modality in {"CT", "XR", "NM"}]
-    if others and not any(study.is_mri for study in counted):
-        for study in sorted(others, key=_by_time):
+    for clock in sorted(clocks, key=lambda one: (one.rule.window, one.due_at, one.id)):
+        since, studies = clock.start_at, picture.endings.studies
+        counted = [study for study in studies if study.is_active or _made(study, since)]
+        others = [study for study in counted if study.modality in {"CT", "XR", "NM"}]
+        if any(study.is_mri for study in counted):
+            continue
+        for study in sorted(others, key=partial(_by_time, picture)):
             cause = _first_told(picture, study)
             yield Condition("mri.wrong-modality", cause, max(cause.start_at, since), (clock,))
 
@@ -43,12 +43,12 @@ def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
         known = [study for study in counted if study.regions]
         missing = missing_names(region for study in known for region in study.regions)
         if known and missing:
-            for study in sorted(known, key=_by_time):
+            for study in sorted(known, key=partial(_by_time, picture)):
                 if study.is_active:
                     # The wait counts from receipt: the other orders may still be on their way.
                     order = _first_fact(study)
                     wait = clock.pack.policy.partial_coverage_after
-                    since = max(order.start_at, order.received_at) + wait
+                    since = max(order.start_at, order.received_at + wait)
                 else:
                     since = _scan_at(study, clock)
                 cause = _first_told(picture, study)
@@ -71,16 +71,17 @@ def no_contrast(picture: Picture, now: datetime) -> Iterator[Condition]:
         )
         if study.contrast is False and not made_up and scan.id not in seen and end_at <= now:
             seen.add(scan.id)
-            yield Condition("mri.no-contrast", scan, end_at, (clock,))
+            yield Condition("mri.no-contrast", _first_told(picture, study), end_at, (clock,))
 
 
 def _first_fact(study: Study) -> Fact:
-    facts = [fact for fact in (study.order, study.booking, study.done, study.final_report) if fact]
+    facts = [fact for fact in (study.done, study.final_report, study.order, study.booking) if fact]
     return facts[0]
 
 
-def _by_time(study: Study) -> tuple[datetime, str]:
-    return (_first_fact(study).at, study.key)
+def _by_time(picture: Picture, study: Study) -> tuple[datetime, datetime, datetime, str]:
+    fact, told = _first_fact(study), _first_told(picture, study)
+    return (fact.at, fact.received_at, told.received_at, study.key)
 
 
 def _first_told(picture: Picture, study: Study) -> Fact:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from cordwatch.pathway.drugs import drug_concepts
+from cordwatch.pathway.drugs import number_of
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.notices import Condition
 from cordwatch.pathway.picture import Picture
@@ -19,21 +19,23 @@ ANALGESICS = FIRST_LINE | ANTI_INFLAMMATORY | {"opioid", "other-analgesic"}
 SCREENS = frozenset({"SOAPP-R", "ORT"})
 
 
-def no_dental_measures(picture: Picture, _: datetime) -> Iterator[Condition]:
+def no_dental_measures(picture: Picture, now: datetime) -> Iterator[Condition]:
     """A bone agent is ordered, and no dental measures are recorded in the half year before or since."""
     measures = [fact.done_at for fact in picture.history.standing("dental-recorded")]
-    for order in _bone_agents(picture):
+    for order in _bone_agents(picture, now):
         earliest = order.start_at - picture.where.policy_of(order).dental_within
         if not any(at >= earliest for at in measures):
-            yield Condition("bone-agent.dental", order, order.start_at)
+            cause = picture.history.first_told(order)
+            yield Condition("bone-agent.dental", cause, order.start_at)
 
 
 def bone_agent_alone(picture: Picture, now: datetime) -> Iterator[Condition]:
     """A bone agent is ordered for a patient in pain, and it stands in the place of an analgesic."""
-    pain, orders = _pain(picture), _bone_agents(picture)
+    pain, orders = _pain(picture), _bone_agents(picture, now)
     if pain is not None and orders and not picture.drugs.active(ANALGESICS, now):
         since = max(orders[0].start_at, pain.start_at)
-        yield Condition("bone-agent.no-analgesic", orders[0], since)
+        cause = picture.history.first_told(orders[0])
+        yield Condition("bone-agent.no-analgesic", cause, since)
 
 
 def no_risk_screen(picture: Picture, now: datetime) -> Iterator[Condition]:
@@ -43,9 +45,9 @@ def no_risk_screen(picture: Picture, now: datetime) -> Iterator[Condition]:
     screens = picture.history.standing("risk-screened")
     if any(fact.values["instrument"] in SCREENS for fact in screens):
         return
-    opioids = [use for use in picture.drugs.uses if "opioid" in use.concepts]
-    if any(use.is_active(now) for use in opioids):
-        yield Condition("opioid.risk-screen", opioids[0].fact, opioids[0].begins_at)
+    use = picture.drugs.active_since({"opioid"}, now)
+    if use is not None:
+        yield Condition("opioid.risk-screen", use.fact, use.begins_at)
 
 
 def opioid_not_reassessed(picture: Picture, now: datetime) -> Iterator[Condition]:
@@ -66,14 +68,14 @@ def no_first_line(picture: Picture, now: datetime) -> Iterator[Condition]:
     if pain is None:
         return
     rivals = _interacting(picture, pain, now)
-    tricyclics = picture.drugs.active({"tricyclic"}, now)
+    tricyclic = picture.drugs.active_since({"tricyclic"}, now)
     if not picture.drugs.active(FIRST_LINE, now):
         detail = f"a tricyclic would interact with: {', '.join(rivals)}" if rivals else ""
         yield Condition("pain.first-line", pain, pain.start_at, detail=detail)
-    elif tricyclics and rivals:
+    elif tricyclic and rivals:
         detail = f"a tricyclic interacts with: {', '.join(rivals)}"
-        since = max(pain.start_at, tricyclics[0].begins_at)
-        yield Condition("pain.first-line", tricyclics[0].fact, since, detail=detail)
+        since = max(pain.start_at, tricyclic.begins_at)
+        yield Condition("pain.first-line", tricyclic.fact, since, detail=detail)
 
 
 def no_anti_inflammatory(picture: Picture, now: datetime) -> Iterator[Condition]:
@@ -83,18 +85,19 @@ def no_anti_inflammatory(picture: Picture, now: datetime) -> Iterator[Condition]
         yield Condition("pain.inflammatory", pain, pain.start_at)
 
 
-def _bone_agents(picture: Picture) -> list[Fact]:
-    """Return the standing orders of a bone agent, single infusions included, each by its first record."""
+def _bone_agents(picture: Picture, now: datetime) -> list[Fact]:
+    """Return the orders of a bone agent in force, single infusions included, each by its first record."""
     if not picture.is_of_interest:
         return []
-    stops = picture.history.standing("medication-stopped")
-    stopped = {stop.values.get("order_number") for stop in stops} - {None}
     first: dict[str, Fact] = {}
-    for order in picture.drugs.orders:
-        number = order.values.get("order_number") or order.id
-        if "bone-agent" in drug_concepts(order) and number not in stopped:
-            first.setdefault(number, order)
-    return list(first.values())
+    for order in picture.history.standing("medication-ordered"):
+        first.setdefault(number_of(order), order)
+    in_force = {
+        number_of(use.fact): None
+        for use in picture.drugs.orders
+        if "bone-agent" in use.concepts and use.is_active(now)
+    }
+    return sorted((first[one] for one in in_force), key=lambda fact: (fact.start_at, fact.id))
 
 
 def _pain(picture: Picture, *kinds: str) -> Fact | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from cordwatch.pathway.clocks import Clock, Episode
-from cordwatch.pathway.dosage import Dosage, dose_mg, is_once
+from cordwatch.pathway.dosage import dose_mg, is_once
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.notices import Condition
 from cordwatch.pathway.picture import Picture
@@ -32,7 +32,9 @@ def low_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
             if None not in amounts and daily < minimum and not _reduced(picture, minimum, now):
                 for one in sorted(active, key=lambda one: (one.begins_at, one.fact.id)):
                     since = max(one.begins_at, confirmed.at)
-                    yield Condition("steroid.low-dose", _first_told(picture, one), since, clocks)
+                    yield Condition(
+                        "steroid.low-dose", picture.history.first_told(one.fact), since, clocks
+                    )
         elif not standing:
             first = picture.endings.first_dose(confirmed.at - policy.dose_before, now)
             if first is None:
@@ -53,7 +55,9 @@ def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
         maximum = picture.where.policy_of(one.fact).high_dose_mg
         if one.is_active(now) and max(one.daily_mg or 0, dose_mg(one.fact) or 0) > maximum:
             ordered = True
-            yield Condition("steroid.high-dose", one.fact, one.begins_at)
+            yield Condition(
+                "steroid.high-dose", picture.history.first_told(one.fact), one.begins_at
+            )
     if ordered:
         return
     run: tuple[Fact, datetime] | None = None
@@ -67,7 +71,7 @@ def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
         yield Condition("steroid.high-dose", run[0], run[0].start_at, until=run[1])
 
 
-def other_drug(picture: Picture, now: datetime) -> Iterator[Condition]:
+def other_drug(picture: Picture, _: datetime) -> Iterator[Condition]:
     """MESCC is confirmed, another corticosteroid was given, and no dexamethasone since."""
     steroid = picture.endings.steroid
     for episode in picture.episodes:
@@ -78,7 +82,7 @@ def other_drug(picture: Picture, now: datetime) -> Iterator[Condition]:
         others = [dose for dose in steroid.others_given if dose.done_at >= earliest]
         for other in others:
             answered = any(dose.done_at >= other.start_at for dose in steroid.doses)
-            if other.start_at <= now and not answered:
+            if not answered:
                 since = max(other.start_at, episode.confirmed.at)
                 yield Condition("steroid.other-drug", other, since, _steroid_clocks(episode))
 
@@ -114,19 +118,6 @@ def before_biopsy(picture: Picture, now: datetime) -> Iterator[Condition]:
             return
 
 
-def _first_told(picture: Picture, dosage: Dosage) -> Fact:
-    """Return the fact that first told of the order: a change of its dosage is no new cause."""
-    number = dosage.fact.values.get("order_number")
-    same = [
-        fact
-        for fact in picture.history.facts
-        if fact.kind == "medication-ordered"
-        and number
-        and fact.values.get("order_number") == number
-    ]
-    return min(same, key=lambda fact: (fact.received_at, fact.id), default=dosage.fact)
-
-
 def _steroid_clocks(episode: Episode) -> tuple[Clock, ...]:
     return tuple(one for one in episode.clocks if one.rule.satisfied_by == "dexamethasone-given")
 
@@ -134,8 +125,7 @@ def _steroid_clocks(episode: Episode) -> tuple[Clock, ...]:
 def _treated(picture: Picture, episode: Episode, now: datetime) -> bool:
     assert episode.confirmed is not None  # noqa: S101 - the callers looked
     policy = picture.where.policy_of(episode.confirmed.fact)
-    since = episode.confirmed.at - policy.treatment_running
-    treated_at = picture.endings.treated_since(since)
+    treated_at = picture.endings.treated_at(episode.confirmed.at, policy)
     return treated_at is not None and treated_at <= now
 
 

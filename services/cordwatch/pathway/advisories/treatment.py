@@ -50,25 +50,28 @@ def surgery_indicated(picture: Picture, _: datetime) -> Iterator[Condition]:
         heard += [fact.done_at for fact in meant if fact is not None and not course.is_cancelled]
     last = max(heard, default=None)
     waiting = [one for one in _indicated(picture) if last is None or one.start_at > last]
-    if waiting and picture.is_of_interest:
-        first = waiting[0]
-        named = [_INDICATIONS[one] for one in first.values["surgical_indications"]]
-        yield Condition("surgery.indication", first, first.start_at, detail=", ".join(named))
+    for one in waiting if picture.is_of_interest else ():
+        named = [_INDICATIONS[name] for name in one.values["surgical_indications"]]
+        yield Condition("surgery.indication", one, one.start_at, detail=", ".join(named))
 
 
 def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
     """Surgery is planned, or contraindicated at half of the treatment clock, and no radiotherapy planned."""
+    causes: list[Condition] = []
     for course in _of(picture, "surgery"):
-        begun, plan = course.get("started"), course.get("planned") or course.get("booked")
-        cause = plan or begun
+        begun = course.get("started")
+        told = [one for kind in ("planned", "booked", "started") if (one := course.get(kind))]
+        cause = min(told, key=_first_heard, default=None)
         if cause is None or not (begun or course.is_active) or not picture.is_of_interest:
             continue
         policy = picture.where.policy_of(cause)
         until = begun.start_at + policy.treatment_running if begun else None
         detail = _regimen(picture, policy)
         if not _irradiated(picture, cause.start_at) and (until is None or now < until):
-            yield Condition("rt.regimen", cause, cause.start_at, detail=detail, until=until)
-            return
+            causes.append(
+                Condition("rt.regimen", cause, cause.start_at, detail=detail, until=until)
+            )
+    yield from sorted(causes, key=lambda one: (one.since, one.cause.id))
     against = _contraindications(picture)
     for clock in picture.open_clocks(now):
         if clock.rule.satisfied_by == "treatment-started" and against:
@@ -90,6 +93,10 @@ def vertebroplasty_followup(picture: Picture, _: datetime) -> Iterator[Condition
         if not any(record.done_at >= fact.start_at for record in records):
             since = fact.done_at + picture.where.policy_of(fact).vertebroplasty_relief + A_MOMENT
             yield Condition("vertebroplasty.followup", fact, since)
+
+
+def _first_heard(fact: Fact) -> tuple[datetime, datetime, str]:
+    return (fact.start_at, fact.received_at, fact.id)
 
 
 def _of(picture: Picture, modality: str) -> list[Course]:

@@ -1,0 +1,132 @@
+"""The advisories on surgery and radiotherapy, on the course of the disease and on support."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from tests.oracle.clocks import quiet_at, treatments_begun
+from tests.oracle.conditions import Case, Condition, advice
+from tests.oracle.known import Fact, by_encounter, by_thing, current, of_kinds
+from tests.oracle.starts import diagnoses
+from tests.oracle.tellings import booked, meant_to_treat, plans
+
+DAY = timedelta(days=1)
+SUPPORT = {"physiotherapy", "behavioural", "psychosocial"}
+SUPPORT_WITHIN = 7 * DAY
+TWO_WEEKS = 14 * DAY
+
+
+def advisories(case: Case) -> Iterator[Condition]:
+    """Yield those that hold for a patient with lymphoma or a clock."""
+    operations = _planned(case, "surgery")
+    if _is_contraindicated(case):
+        for plan in operations:
+            yield advice("surgery.contraindicated", plan)
+    yield from _indications(case)
+    yield from _radiotherapy(case, operations)
+    yield from _masked(case)
+    yield from _support(case)
+
+
+def _begun(case: Case, modality: str) -> list[Fact]:
+    return [
+        f for f in treatments_begun(case.facts) if f.event.modality == modality and f.at <= case.now
+    ]
+
+
+def _planned(case: Case, modality: str) -> list[Fact]:
+    """Return what is planned or booked and has not begun, one of each course."""
+    begun = {f.thing for f in _begun(case, modality) if f.thing}
+    found = {
+        f.thing or f.key: f
+        for f in [*booked(case.facts), *plans(case.facts)]
+        if f.event.modality == modality and f.at <= case.now and f.thing not in begun
+    }
+    return list(found.values())
+
+
+def _first_told(case: Case, fact: Fact) -> Fact:
+    """Return what came first of a course: its plan, its booking or its begin."""
+    kinds = ("treatment-planned", "treatment-booked", "treatment-started")
+    latest = [f for kind in kinds for f in current(case.facts, kind, by=by_thing)]
+    same = [f for f in latest if f.thing and f.thing == fact.thing]
+    return min([*same, fact], key=lambda f: (f.at, f.received_at, f.key))
+
+
+def _last_said(case: Case, what: str) -> float | None:
+    told = [f for f in of_kinds(case.facts, "assessed") if getattr(f.event, what) is not None]
+    told = sorted((f for f in told if f.at <= case.now), key=lambda f: (f.at, f.recorded_at, f.key))
+    return float(getattr(told[-1].event, what)) if told else None
+
+
+def _is_contraindicated(case: Case) -> bool:
+    paraplegia_h = _last_said(case, "paraplegia_h")
+    months = _last_said(case, "life_expectancy_months")
+    return (
+        bool(diagnoses(case.facts, "lymphoma"))
+        or (paraplegia_h is not None and paraplegia_h > 24)
+        or (months is not None and months < 3)
+    )
+
+
+def _indications(case: Case) -> Iterator[Condition]:
+    """An absolute indication is answered by the surgeon, or by an operation that stands."""
+    answers = [f for f in of_kinds(case.facts, "consulted") if "spinal-surgeon" in f.event.roles]
+    meant = [f for f in meant_to_treat(case.facts) if f.event.modality == "surgery"]
+    answers += [*meant, *_begun(case, "surgery")]
+    found = [f for f in of_kinds(case.facts, "assessed") if f.event.surgical_indications]
+    for fact in sorted(found, key=lambda f: (f.at, f.key)):
+        if fact.at <= case.now and not any(fact.at <= answer.latest_at for answer in answers):
+            yield advice("surgery.indication", fact)
+
+
+def _is_irradiated(case: Case, since: datetime) -> bool:
+    """Return whether radiotherapy is planned, booked or running, or was given since."""
+    over = {
+        f.thing for f in of_kinds(case.facts, "treatment-ended") if f.latest_at < since and f.thing
+    }
+    begun = [f for f in _begun(case, "radiotherapy") if f.thing not in over]
+    return bool(_planned(case, "radiotherapy") or begun)
+
+
+def _radiotherapy(case: Case, operations: list[Fact]) -> Iterator[Condition]:
+    recent = [f for f in _begun(case, "surgery") if case.now < f.at + TWO_WEEKS]
+    causes = {first.key: first for f in [*operations, *recent] for first in [_first_told(case, f)]}
+    for fact in sorted(causes.values(), key=lambda f: (f.at, f.key)):
+        if not _is_irradiated(case, fact.at):
+            yield advice("rt.regimen", fact)
+    for clock in case.clocks:
+        half_at = clock.start_at + (clock.due_at - clock.start_at) / 2
+        if (
+            clock.rule == "treatment.start"
+            and clock.is_open(case.now)
+            and case.now >= half_at
+            and _is_contraindicated(case)
+            and not _is_irradiated(case, clock.start_at)
+        ):
+            yield advice("rt.regimen", clock.fact, "", clock)
+
+
+def _masked(case: Case) -> Iterator[Condition]:
+    """Better under steroid or IVIG, which is no reason to stop suspecting lymphoma in the nerves."""
+    if not diagnoses(case.facts, "lymphoma") or not diagnoses(case.facts, "cidp"):
+        return
+    for found in of_kinds(case.facts, "assessed"):
+        if found.event.improved_after and found.at <= case.now:
+            yield advice("neurolymphomatosis.masked", found)
+
+
+def _support(case: Case) -> Iterator[Condition]:
+    told = current(case.facts, "discharged", "discharge-cancelled", by=by_encounter)
+    left = [f.at for f in told if f.kind == "discharged"]
+    for episode in case.episodes:
+        since, now = episode.first_at, case.now
+        offered = {
+            f.event.support
+            for f in of_kinds(case.facts, "support-recorded")
+            if f.latest_at >= since
+        }
+        is_time = now >= since + SUPPORT_WITHIN or any(since <= at <= now for at in left)
+        if is_time and offered < SUPPORT and now < quiet_at(episode.clocks) + TWO_WEEKS:
+            yield advice("support.offer", episode.clocks[0].fact)
