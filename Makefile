@@ -13,7 +13,10 @@ PYTEST_ARGS ?=
 SEED ?=
 N ?= 200
 
-.PHONY: help venv check format test test-quick coverage sim demo bench docs lock clean
+AGREEMENT ?=
+MUTANTS ?=
+
+.PHONY: help venv check format test test-quick agreement coverage mutants sim demo bench docs lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,8 +59,21 @@ test: check ## Everything: checks and all tests, with a real Kafka where one can
 test-quick: venv ## The tests that need no broker
 	$(BIN)/pytest -m "not kafka" -n auto -x $(PYTEST_ARGS)
 
-coverage: venv ## Branch coverage of the core and the contracts
-	$(BIN)/coverage run -m pytest -m "not kafka" -q && $(BIN)/coverage report
+agreement: venv ## Core and naive oracle on 10,000 fresh histories; AGREEMENT="--seed S --histories N"
+	$(BIN)/python -m tests.oracle $(AGREEMENT)
+
+# What reaches every line by itself; the many histories of `agreement` would only take longer.
+COVERAGE_TESTS := tests/spec tests/unit/pathway tests/unit/schemas tests/contract tests/property/test_core.py \
+	tests/oracle/test_agreement.py tests/oracle/test_differences.py tests/oracle/test_story.py tests/oracle/test_examples.py
+
+coverage: venv ## Branch coverage of the core and the contracts: all of it, or it fails
+	$(BIN)/coverage run -m pytest -q $(COVERAGE_TESTS) && $(BIN)/coverage report
+
+mutants: ## Mutants of the core that the tests kill, a sample; MUTANTS="--seed S --sample N cordwatch.pathway.levels*"
+	test -x build/venv-mutants/bin/mutmut || { "$(PYTHON)" -m venv build/venv-mutants && \
+		build/venv-mutants/bin/python -m pip install --quiet --require-hashes -r requirements.lock && \
+		build/venv-mutants/bin/python -m pip install --quiet mutmut==3.8.1 ; }
+	PATH="$(CURDIR)/build/venv-mutants/bin:$$PATH" build/venv-mutants/bin/python -m tests.mutants $(MUTANTS)
 
 sim: venv ## Watch under faults on a virtual clock, against the core: make sim SEED=1 N=500
 	$(BIN)/python -m tests.sim --worlds $(N) $(if $(SEED),--seed $(SEED))

@@ -4,23 +4,24 @@ The whole story of a set of events, told naively: what is raised when, and what 
 In scope: the nine deadline rules with episodes; fixed levels, their collapse
 when they passed unseen, the grid of repeats and its end; severity, paging;
 retractions, corrections, replaced readings, day precision, late and future
-facts, stand-downs, deaths; all thirteen notices; the advisories `mri.*` and
-`steroid.*` of the default pack with its switches as shipped; merges.
+facts, stand-downs, deaths; all thirteen notices; all advisories of the default
+pack with its switches as shipped; merges.
 
 Not in scope: texts, flags, `missing`, routing, acknowledgements (they stop
-nothing), switches other than the default, dropping of old facts.
+nothing), switches other than the default (so neither `steroid.before-biopsy`
+nor `surveillance.due`), dropping of old facts.
 
 Readings of our own, where the text leaves a choice: `mri.wrong-modality`,
-`mri.partial-coverage`, `steroid.low-dose` and `steroid.other-drug` hold or not
-as a whole, so a second cause of one that is open raises nothing, and a study's
-order and scan are one cause. A clock that is for the board only silences none.
+`mri.partial-coverage` and others (`ONE_AT_A_TIME`) hold or not as a whole, so a
+second cause of one that is open raises nothing, and a study's order and scan
+are one cause. A clock that is for the board only silences none.
 A notice or advisory about a fact older than 30 days at receipt, or replayed,
 is not paged. A clock whose lymphoma was refuted is withdrawn. A taper stop is
-the first instant after which no dexamethasone order is in force, `ends_at`
-included; `steroid.abrupt-stop` no longer applies once one is in force again.
-Conditions are never late, only repeats of `report-unclassified` are. An alert
-keeps the due instant that it was raised with. A refused merge is told once,
-where either patient has an episode.
+the instant after which no dexamethasone order is in force any more, `ends_at`
+included; one that comes into force later takes it back. Conditions are never
+late, only repeats of `report-unclassified` are. An alert keeps the due instant
+that it was raised with. A refused merge is told to each patient concerned who
+has an episode. All readings are in ADR 2 and 5.
 """
 
 from __future__ import annotations

@@ -141,6 +141,19 @@ def test_an_order_stopped_as_it_begins_was_never_in_force() -> None:
     assert ("steroid.low-dose", "open") in rules(events, 24)
 
 
+@pytest.mark.parametrize(("hours", "is_told"), [(23.9, True), (24, False)])
+def test_a_reduction_after_a_full_day_at_the_minimum_is_a_taper(
+    hours: float, is_told: bool
+) -> None:
+    """16 mg a day for 24 h, then 8: no low dose. A moment sooner it is one."""
+    events = [
+        b.a_report(T(0)),
+        b.a_dexamethasone_order(T(0), 8),
+        b.a_dexamethasone_order(T(hours), 4),
+    ]
+    assert (("steroid.low-dose", "open") in rules(events, hours)) is is_told
+
+
 def test_two_opioids_without_an_end_are_one_course() -> None:
     """The first one's time counts for the reassessment, whichever is stopped."""
     events = [
