@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,13 @@ def corpus() -> list[Path]:
 
 
 def messages_in(path: Path) -> int:
-    """Count messages without our reader: headers at the start of a line, or lines of JSON."""
-    lines = [
-        line.removeprefix(b"\xef\xbb\xbf") for line in re.split(rb"[\r\n]+", path.read_bytes())
-    ]
+    """Count messages without our reader: headers at the start of a line, a JSON document, or lines of JSON."""
+    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    lines = [line.removeprefix(b"\xef\xbb\xbf") for line in re.split(rb"[\r\n]+", data)]
     if path.suffix == ".json":
+        with suppress(ValueError):
+            json.loads(data)
+            return 1
         return sum(bool(line.strip()) for line in lines)
     return sum(line.startswith(b"MSH|") for line in lines)
 
