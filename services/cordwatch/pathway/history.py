@@ -175,9 +175,9 @@ class History:
         return (family, self.study(fact))
 
 
-def _by_time(fact: Fact) -> tuple[datetime, datetime, str]:
+def _by_time(fact: Fact) -> tuple[datetime, datetime, str, str]:
     """Sort by the time of the happening; of two at one instant the later record comes last."""
-    return (fact.start_at, fact.known_at, fact.id)
+    return (fact.start_at, fact.known_at, fact.sent_as, fact.id)
 
 
 def _precedence(fact: Fact) -> tuple[object, ...]:
@@ -185,7 +185,7 @@ def _precedence(fact: Fact) -> tuple[object, ...]:
         # Without a number of its own a diagnosis is replaced by no repeat: a feed that dates it anew
         # every day would push the deadline before it for ever. The earliest start rules.
         return (-fact.start_at.timestamp(), fact.id)
-    return (fact.known_at, fact.kind in _NEGATING, fact.start_at, fact.id)
+    return (fact.known_at, fact.kind in _NEGATING, fact.start_at, fact.sent_as, fact.id)
 
 
 def _targets(retraction: Fact, facts: Iterable[Fact]) -> Iterable[Fact]:

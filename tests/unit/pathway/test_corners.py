@@ -1,5 +1,6 @@
 """Corners of the core that no story of the ward comes to often, each held by hand."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.builders import T
 PACK = load_pack("mescc-lymphoma")
 
 
-def rules(events: list[Event], hours: float, pack: Pack = PACK) -> list[tuple[str, str]]:
+def rules(events: Sequence[Event], hours: float, pack: Pack = PACK) -> list[tuple[str, str]]:
     """Return what was told until *hours*, and how it stands, without the levels."""
     return list(dict.fromkeys((a.rule, a.status) for a in simulate(events, pack, T(hours))))
 

@@ -1,7 +1,9 @@
 """Why an alert came, and why another did not, in lines without patient data."""
 
+from collections.abc import Sequence
+
 from cordwatch.pathway.explain import explain
-from cordwatch_schemas.base import Code
+from cordwatch_schemas.base import Code, Event
 from cordwatch_schemas.pack import load_pack
 from tests import builders as b
 from tests.builders import T
@@ -9,7 +11,7 @@ from tests.builders import T
 PACK = load_pack("mescc-lymphoma")
 
 
-def told(events: list[b.Event], hours: float, patient: str = "A") -> str:
+def told(events: Sequence[Event], hours: float, patient: str = "A") -> str:
     """Return what is told of the patient at *hours* as one text."""
     return "\n".join(explain(patient, events, PACK, T(hours)))
 
