@@ -12,6 +12,7 @@ import argparse
 import fnmatch
 import json
 import random
+import resource
 import secrets
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 STAGE = ROOT / "build" / "mutants"
 KILLED = (1, 3, 36)
 """Exit codes of a run: a test failed, the run broke, or it did not come to an end."""
+MEMORY_BYTES_MAX = 2 << 30
 SETTINGS = """
 [tool.mutmut]
 source_paths = ["cordwatch/pathway"]
@@ -46,6 +48,8 @@ def _stage() -> None:
 
 
 def _mutmut(*names: str) -> None:
+    # A mutant that never stops growing must not take the machine along.
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     # Its own exit code says little; what became of each mutant is in its files.
     subprocess.run(["mutmut", "run", *names], cwd=STAGE, check=False)
 

@@ -16,6 +16,7 @@ from tests.oracle.shrinking import shrunk
 from tests.sim.wards import History, history
 
 AT_ONCE = 50
+SHOWN = 12
 
 
 @cache
@@ -38,9 +39,12 @@ def show(seed: int) -> None:
     small = shrunk(history(seed), lambda one: bool(_differences(one)))
     for one in small.told:
         # Made up, every name in it: a story may be printed whole.
-        print(f"  {one.model_dump_json(exclude_defaults=True, exclude={'event_id', 'source'})}")
+        said = one.model_dump_json(exclude_defaults=True, exclude={"event_id", "source"})
+        print(f"  {one.__dict__['kind']} {said}")
     print(f"looked at until {small.until}, nobody looking in {small.stopped}")
-    print("\n".join(_differences(small)))
+    found = _differences(small)
+    print("\n".join(found[:SHOWN]))
+    print(f"{max(len(found) - SHOWN, 0)} more")
 
 
 def main() -> int:

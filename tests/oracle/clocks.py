@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from tests.oracle.drugs import changes, doses, falls, in_force, is_dexamethasone
-from tests.oracle.known import Fact, current, of_kinds
+from tests.oracle.known import Fact, by_thing, current, of_kinds
 from tests.oracle.starts import SUSPECTED, Start, death, is_contradicted, starts
 from tests.oracle.studies import MR, WHOLE_SPINE, scans
 
@@ -258,7 +258,8 @@ def treatments_begun(facts: list[Fact]) -> list[Fact]:
 
 def treated_at(start_at: datetime, facts: list[Fact]) -> datetime | None:
     """Return when treatment began, the start itself where it was running already."""
-    over = {f.thing for f in of_kinds(facts, "treatment-ended") if f.at <= start_at}
+    ended = current(facts, "treatment-ended", by=by_thing)
+    over = {f.thing for f in ended if f.latest_at < start_at}
     begun = treatments_begun(facts)
     for fact in begun:
         recent = start_at - TREATMENT_RUNNING <= fact.latest_at < start_at

@@ -214,11 +214,15 @@ def _numbers(fact: Fact) -> set[str]:
     return {value for name in names if (value := said(fact.event, name)) is not None}
 
 
+def _by_record(fact: Fact) -> tuple[datetime, datetime, str, str]:
+    return (fact.recorded_at, fact.at, fact.event.patient, fact.key)
+
+
 @remembered
 def of_kinds(facts: Iterable[Fact], *kinds: str) -> list[Fact]:
     """Return the facts of these kinds, as they were recorded."""
     chosen = [fact for fact in facts if fact.kind in kinds]
-    return sorted(chosen, key=lambda fact: (fact.recorded_at, fact.at, fact.key))
+    return sorted(chosen, key=_by_record)
 
 
 def by_thing(fact: Fact) -> str:

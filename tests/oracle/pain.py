@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from tests.oracle.conditions import Case, Condition, advice
 from tests.oracle.drugs import course, first_told, in_use, is_single, standing
-from tests.oracle.known import Fact, of_kinds
+from tests.oracle.known import Fact, current, of_kinds
 from tests.oracle.studies import meanings
 
 DAY = timedelta(days=1)
@@ -35,7 +35,11 @@ def advisories(case: Case) -> Iterator[Condition]:
 
 def _records(case: Case) -> list[Fact]:
     found = [f for f in of_kinds(case.facts, "pain-recorded") if f.at <= case.now]
-    return sorted(found, key=lambda fact: (fact.at, fact.recorded_at, fact.key))
+    return sorted(found, key=_by_time)
+
+
+def _by_time(fact: Fact) -> tuple[object, ...]:
+    return (fact.at, fact.recorded_at, fact.event.patient, fact.key)
 
 
 def pain_since(case: Case, *kinds: str) -> Fact | None:
@@ -56,7 +60,7 @@ def _hurts(case: Case) -> bool:
     """Return whether any pain stands, by the last word of a record or an assessment."""
     hurts = False
     found = [f for f in of_kinds(case.facts, "assessed") if f.at <= case.now]
-    told = sorted([*_records(case), *found], key=lambda fact: (fact.at, fact.recorded_at))
+    told = sorted([*_records(case), *found], key=_by_time)
     for fact in told:
         if fact.kind == "pain-recorded":
             hurts = fact.event.score != 0
@@ -118,7 +122,8 @@ def _nerve_pain(case: Case) -> Iterator[Condition]:
 
 
 def _vertebroplasty(case: Case) -> Iterator[Condition]:
-    for fact in of_kinds(case.facts, "treatment-started"):
+    begun = current(case.facts, "treatment-started", by=lambda fact: fact.thing or fact.key)
+    for fact in begun:
         is_time = case.now > fact.latest_at + RELIEF_WITHIN
         is_asked = any(record.latest_at >= fact.at for record in _records(case))
         if fact.event.modality == "vertebroplasty" and is_time and not is_asked:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cordwatch_schemas.code_table import canonical_system, meaning
-from tests.oracle.known import Fact, by_encounter, current, of_kinds, remembered
+from tests.oracle.known import Fact, by_encounter, current, of_kinds, remembered, said
 
 NEEDS_LYMPHOMA = {"mri.back-pain", "mri.radicular-pain", "mri.deficit-slow", "mri.deficit-rapid"}
 LIVING = {"assessed", "medication-given", "imaging-done", "treatment-started"}
@@ -196,4 +196,7 @@ def starts(facts: list[Fact]) -> list[Start]:
 
 def _by_hearing(start: Start) -> tuple[object, ...]:
     fact = start.fact
-    return (start.at, fact.received_at, fact.kind, fact.event.patient, fact.key, start.what)
+    says = [said(fact.event, name) for name in ("record_id", "order_number", "accession_number")]
+    numbers = [number for number in says if number]
+    heard = (fact.received_at, fact.kind, fact.event.patient, numbers)
+    return (start.at, *heard, fact.key, start.what)

@@ -56,7 +56,10 @@ def _first_told(case: Case, fact: Fact) -> Fact:
 
 def _last_said(case: Case, what: str) -> float | None:
     told = [f for f in of_kinds(case.facts, "assessed") if getattr(f.event, what) is not None]
-    told = sorted((f for f in told if f.at <= case.now), key=lambda f: (f.at, f.recorded_at, f.key))
+    told = sorted(
+        (f for f in told if f.at <= case.now),
+        key=lambda f: (f.at, f.recorded_at, f.event.patient, f.key),
+    )
     return float(getattr(told[-1].event, what)) if told else None
 
 
@@ -84,7 +87,9 @@ def _indications(case: Case) -> Iterator[Condition]:
 def _is_irradiated(case: Case, since: datetime) -> bool:
     """Return whether radiotherapy is planned, booked or running, or was given since."""
     over = {
-        f.thing for f in of_kinds(case.facts, "treatment-ended") if f.latest_at < since and f.thing
+        f.thing
+        for f in current(case.facts, "treatment-ended", by=by_thing)
+        if f.latest_at < since and f.thing
     }
     begun = [f for f in _begun(case, "radiotherapy") if f.thing not in over]
     return bool(_planned(case, "radiotherapy") or begun)

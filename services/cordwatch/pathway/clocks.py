@@ -199,6 +199,7 @@ def most_pressing(clocks: list[Clock]) -> Clock | None:
             -one.start_at.timestamp(),
             one.cause.received_at,
             one.cause.sent_as,
+            one.cause.numbers,
             one.id,
         ),
         default=None,

@@ -188,9 +188,9 @@ def _is_as_good(fact: Fact, winner: Fact) -> bool:
     return same and fact.id != winner.id
 
 
-def _by_time(fact: Fact) -> tuple[datetime, datetime, str]:
+def _by_time(fact: Fact) -> tuple[datetime, datetime, str, str]:
     """Sort by the time of the happening; of two at one instant the later record comes last."""
-    return (fact.at, fact.known_at, fact.id)
+    return (fact.start_at, fact.known_at, fact.sent_as, fact.id)
 
 
 def _precedence(fact: Fact) -> tuple[object, ...]:
@@ -199,8 +199,9 @@ def _precedence(fact: Fact) -> tuple[object, ...]:
         # every day would push the deadline before it for ever. The earliest start rules.
         return (-fact.start_at.timestamp(), fact.id)
     # Of two as good as each other the earlier deadline rules: an order may start a clock, the rest ends one.
-    later = -fact.at.timestamp() if fact.kind == "imaging-ordered" else fact.at.timestamp()
-    return (fact.known_at, fact.kind in _NEGATING, later, fact.id)
+    at = fact.start_at.timestamp()
+    later = -at if fact.kind == "imaging-ordered" else at
+    return (fact.known_at, fact.kind in _NEGATING, later, fact.sent_as, fact.id)
 
 
 def _targets(retraction: Fact, facts: Iterable[Fact]) -> Iterable[Fact]:

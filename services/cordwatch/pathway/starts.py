@@ -96,9 +96,9 @@ def starts(history: History, studies: Sequence[Study], where: Where) -> list[Sta
     return sorted(found, key=_by_hearing)
 
 
-def _by_hearing(start: Start) -> tuple[datetime, datetime, str, str, str, str]:
+def _by_hearing(start: Start) -> tuple[object, ...]:
     fact = start.fact
-    return (start.at, fact.received_at, fact.kind, fact.sent_as, fact.id, start.role)
+    return (start.at, fact.received_at, fact.kind, fact.sent_as, fact.numbers, fact.id, start.role)
 
 
 def _assessments(history: History, where: Where) -> list[Start]:

@@ -81,7 +81,7 @@ def _first_fact(study: Study) -> Fact:
 
 def _by_time(picture: Picture, study: Study) -> tuple[datetime, datetime, datetime, str]:
     fact, told = _first_fact(study), _first_told(picture, study)
-    return (fact.at, fact.received_at, told.received_at, study.key)
+    return (fact.start_at, fact.received_at, told.received_at, study.key)
 
 
 def _first_told(picture: Picture, study: Study) -> Fact:
