@@ -8,7 +8,7 @@ from tests.kafka_harness.choice import Broker, chosen_broker, plan, real_demande
 from tests.kafka_harness.libraries import NoKafka
 from tests.kafka_harness.real_kafka import RealKafka
 
-BROKERS = ("kafka_broker", "kafka", "real_kafka", "private_kafka")
+BROKERS = ("kafka_broker", "spoilt_kafka", "kafka", "real_kafka", "private_kafka")
 USED = pytest.StashKey[str]()
 
 
@@ -42,6 +42,18 @@ def private_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafk
     try:
         with RealKafka(tmp_path_factory.mktemp("private-kafka")) as broker:
             yield broker
+    except NoKafka as failure:
+        if real_demanded():
+            raise
+        pytest.skip(f"needs a local Kafka: {failure}")
+
+
+@pytest.fixture(scope="module")
+def spoilt_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a broker on which a module's tests may leave records that are none."""
+    try:
+        with RealKafka(tmp_path_factory.mktemp("spoilt-kafka")) as broker:
+            yield broker.bootstrap
     except NoKafka as failure:
         if real_demanded():
             raise

@@ -129,10 +129,10 @@ def test_files_are_read_without_repeating_them(what: str, place: str, files: lis
 
 
 @pytest.mark.parametrize("place", REPLAY_PLACES)
-def test_replay_repeats_nothing(place: str, real_kafka: str, files: list[str]) -> None:
+def test_replay_repeats_nothing(place: str, spoilt_kafka: str, files: list[str]) -> None:
     """Nor do the clients of Kafka, which log keys and values where they fail."""
-    topics_admin.apply(KafkaSettings(real_kafka), 1)
-    done = run(place, "--kafka", real_kafka, "--log-level", "debug", "replay", *files)
+    topics_admin.apply(KafkaSettings(spoilt_kafka), 1)
+    done = run(place, "--kafka", spoilt_kafka, "--log-level", "debug", "replay", *files)
     assert hidden(done.stdout + done.stderr)
     assert done.returncode == (1 if place == "nowhere" else 70), done.stderr
 
@@ -150,11 +150,11 @@ def address(log: Path, event: str) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("place", FEEDS_PLACES)
-def test_the_gateway_repeats_nothing(place: str, real_kafka: str, tmp_path: Path) -> None:
+def test_the_gateway_repeats_nothing(place: str, spoilt_kafka: str, tmp_path: Path) -> None:
     """Log, metrics and health page, while messages are understood, refused, or break it."""
-    topics_admin.apply(KafkaSettings(real_kafka), 1)
+    topics_admin.apply(KafkaSettings(spoilt_kafka), 1)
     log = tmp_path / "feeds.log"
-    arguments = ["--kafka", real_kafka, "--log-level", "debug", "--log-format", "json", "feeds"]
+    arguments = ["--kafka", spoilt_kafka, "--log-level", "debug", "--log-format", "json", "feeds"]
     with log.open("wb") as sink:
         process = subprocess.Popen(
             command(place, *arguments, "--port", "0", "--metrics-port", "0"),
@@ -200,16 +200,16 @@ def publish(kafka: str, topic: str, *records: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("place", WATCH_PLACES)
-def test_watch_repeats_nothing(place: str, real_kafka: str, tmp_path: Path) -> None:
+def test_watch_repeats_nothing(place: str, spoilt_kafka: str, tmp_path: Path) -> None:
     """Records that are none, keys with a name in them, and errors that quote them."""
-    topics_admin.apply(KafkaSettings(real_kafka), 1)
+    topics_admin.apply(KafkaSettings(spoilt_kafka), 1)
     patient = a_group()
     good = a_suspicion(at=T(0), patient=patient).model_dump_json()
     lines = [(patient, good), *((NAME, line) for line in JSON_LINES.splitlines())]
-    publish(real_kafka, ADMISSIONS.name, *lines)
-    publish(real_kafka, FACTS.name, (f"{NUMBER} {NAME}", f"{NAME} {BORN}"))
+    publish(spoilt_kafka, ADMISSIONS.name, *lines)
+    publish(spoilt_kafka, FACTS.name, (f"{NUMBER} {NAME}", f"{NAME} {BORN}"))
     log = tmp_path / "watch.log"
-    arguments = ["--kafka", real_kafka, "--log-level", "debug", "--log-format", "json", "watch"]
+    arguments = ["--kafka", spoilt_kafka, "--log-level", "debug", "--log-format", "json", "watch"]
     with log.open("wb") as sink:
         process = subprocess.Popen(
             command(place, *arguments, "--metrics-port", "0", "--group", a_group()),

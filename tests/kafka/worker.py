@@ -93,7 +93,7 @@ def _arm(fault: str) -> None:
                 last = seen[-1] if seen else ""
                 if fault == "before-facts" and isinstance(effect, Write) and not seen:
                     _die()
-                if fault == "facts-written" and isinstance(effect, Durable) and last == "Write":
+                if fault == "facts-written" and isinstance(effect, Durable) and "Write" in seen:
                     _die()
                 if fault == "alerts-meant" and isinstance(effect, Send) and last == "Write":
                     _die()
