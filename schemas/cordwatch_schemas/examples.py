@@ -48,7 +48,14 @@ from cordwatch_schemas.medications import (
     MedicationOrdered,
     MedicationStopped,
 )
-from cordwatch_schemas.records import FeedPosition, Identity, Quarantined, RawMessage
+from cordwatch_schemas.records import (
+    FeedPosition,
+    Identity,
+    Quarantined,
+    RawMessage,
+    Receipt,
+    Receipts,
+)
 from cordwatch_schemas.treatments import (
     Consulted,
     DentalRecorded,
@@ -288,3 +295,6 @@ def _records() -> Iterator[Contract]:
     yield FeedPosition(
         feed="https://fhir.example/r4|ImagingStudy", read_until=_T0, received_at=_at(0.1)
     )
+    content_digest = sha256(_MESSAGE).hexdigest()[:24]
+    identity = sha256(b"EXAMPLE|WARD|M0001").hexdigest()[:24]
+    yield Receipts(received_at=_T0, receipts=(Receipt(identity=identity, content=content_digest),))

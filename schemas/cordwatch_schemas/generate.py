@@ -22,7 +22,14 @@ from cordwatch_schemas.base import Code, Contract
 from cordwatch_schemas.examples import examples
 from cordwatch_schemas.imaging import ImagingEvent
 from cordwatch_schemas.medications import MedicationEvent
-from cordwatch_schemas.records import FeedPosition, Identity, Quarantined, RawMessage
+from cordwatch_schemas.records import (
+    FeedPosition,
+    Identity,
+    Quarantined,
+    RawMessage,
+    Receipt,
+    Receipts,
+)
 from cordwatch_schemas.reference import codes_page, events_page, fields, topics_page
 from cordwatch_schemas.treatments import TreatmentEvent
 
@@ -44,7 +51,11 @@ _SINGLE: dict[str, type[Contract]] = {
     "quarantined": Quarantined,
     "identity": Identity,
     "feed-position": FeedPosition,
+    "receipts": Receipts,
 }
+
+_PARTS: dict[str, type[Contract]] = {"Code": Code, "Receipt": Receipt}
+"""Models that stand inside contracts."""
 
 PENDING = {
     "StateRow": "a row of watch's own state; watch alone reads and writes it",
@@ -149,8 +160,8 @@ def _left_over(root: Path, expected: dict[Path, str]) -> list[Path]:
 def _schema(name: str, model: type[Contract]) -> dict[str, Any]:
     schema = model.model_json_schema()
     _describe(schema, model)
-    for inner in schema.get("$defs", {}).values():
-        _describe(inner, Code)
+    for inner, part in schema.get("$defs", {}).items():
+        _describe(part, _PARTS[inner])
     return {"$schema": _DIALECT, "$id": f"urn:cordwatch:{name}:v{_version(model)}", **schema}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from cordwatch_schemas.base import Contract, Instant, PatientRef, RecordId, ShortText
 
@@ -17,6 +19,8 @@ class RawMessage(Contract):
     received_at: Instant
     format: Literal["hl7v2", "event-json", "fhir"]
     content_base64: str
+    control_id_reused: bool = False
+    """Its sender used the control id for other bytes within the days that receipts are kept."""
 
 
 class Quarantined(Contract):
@@ -66,3 +70,31 @@ class FeedPosition(Contract):
     event_number: int | None = None
     """The notification of a subscription up to which none is missing."""
     received_at: Instant
+
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
+"""96 bits of a SHA-256."""
+
+
+class Receipt(Contract):
+    """That a message was answered: who sent it, which bytes, and with what result."""
+
+    identity: Digest | None = None
+    """Of sending application, facility and control id; None where it had no control id."""
+    content: Digest
+    """Of its bytes."""
+    result: Digest | None = None
+    """Of its faults and events; None: accepted without a fault."""
+
+
+class Receipts(Contract):
+    """
+    What a gateway is about to answer: published when messages and events are safe, before the answers leave.
+
+    Digests alone, nothing of the messages. By these every gateway knows a message that comes again.
+    """
+
+    schema_version: Literal[1] = 1
+    received_at: Instant
+    """When the last of the messages came."""
+    receipts: tuple[Receipt, ...]

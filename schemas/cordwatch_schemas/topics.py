@@ -55,6 +55,7 @@ QUARANTINE = Topic(
     "quarantine", "Quarantined", "source, control id", "delete", 90 * DAY_S, sensitive=True
 )
 POSITIONS = Topic("positions", "FeedPosition", "feed", "compact", FOREVER, partitions=1)
+RECEIPTS = Topic("receipts", "Receipts", "gateway process", "delete", 7 * DAY_S, partitions=1)
 PAGES = Topic("pages", "Page", "alert", "compact", FOREVER)
 AUDIT = Topic("audit", "AuditRecord", "sequence", "delete", 365 * DAY_S, partitions=1)
 
@@ -64,5 +65,5 @@ SOURCES = (ADMISSIONS, IMAGING_ORDERS, MEDICATIONS, TREATMENTS)
 WATCHED = (*SOURCES, FORWARDED, ACKS)
 """Everything that watch consumes; all co-partitioned by patient."""
 
-TOPICS = (*WATCHED, ALERTS, FACTS, IDENTITIES, RAW, QUARANTINE, POSITIONS, PAGES, AUDIT)
+TOPICS = (*WATCHED, ALERTS, FACTS, IDENTITIES, RAW, QUARANTINE, POSITIONS, RECEIPTS, PAGES, AUDIT)
 """Every topic there is, in the order in which it is provisioned."""

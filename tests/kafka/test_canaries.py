@@ -73,7 +73,7 @@ FEEDS_PLACES = (
     "nowhere",
     "cordwatch.feeds.gateway:map_message",
     "cordwatch.feeds.intake:translate",
-    "cordwatch.feeds.group_commit:records_of",
+    "cordwatch.feeds.group_reading:records_of",
     "cordwatch.runtime.kafka:Publisher.publish",
 )
 WATCH_PLACES = (

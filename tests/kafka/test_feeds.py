@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ from cordwatch_schemas.events import read_event
 from cordwatch_schemas.records import RawMessage
 from cordwatch_schemas.topics import ADMISSIONS, RAW
 from tests.kafka.gateway import Gateway, Sender, an_admission
+from tests.kafka.nursery import Nursery
 from tests.kafka_harness.choice import Broker
 from tests.kafka_harness.real_kafka import RealKafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 CONNECTIONS, PER_CONNECTION, WINDOW = 4, 400, 20
-KILLS_AT = (200, 600, 1100)
+KILLS, BETWEEN_KILLS = 20, 60
 
 
 def records(kafka: str, topic: str) -> list[bytes]:
@@ -29,18 +31,18 @@ def records(kafka: str, topic: str) -> list[bytes]:
     return [record[1] for record in found if record is not None and record[1] is not None]
 
 
-def raw_ids(kafka: str) -> set[str]:
-    """Return the control ids of all raw messages."""
+def raw_ids(kafka: str) -> Counter[str]:
+    """Return the control ids of all raw messages, and how often each was kept."""
     values = records(kafka, RAW.name)
-    return {RawMessage.model_validate_json(value).source_message_id for value in values}
+    return Counter(RawMessage.model_validate_json(value).source_message_id for value in values)
 
 
-def event_ids(kafka: str) -> dict[str, set[str]]:
+def event_ids(kafka: str) -> dict[str, Counter[str]]:
     """Return the ids of admission events by the control id of their message."""
-    found: dict[str, set[str]] = {}
+    found: dict[str, Counter[str]] = {}
     for value in records(kafka, ADMISSIONS.name):
         event = read_event(value)
-        found.setdefault(event.source_message_id, set()).add(event.event_id)
+        found.setdefault(event.source_message_id, Counter())[event.event_id] += 1
     return found
 
 
@@ -58,30 +60,37 @@ async def send_and_kill(gateway: Gateway, senders: list[Sender], kill_at: int) -
 async def test_a_killed_gateway_loses_nothing_that_it_acknowledged(
     kafka_broker: Broker, tmp_path: Path
 ) -> None:
-    """Killed three times under load; senders send again what has no answer, and only that."""
+    """Killed twenty times under load; then everything is sent once more, and nothing of it is new."""
     if not kafka_broker.real:
         pytest.skip("needs a real Kafka")
     kafka, run = kafka_broker.address, uuid.uuid4().hex[:8]
     topics_admin.apply(KafkaSettings(kafka), 1)
     ids = [[f"{run}-{c}-{n}" for n in range(PER_CONNECTION)] for c in range(CONNECTIONS)]
+    every = {one for part in ids for one in part}
     senders = [Sender(list(one), WINDOW) for one in ids]
-    for number, kill_at in enumerate(KILLS_AT):
-        with Gateway(kafka, tmp_path / f"{number}.log") as gateway:
-            await send_and_kill(gateway, senders, kill_at)
-            assert gateway.process.wait(10) == -9
-        done = {one for sender in senders for one in sender.acknowledged}
-        assert kill_at <= len(done) < CONNECTIONS * PER_CONNECTION
-        # None of these will be sent again.
-        assert done - raw_ids(kafka) == set()
-        assert done - event_ids(kafka).keys() == set()
-    with Gateway(kafka, tmp_path / "last.log") as gateway:
-        await send_and_kill(gateway, senders, -1)
-        assert gateway.stop() == 0
-    assert [sender.acknowledged for sender in senders] == ids
-    every, found = {one for part in ids for one in part}, event_ids(kafka)
-    assert every - raw_ids(kafka) == set()
-    # However often it was sent: one admission, under one id.
-    assert {one: len(found.get(one, ())) for one in every} == dict.fromkeys(every, 1)
+    with Nursery(kafka, tmp_path) as nursery:
+        for kill in range(1, KILLS + 1):
+            with nursery.gateway() as gateway:
+                await send_and_kill(gateway, senders, kill * BETWEEN_KILLS)
+                assert gateway.process.wait(10) == -9
+            done = sum(len(sender.acknowledged) for sender in senders)
+            assert kill * BETWEEN_KILLS <= done < len(every)
+        with nursery.gateway() as gateway:
+            await send_and_kill(gateway, senders, -1)
+        assert [sender.acknowledged for sender in senders] == ids
+        # Each was sent until it was acknowledged, and not after that.
+        raw, events = raw_ids(kafka), event_ids(kafka)
+        assert every - raw.keys() == set()
+        # However often it was sent: one admission, under one id.
+        assert {one: len(events.get(one, ())) for one in every} == dict.fromkeys(every, 1)
+        # Killed, it had at most these in hand.
+        repeated = sum(raw[one] - 1 for one in every)
+        assert repeated <= KILLS * CONNECTIONS * WINDOW
+        with nursery.gateway() as gateway:
+            again = [Sender(list(one), WINDOW) for one in ids]
+            await send_and_kill(gateway, again, -1)
+    assert [sender.acknowledged for sender in again] == ids
+    assert (raw_ids(kafka), event_ids(kafka)) == (raw, events)
 
 
 async def test_without_a_broker_nothing_is_acknowledged(
@@ -107,7 +116,7 @@ async def test_without_a_broker_nothing_is_acknowledged(
         assert during.waiting == []
         assert gateway.stop() == 0
         assert "the broker answers again" in gateway.log()
-    assert set(during.acknowledged) - raw_ids(kafka) == set()
+    assert set(during.acknowledged) - raw_ids(kafka).keys() == set()
     assert set(during.acknowledged) - event_ids(kafka).keys() == set()
 
 

@@ -49,6 +49,8 @@ class Translated:
     """For each fault the part of the item that it is about; none, or empty: the whole."""
     missing: frozenset[str] = frozenset()
     """FHIR: what was referred to and is not there."""
+    control_id_reused: bool = False
+    """Its sender used the control id for other bytes before."""
     position: FeedPosition | None = None
     """How far a feed was read, once all before it is safe."""
 
@@ -181,6 +183,7 @@ def raw_record(found: Translated, received_at: datetime) -> Published:
         received_at=received_at,
         format=found.item.format,
         content_base64=base64.b64encode(found.item.data).decode(),
+        control_id_reused=found.control_id_reused,
     )
     key = f"{found.sender}|{found.control_id}".encode()
     return Published(RAW.name, key, raw.model_dump_json().encode())

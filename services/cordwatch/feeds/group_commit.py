@@ -11,22 +11,27 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from cordwatch.feeds.gateway import Translated
+from cordwatch.feeds.group_reading import GroupReading, Record, Settled
 from cordwatch.feeds.hl7.framing import Piece
-from cordwatch.feeds.intake import Understand, records_of
+from cordwatch.feeds.intake import Understand
+from cordwatch.feeds.receipts import Memory
 from cordwatch.runtime.kafka import TOO_LARGE, BrokerUnreachable, KafkaError
 from cordwatch.runtime.logging import get_logger
+from cordwatch_schemas.records import Receipt, Receipts
+from cordwatch_schemas.topics import RECEIPTS
+
+__all__ = ["GroupCommit", "Job", "Record", "Settled", "Sink"]
 
 GROUP_MESSAGES_MAX = 500
 GROUP_BYTES_MAX = 8 * 1024 * 1024
 PAUSE_S_MIN, PAUSE_S_MAX = 0.1, 2.0
-
-Record = tuple[str, bytes, bytes]
 
 log = get_logger("cordwatch.feeds")
 
@@ -41,14 +46,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What a piece came to, and whether the broker has all of it."""
-
-    found: Translated
-    stored: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +65,9 @@ class GroupCommit:
 
     While the broker is away a group is tried for ever and nobody is told
     anything. What is published twice by that is harmless: ids come from content.
+    Receipts are published when all they stand for is safe: one that was there
+    first, and a crash behind it, and a message would be taken for known of which
+    nothing is kept.
     """
 
     def __init__(
@@ -76,15 +76,19 @@ class GroupCommit:
         understand: Understand,
         deliver: Callable[[list[tuple[Job, Settled]]], None],
         broken: Callable[[], None],
+        memory: Memory | None = None,
     ) -> None:
         """
-        Prepare; nothing runs yet.
+        Prepare; nothing runs yet. Without a *memory* every message is a new one.
 
         *deliver* gets every settled group and *broken* an error of ours, both on
         the worker's thread.
         """
         self._connect, self._understand = connect, understand
         self._deliver, self._broken = deliver, broken
+        self._memory = memory or Memory(days=0)
+        self.name = uuid.uuid4().hex.encode()
+        """Of this process, as the key of its receipts."""
         self._sink: Sink | None = None
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
@@ -136,21 +140,20 @@ class GroupCommit:
         return group
 
     def _commit(self, group: list[Job]) -> None:
-        found: list[Translated] = []
-        waiting: list[tuple[int, Record]] = []
-        for index, job in enumerate(group):
-            understood = job.found or self._understand(job.piece, job.received_at)
-            one, records = records_of(understood, job.received_at)
-            found.append(one)
-            waiting += ((index, (record.topic, record.key, record.value)) for record in records)
-        refused = self._publish(waiting)
+        reading = GroupReading(self._understand, self._memory)
+        for job in group:
+            reading.take(job.piece, job.received_at, job.found)
+        refused = self._publish(reading.records)
+        self._remember(reading.receipts(refused), group[-1].received_at)
         self.groups += 1
-        self._deliver(
-            [
-                (job, Settled(one, stored=index not in refused))
-                for index, (job, one) in enumerate(zip(group, found, strict=True))
-            ]
-        )
+        self._deliver(list(zip(group, reading.settled(refused), strict=True)))
+
+    def _remember(self, receipts: Sequence[Receipt], received_at: datetime) -> None:
+        if receipts:
+            value = Receipts(received_at=received_at, receipts=tuple(receipts))
+            self._publish([(0, (RECEIPTS.name, self.name, value.model_dump_json().encode()))])
+            self._memory.learn(receipts, received_at)
+        self._memory.forget(received_at)
 
     def _publish(self, waiting: list[tuple[int, Record]]) -> set[int]:
         """Publish until all is safe; return which jobs have a record that the broker will not take."""

@@ -8,6 +8,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cordwatch.feeds.fhir.notification import KINDS
+from cordwatch.feeds.group_reading import Settled
 from cordwatch.feeds.hl7.acknowledge import CODES
 
 Refusal = Literal["address", "limit", "tls"]
@@ -15,7 +16,7 @@ Closing = Literal["peer", "idle", "unread", "drained", "error"]
 Reload = Literal["loaded", "refused"]
 BadFrame = Literal["oversized", "unreadable"]
 
-OUTCOMES = ("mapped", "irrelevant", "quarantined", "refused")
+OUTCOMES = ("mapped", "irrelevant", "quarantined", "refused", "repeated")
 COMMITS = ("ack", "nak")
 REFUSALS: tuple[Refusal, ...] = ("address", "limit", "tls")
 RELOADS: tuple[Reload, ...] = ("loaded", "refused")
@@ -52,11 +53,28 @@ class FeedsMetrics:
             for label in labels:
                 series.labels(label)
 
+    def settled(self, settled: Settled) -> None:
+        """Count a message by what came of it."""
+        outcome = settled.found.outcome if settled.stored else "refused"
+        self.messages.labels("repeated" if settled.repeated else outcome).inc()
+        if settled.found.control_id_reused and not settled.repeated:
+            self.reused_control_ids.inc()
+
     def _messages(self, registry: CollectorRegistry) -> None:
         self.messages = Counter(
             "cordwatch_feeds_messages",
-            "Messages that came, by outcome (refused: the broker will not take it)",
+            "Messages that came, by outcome (refused: the broker will not take it; repeated: answered before)",
             ["outcome"],
+            registry=registry,
+        )
+        self.reused_control_ids = Counter(
+            "cordwatch_feeds_reused_control_ids",
+            "Messages that had the control id of an earlier one and other bytes; kept, and read as any other",
+            registry=registry,
+        )
+        self.remembered = Gauge(
+            "cordwatch_feeds_remembered_messages",
+            "Messages that are known if they come again",
             registry=registry,
         )
         self.acks = Counter(

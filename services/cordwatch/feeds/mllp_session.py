@@ -199,8 +199,7 @@ class MllpSession(asyncio.Protocol):
     def _settled(self, received: Received, came_at: float, settled: Settled) -> None:
         shared = self._shared
         shared.room.change(-1, -len(received.piece.data))
-        outcome = settled.found.outcome if settled.stored else "refused"
-        shared.metrics.messages.labels(outcome).inc()
+        shared.metrics.settled(settled)
         shared.metrics.commit_s.observe(shared.clock.monotonic() - came_at)
         try:
             codes, messages = self._answers(received, settled)

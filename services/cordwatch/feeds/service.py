@@ -22,6 +22,8 @@ from cordwatch.feeds.intake import understand
 from cordwatch.feeds.metrics import FeedsMetrics
 from cordwatch.feeds.mllp_server import MllpServer
 from cordwatch.feeds.mllp_session import Shared
+from cordwatch.feeds.receipt_log import ReceiptLog
+from cordwatch.feeds.receipts import Memory
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.feeds.source import Sources
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
@@ -29,14 +31,14 @@ from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.positions import BadYaml
-from cordwatch_schemas.topics import ACKS, IDENTITIES, POSITIONS, QUARANTINE, RAW, SOURCES
+from cordwatch_schemas.topics import ACKS, IDENTITIES, POSITIONS, QUARANTINE, RAW, RECEIPTS, SOURCES
 
 EXIT_OK = 0
 EXIT_UNANSWERED = 1
 EXIT_BROKEN = 70
 COMMIT_END_S = 2.0
 
-WRITTEN = (RAW, QUARANTINE, IDENTITIES, POSITIONS, ACKS, *SOURCES)
+WRITTEN = (RAW, QUARANTINE, IDENTITIES, POSITIONS, RECEIPTS, ACKS, *SOURCES)
 
 log = get_logger("cordwatch.feeds")
 
@@ -53,9 +55,12 @@ class Feeds:
         *,
         load_sources: Callable[[], Sources] | None = None,
         fhir: FhirSide | None = None,
+        receipt_log: Callable[[Memory, bytes, Callable[[], None]], ReceiptLog] | None = None,
     ) -> None:
         """
         Put the parts together; nothing runs yet. *load_sources* reads the profiles anew.
+
+        *receipt_log* makes the reader of what was answered before this process.
 
         Raises:
             BadTls: certificate, key or CA cannot be used.
@@ -65,11 +70,17 @@ class Feeds:
         self.fhir = fhir
         self.registry = CollectorRegistry()
         self.metrics = FeedsMetrics(self.registry)
+        self.memory = Memory(settings.remember_days)
         self.commit = GroupCommit(
-            lambda: Publisher(kafka), self._understand, self._deliver, self._broken
+            lambda: Publisher(kafka), self._understand, self._deliver, self._broken, self.memory
         )
+        self._receipts = None
+        if receipt_log is not None and self.memory.remembers:
+            self._receipts = receipt_log(self.memory, self.commit.name, self._broken)
+        self.metrics.remembered.set_function(lambda: float(self.memory.size))
         self.metrics.broker_away.set_function(lambda: float(self.commit.broker_away))
         self.server = MllpServer(Shared.of(settings, self.metrics, self.commit, clock))
+        self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._is_broken = False
@@ -100,6 +111,7 @@ class Feeds:
         log.info("metrics", address=page.address)
         try:
             self.commit.start()
+            await self._recall()
             await self.server.start()
             host, port = self.server.address
             log.info("listening", address=f"{host}:{port}", tls=self.settings.tls_cert is not None)
@@ -113,10 +125,27 @@ class Feeds:
             log.info("stopped", unanswered=unanswered)
         finally:
             self.has_ended = await asyncio.to_thread(self.commit.stop, COMMIT_END_S)
+            if self._receipts is not None:
+                await asyncio.to_thread(self._receipts.stop)
             page.stop()
         if self._is_broken:
             return EXIT_BROKEN
         return EXIT_UNANSWERED if unanswered else EXIT_OK
+
+    async def _recall(self) -> None:
+        """Read what was answered in the last days, before anything is taken in."""
+        if self._receipts is None:
+            return
+        began_at = self._clock.monotonic()
+        is_known = asyncio.Event()
+        since = self.memory.forget(self._clock.now())
+        self._receipts.start(since, partial(self._on_loop, is_known.set))
+        waiting = [asyncio.create_task(one.wait()) for one in (is_known, self._stop)]
+        _, others = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in others:
+            one.cancel()
+        took_s = round(self._clock.monotonic() - began_at, 1)
+        log.info("receipts read", messages=self.memory.size, seconds=took_s)
 
     def reload(self) -> None:
         """Read the profiles anew; what is read after this is read by them, unless they are bad."""
@@ -185,7 +214,15 @@ def run(
     side = FhirSide(fhir, clock, read_positions(kafka)) if fhir and fhir.is_on else None
 
     async def main() -> tuple[int, bool]:
-        feeds = Feeds(settings, kafka, sources, clock, load_sources=load_sources, fhir=side)
+        feeds = Feeds(
+            settings,
+            kafka,
+            sources,
+            clock,
+            load_sources=load_sources,
+            fhir=side,
+            receipt_log=partial(ReceiptLog, kafka),
+        )
         return await feeds.run(), feeds.has_ended
 
     code, has_ended = asyncio.run(main())

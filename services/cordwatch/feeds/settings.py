@@ -67,6 +67,12 @@ class FeedsSettings(BaseSettings):
         ge=1024,
         description="Unanswered bytes of all connections, after which none is read.",
     )
+    remember_days: int = Field(
+        7,
+        ge=0,
+        le=7,
+        description="Days for which a message that comes again is known, and only answered; 0: none.",
+    )
     idle_s: float = Field(
         3600.0, gt=0, description="Seconds of silence after which a connection is closed."
     )

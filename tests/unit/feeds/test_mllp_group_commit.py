@@ -14,9 +14,11 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from cordwatch.feeds.group_commit import GroupCommit, Job, Record, Settled
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.intake import understand
+from cordwatch.feeds.receipts import Memory
 from cordwatch.feeds.source import Source
 from cordwatch.runtime.kafka import BrokerUnreachable
-from cordwatch_schemas.topics import ADMISSIONS, RAW
+from cordwatch_schemas.records import Receipts
+from cordwatch_schemas.topics import ADMISSIONS, RAW, RECEIPTS
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PATIENCE_S = 10.0
@@ -71,7 +73,7 @@ class FakeBroker:
 class Desk:
     """A group commit with what it delivered."""
 
-    def __init__(self, broker: FakeBroker) -> None:
+    def __init__(self, broker: FakeBroker, memory: Memory | None = None) -> None:
         """Start it on *broker*."""
         self.told: queue.Queue[tuple[str, Settled]] = queue.Queue()
         self.broken = threading.Event()
@@ -80,6 +82,7 @@ class Desk:
             lambda piece, at: understand(piece, Source(), at),
             self._deliver,
             self.broken.set,
+            memory,
         )
 
     def _deliver(self, group: list[tuple[Job, Settled]]) -> None:
@@ -230,3 +233,58 @@ def test_an_error_of_ours_is_told_and_not_survived_in_silence(broker: FakeBroker
     desk.send(1)
     assert desk.broken.wait(PATIENCE_S)
     assert desk.told.empty()
+
+
+def is_receipt(record: Record) -> bool:
+    """Return whether a record is one of receipts."""
+    return record[0] == RECEIPTS.name
+
+
+def test_a_receipt_is_published_after_all_that_it_stands_for(broker: FakeBroker) -> None:
+    """One that was there first, and a crash behind it: the message would be known, and lost."""
+    memory = Memory()
+    broker.answers = [lambda one: KafkaTimeoutError() if one[0] == ADMISSIONS.name else None]
+    desk = Desk(broker, memory)
+    desk.commit.start()
+    desk.send(1)
+    assert desk.next()[1].stored
+    assert desk.commit.stop(PATIENCE_S)
+    # Raw and identity, then the event that was not taken, then the receipt.
+    assert [is_receipt(one) for one in broker.records] == [False, False, False, True]
+    assert broker.groups == [3, 1, 1]
+    (receipt,) = Receipts.model_validate_json(broker.records[-1][2]).receipts
+    assert (broker.records[-1][1], receipt.result, memory.size) == (desk.commit.name, None, 1)
+
+
+def test_without_a_safe_receipt_nobody_is_told(broker: FakeBroker) -> None:
+    """What was acknowledged is remembered, whatever ends the process."""
+    memory, refused = Memory(), threading.Event()
+
+    def away(record: Record) -> KafkaError | None:
+        if not is_receipt(record):
+            return None
+        refused.set()
+        return KafkaTimeoutError()
+
+    broker.answers = [away] * 3
+    desk = Desk(broker, memory)
+    desk.commit.start()
+    desk.send(1)
+    assert refused.wait(PATIENCE_S)
+    assert (desk.told.empty(), memory.size) == (True, 0)
+    assert desk.next()[1].stored
+    assert memory.size == 1
+    assert desk.commit.stop(PATIENCE_S)
+
+
+def test_a_group_of_repetitions_alone_asks_nothing_of_the_broker(broker: FakeBroker) -> None:
+    """It is answered from memory."""
+    desk = Desk(broker, Memory())
+    desk.commit.start()
+    desk.send(1)
+    assert not desk.next()[1].repeated
+    before = list(broker.groups)
+    desk.send(1)
+    assert desk.next()[1].repeated
+    assert broker.groups == before
+    assert desk.commit.stop(PATIENCE_S)

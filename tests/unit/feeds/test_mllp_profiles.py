@@ -138,4 +138,8 @@ async def test_who_has_no_profile_is_refused_and_kept(broker: FakeBroker, tmp_pa
         answer = await answer_to(feeds, "G1")
     assert b"MSA|AR|G1\r" in answer
     assert b"\rERR||MSH^1^3|103^Table value not found^HL70357|E||||sender is not known" in answer
-    assert {topic.split(".")[1] for topic, _, _ in broker.records} == {"raw", "quarantine"}
+    assert {topic.split(".")[1] for topic, _, _ in broker.records} == {
+        "raw",
+        "quarantine",
+        "receipts",
+    }

@@ -49,9 +49,8 @@ class Exchange:
         received_at, came_at = self.clock.now(), self.clock.monotonic()
 
         def done(settled: Settled) -> None:
-            outcome = settled.found.outcome if settled.stored else "refused"
             if settled.found.position is None:
-                self.metrics.messages.labels(outcome).inc()
+                self.metrics.settled(settled)
                 self.metrics.commit_s.observe(self.clock.monotonic() - came_at)
             # Nobody may be waiting any longer: it is kept all the same.
             if not future.done():

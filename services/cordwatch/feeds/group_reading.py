@@ -1,0 +1,147 @@
+"""What one group comes to: what is new is published, what came before is answered as it was, without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cordwatch.feeds.files import Item
+from cordwatch.feeds.gateway import Translated
+from cordwatch.feeds.hl7.acknowledge import read_header
+from cordwatch.feeds.hl7.framing import Piece
+from cordwatch.feeds.intake import Understand, records_of
+from cordwatch.feeds.receipts import (
+    ACCEPTED,
+    Fingerprint,
+    Memory,
+    fingerprint_of,
+    receipt_of,
+    result_of,
+)
+from cordwatch_schemas.records import Receipt
+
+Record = tuple[str, bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a piece came to, and whether the broker has all of it."""
+
+    found: Translated
+    stored: bool
+    repeated: bool = False
+    """The same bytes were answered before: nothing was published, and the answer is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    found: Translated
+    fingerprint: Fingerprint | None = None
+    same_as: int | None = None
+    """The piece of this group that has the same bytes, and what becomes of both."""
+    repeated: bool = False
+
+
+class GroupReading:
+    """
+    Reads the pieces of a group in their order.
+
+    A message that was accepted is known by its bytes and not even read again. One
+    that had faults is read again, since the profile may have been mended: if it
+    comes to the same, nothing is published and the same is answered; if not,
+    it is published as a new one.
+    """
+
+    def __init__(self, understand: Understand, memory: Memory) -> None:
+        """Begin a group."""
+        self._understand, self._memory = understand, memory
+        self._taken: list[_Taken] = []
+        self._first: dict[bytes, int] = {}
+        self._identities: set[bytes] = set()
+        self.records: list[tuple[int, Record]] = []
+        """What is to be published, each with the number of its piece."""
+
+    def take(self, piece: Piece, received_at: datetime, found: Translated | None = None) -> None:
+        """Take in the next piece; *found* is what it says, where that is known already."""
+        number = len(self._taken)
+        one = self._fingerprint(piece)
+        if one is None:
+            self._taken.append(_Taken(self._publish(number, piece, received_at, found)))
+            return
+        if (first := self._first.get(one.content)) is not None:
+            same = self._taken[first]
+            self._taken.append(_Taken(same.found, one, first, repeated=True))
+            return
+        self._first[one.content] = number
+        told = self._memory.result(one)
+        if told == ACCEPTED:
+            self._taken.append(_Taken(found or accepted(piece), one, repeated=True))
+            return
+        self._taken.append(self._read(number, piece, received_at, found, one, told))
+
+    def receipts(self, refused: set[int]) -> list[Receipt]:
+        """Return the receipts of what is published for the first time, and was not *refused*."""
+        return [
+            receipt_of(one.fingerprint, result_of(one.found))
+            for number, one in enumerate(self._taken)
+            if one.fingerprint and not one.repeated and number not in refused
+        ]
+
+    def settled(self, refused: set[int]) -> Iterator[Settled]:
+        """Return for each piece, in order, what came of it."""
+        for number, one in enumerate(self._taken):
+            stored = (number if one.same_as is None else one.same_as) not in refused
+            yield Settled(one.found, stored, one.repeated and stored)
+
+    def _fingerprint(self, piece: Piece) -> Fingerprint | None:
+        """Return None for what is no message: of one too large only the beginning is here."""
+        if not self._memory.remembers or piece.kind != "message" or not piece.data:
+            return None
+        return fingerprint_of(piece.data)
+
+    def _read(
+        self,
+        number: int,
+        piece: Piece,
+        received_at: datetime,
+        found: Translated | None,
+        one: Fingerprint,
+        told: bytes | None,
+    ) -> _Taken:
+        reused = told is None and self._is_used(one.identity)
+        before = len(self.records)
+        found = self._publish(number, piece, received_at, found, reused=reused)
+        if told is not None and told == result_of(found):
+            del self.records[before:]
+            return _Taken(found, one, repeated=True)
+        if one.identity is not None:
+            self._identities.add(one.identity)
+        return _Taken(found, one)
+
+    def _publish(
+        self,
+        number: int,
+        piece: Piece,
+        received_at: datetime,
+        found: Translated | None,
+        *,
+        reused: bool = False,
+    ) -> Translated:
+        understood = found or self._understand(piece, received_at)
+        if reused:
+            understood = replace(understood, control_id_reused=True)
+        found, records = records_of(understood, received_at)
+        self.records += ((number, (one.topic, one.key, one.value)) for one in records)
+        return found
+
+    def _is_used(self, identity: bytes | None) -> bool:
+        return identity in self._identities or self._memory.is_used(identity)
+
+
+def accepted(piece: Piece) -> Translated:
+    """Return what is told of a message that was accepted before: no fault, and nothing new."""
+    header = read_header(piece.data)
+    item = Item("message", "hl7v2", piece.data)
+    control_id = header.field(10).decode("latin-1") or "-"
+    return Translated(item, "irrelevant", "-", control_id, None)

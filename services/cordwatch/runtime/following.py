@@ -1,0 +1,74 @@
+"""A topic of one partition read fast, and then followed: by librdkafka, ten times as fast as kafka-python."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from cordwatch.runtime.kafka import BrokerUnreachable, KafkaSettings
+from cordwatch.runtime.logging import get_logger
+
+AT_ONCE = 1_000
+QUIET_S = 0.5
+
+_client_log = logging.getLogger("cordwatch.runtime.librdkafka")
+log = get_logger("cordwatch.runtime")
+
+
+def follow(
+    settings: KafkaSettings, topic: str, since: datetime
+) -> Iterator[tuple[bytes | None, bytes | None] | None]:
+    """
+    Yield key and value of every record since then; None at the present end, and whenever it is quiet.
+
+    It never ends by itself: a broker that is away is waited for.
+
+    Raises:
+        BrokerUnreachable: no broker answers at the start.
+    """
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.address,
+            "group.id": "cordwatch-following",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "log.connection.close": False,
+        },
+        logger=_client_log,
+    )
+    try:
+        consumer.assign([_start(consumer, settings, topic, since)])
+        while True:
+            first = consumer.poll(QUIET_S)
+            if first is None:
+                yield None
+                continue
+            # Whatever else is here already: waiting for more would hold up the first.
+            for record in (first, *consumer.consume(AT_ONCE, 0)):
+                error = record.error()
+                if error is None:
+                    yield record.key(), record.value()
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name there
+                    yield None
+                elif error.fatal():
+                    raise KafkaException(error)
+                else:
+                    log.warning("following a topic", topic=topic, error=error.name())
+    finally:
+        consumer.close()
+
+
+def _start(
+    consumer: Consumer, settings: KafkaSettings, topic: str, since: datetime
+) -> TopicPartition:
+    """Return where the records since then begin; what is older need not be read."""
+    asked = TopicPartition(topic, 0, int(since.timestamp() * 1000))
+    try:
+        (found,) = consumer.offsets_for_times([asked], settings.timeout_s)
+    except KafkaException:
+        raise BrokerUnreachable(settings.address, settings.timeout_s) from None
+    return found if found.error is None else TopicPartition(topic, 0, OFFSET_BEGINNING)

@@ -1,0 +1,198 @@
+"""A group with messages that came before: published once, answered alike, in order, and never lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cordwatch.feeds.gateway import Translated
+from cordwatch.feeds.group_reading import GroupReading, Settled
+from cordwatch.feeds.hl7.acknowledge import answers
+from cordwatch.feeds.hl7.framing import Piece, PieceKind
+from cordwatch.feeds.intake import understand
+from cordwatch.feeds.receipts import Memory
+from cordwatch.feeds.source import Source
+from cordwatch_schemas.records import RawMessage
+from cordwatch_schemas.topics import ADMISSIONS, QUARANTINE, RAW
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+LATER = datetime(2026, 3, 3, 9, tzinfo=UTC)
+
+
+def a_message(control_id: object, patient: str = "7", encounter: str = "I") -> bytes:
+    """Return an admission; without *patient* it is one that cannot be understood."""
+    return (
+        f"MSH|^~\\&|HIS|W|CW|H|20260302100000||ADT^A01|{control_id}|P|2.5\r"
+        f"PID|1||{patient}\rPV1|1|{encounter}|HAEM1\rEVN|A01|20260302095500\r"
+    ).encode()
+
+
+class Desk:
+    """Reads groups as a gateway would that has a broker which takes everything."""
+
+    def __init__(self) -> None:
+        """Begin with nothing remembered."""
+        self.memory = Memory()
+        self.read = 0
+        self.source = Source()
+        self.records: list[tuple[str, bytes, bytes]] = []
+
+    def understand(self, piece: Piece, received_at: datetime) -> Translated:
+        """Read a message, and count that it was."""
+        self.read += 1
+        return understand(piece, self.source, received_at)
+
+    def take(
+        self,
+        *messages: bytes,
+        refused: Sequence[int] = (),
+        at: datetime = NOW,
+        kind: PieceKind = "message",
+    ) -> list[Settled]:
+        """Read a group, publish it except what is *refused*, and remember it."""
+        reading = GroupReading(self.understand, self.memory)
+        for data in messages:
+            reading.take(Piece(kind, data), at)
+        self.records += (record for number, record in reading.records if number not in refused)
+        self.memory.learn(reading.receipts(set(refused)), at)
+        return list(reading.settled(set(refused)))
+
+    def values(self, topic: str) -> list[bytes]:
+        """Return what was published on a topic."""
+        return [value for name, _, value in self.records if name == topic]
+
+    def flags(self) -> list[tuple[str, bool]]:
+        """Return the control ids of the raw messages, and whether they are flagged."""
+        raw = (RawMessage.model_validate_json(value) for value in self.values(RAW.name))
+        return [(one.source_message_id, one.control_id_reused) for one in raw]
+
+
+def answer(settled: Settled, data: bytes) -> list[bytes]:
+    """Return MSA and ERR of what is answered."""
+    (told,) = answers(data, settled.found.faults, LATER, lambda: "A1")
+    return told.message.split(b"\r")[1:]
+
+
+def test_the_same_bytes_are_answered_again_and_not_published_again() -> None:
+    """Nor even read."""
+    desk, message = Desk(), a_message(1)
+    (first,) = desk.take(message)
+    published = list(desk.records)
+    (again,) = desk.take(message, at=LATER)
+    assert (first.repeated, again.repeated, again.stored) == (False, True, True)
+    assert answer(first, message) == answer(again, message) == [b"MSA|AA|1", b""]
+    assert desk.records == published
+    assert desk.read == 1
+
+
+def test_an_error_is_answered_again_as_it_was() -> None:
+    """MSA and ERR; the quarantine has it once."""
+    desk, message = Desk(), a_message(1, patient="")
+    (first,), (again,) = desk.take(message), desk.take(message, at=LATER)
+    assert answer(first, message)[0] == b"MSA|AE|1"
+    assert answer(first, message) == answer(again, message)
+    assert (again.repeated, len(desk.values(RAW.name)), len(desk.values(QUARANTINE.name))) == (
+        True,
+        1,
+        1,
+    )
+
+
+def test_an_error_that_is_none_any_longer_is_published() -> None:
+    """The profile was mended, and the sender sends again what it was refused."""
+    desk, message = Desk(), a_message(1)
+    desk.source = Source(authority="ANOTHER")
+    (first,) = desk.take(message)
+    assert first.found.faults
+    desk.source = Source()
+    (again,) = desk.take(message, at=LATER)
+    assert (again.repeated, answer(again, message)[0]) == (False, b"MSA|AA|1")
+    assert len(desk.values(ADMISSIONS.name)) == 1
+    # And from then on it is known.
+    (third,) = desk.take(message, at=LATER)
+    assert (third.repeated, answer(third, message)[0]) == (True, b"MSA|AA|1")
+
+
+def test_the_same_id_with_other_bytes_is_kept_and_flagged() -> None:
+    """It may be a correction, by a sender that numbers them alike."""
+    desk = Desk()
+    desk.take(a_message(1), a_message(2))
+    (other,) = desk.take(a_message(1, encounter="O"))
+    assert (other.repeated, other.found.control_id_reused) == (False, True)
+    assert desk.flags() == [("1", False), ("2", False), ("1", True)]
+    assert len(desk.values(ADMISSIONS.name)) == 3
+    assert [one.repeated for one in desk.take(a_message(1), a_message(1, encounter="O"))] == [
+        True,
+        True,
+    ]
+
+
+def test_within_one_group_it_is_the_same() -> None:
+    """Pipelined repetitions come together."""
+    desk = Desk()
+    settled = desk.take(a_message(1), a_message(1), a_message(1, encounter="O"), a_message(2))
+    assert [one.repeated for one in settled] == [False, True, False, False]
+    assert desk.flags() == [("1", False), ("1", True), ("2", False)]
+
+
+def test_what_the_broker_did_not_take_is_not_known() -> None:
+    """Nor is its repetition in the same group accepted: nothing of it is kept."""
+    desk, message = Desk(), a_message(1)
+    settled = desk.take(message, message, a_message(2), refused=[0])
+    assert [(one.stored, one.repeated) for one in settled] == [
+        (False, False),
+        (False, False),
+        (True, False),
+    ]
+    (again,) = desk.take(message)
+    assert (again.stored, again.repeated, desk.flags()) == (
+        True,
+        False,
+        [("2", False), ("1", False)],
+    )
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "oversized"])
+def test_what_is_no_whole_message_is_never_known(kind: PieceKind) -> None:
+    """Of two that are too large the beginnings may be the same."""
+    desk = Desk()
+    settled = desk.take(a_message(1), a_message(1), kind=kind)
+    assert [one.repeated for one in settled] == [False, False]
+    assert len(desk.values(RAW.name)) == 2
+
+
+def test_without_a_receipt_all_of_it_comes_again_under_the_same_ids() -> None:
+    """A crash between the flush and the receipts: raw is there, perhaps the events are not."""
+    desk, message = Desk(), a_message(1)
+    desk.take(message)
+    desk.memory = Memory()
+    (again,) = desk.take(message, at=LATER)
+    ids = [json.loads(value)["event_id"] for value in desk.values(ADMISSIONS.name)]
+    assert (again.repeated, len(ids), len(set(ids))) == (False, 2, 1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("IO")), max_size=30), st.data())
+def test_whatever_is_repeated_the_order_is_that_of_the_first_times(
+    sent: list[tuple[int, str]], data: st.DataObject
+) -> None:
+    """However it falls into groups: each message once, in the order in which each first came."""
+    desk, messages = Desk(), [a_message(number, encounter=kind) for number, kind in sent]
+    rest = list(messages)
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        group, rest = rest[:size], rest[size:]
+        settled = desk.take(*group)
+        assert [answer(one, m)[0] for one, m in zip(settled, group, strict=True)] == [
+            b"MSA|AA|" + m.split(b"|")[9] for m in group
+        ]
+    first_times = list(dict.fromkeys(messages))
+    contents = [json.loads(value)["content_sha256"] for value in desk.values(RAW.name)]
+    assert contents == [sha256(message).hexdigest() for message in first_times]
+    told = [json.loads(value) for value in desk.values(ADMISSIONS.name)]
+    assert [one["event_id"][:32] for one in told] == [one[:32] for one in contents]
