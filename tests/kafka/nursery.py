@@ -20,7 +20,9 @@ END_S_MAX = 30.0
 
 def main() -> None:
     """Fork a gateway for each line: a file for its log, then its arguments; tell its process id."""
-    from cordwatch.app import cli  # noqa: PLC0415 - it is this that takes so long
+    # It is these that take so long; the command line loads the second when it is called.
+    from cordwatch.app import cli  # noqa: PLC0415
+    from cordwatch.app.commands import feeds  # noqa: F401, PLC0415
 
     # Nobody waits for the children: they are killed.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

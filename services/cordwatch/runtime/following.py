@@ -36,6 +36,8 @@ def follow(
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
+            # The end is known by a fetch that brings nothing: half a second by default.
+            "fetch.wait.max.ms": 100,
             "log.connection.close": False,
         },
         logger=_client_log,
