@@ -64,6 +64,11 @@ class Gateway:
         """Return where notifications are taken."""
         return self._listening_port("listening for FHIR")
 
+    @property
+    def metrics_port(self) -> int:
+        """Return where its metrics are."""
+        return self._listening_port("metrics")
+
     def _listening_port(self, event: str) -> int:
         pause = threading.Event()
         for _ in range(int(START_S_MAX / 0.05)):

@@ -22,9 +22,10 @@ def follow(
     settings: KafkaSettings, topic: str, since: datetime
 ) -> Iterator[tuple[bytes | None, bytes | None] | None]:
     """
-    Yield key and value of every record since then; None at the present end, and whenever it is quiet.
+    Yield key and value of every record since then; None at the present end, and in every quiet moment after it.
 
-    It never ends by itself: a broker that is away is waited for.
+    It never ends by itself: a broker that is away is waited for. Up to the end
+    None never comes, so that it means that all that was there is here.
 
     Raises:
         BrokerUnreachable: no broker answers at the start.
@@ -44,10 +45,12 @@ def follow(
     )
     try:
         consumer.assign([_start(consumer, settings, topic, since)])
+        at_end = False
         while True:
             first = consumer.poll(QUIET_S)
             if first is None:
-                yield None
+                if at_end:
+                    yield None
                 continue
             # Whatever else is here already: waiting for more would hold up the first.
             for record in (first, *consumer.consume(AT_ONCE, 0)):
@@ -55,6 +58,7 @@ def follow(
                 if error is None:
                     yield record.key(), record.value()
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name there
+                    at_end = True
                     yield None
                 elif error.fatal():
                     raise KafkaException(error)

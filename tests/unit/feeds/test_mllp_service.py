@@ -9,13 +9,17 @@ import signal
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
 from cordwatch.feeds import service
 from cordwatch.feeds.hl7.mllp import frame
+from cordwatch.feeds.receipt_log import ReceiptLog
+from cordwatch.feeds.receipts import ACCEPTED, Memory, fingerprint_of, receipt_of
 from cordwatch.feeds.service import Feeds
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.feeds.source import Source
@@ -126,3 +130,70 @@ async def test_an_error_of_ours_ends_it_with_seventy(broker: FakeBroker) -> None
         await send(feeds, a_message("G1"))
         async with asyncio.timeout(PATIENCE_S):
             assert await task == 70
+
+
+class FakeLog:
+    """Receipts on a topic that the test lets be read."""
+
+    def __init__(self, memory: Memory, *_: object) -> None:
+        """Fill *memory*."""
+        self.memory = memory
+        self.at_end: Callable[[], None] | None = None
+        self.stopped = False
+
+    def start(self, since: datetime, at_end: Callable[[], None]) -> None:
+        """Begin."""
+        assert WallClock().now() - since >= timedelta(days=7)
+        self.at_end = at_end
+
+    def stop(self) -> None:
+        """End."""
+        self.stopped = True
+
+
+@pytest.mark.parametrize("told", ["receipts", "SIGTERM"])
+async def test_nothing_is_taken_in_before_the_receipts_are_read(
+    broker: FakeBroker, told: str
+) -> None:
+    """A message that comes again would be taken for a new one; but it can be told to stop."""
+    logs = list[FakeLog]()
+
+    def a_log(*arguments: Any) -> ReceiptLog:
+        logs.append(FakeLog(*arguments))
+        return cast("ReceiptLog", logs[0])
+
+    chosen = FeedsSettings.model_validate({"port": 0, "metrics_port": a_free_port()})
+    feeds = Feeds(chosen, KafkaSettings(), Source(), WallClock(), receipt_log=a_log)
+    task = asyncio.create_task(feeds.run())
+    async with asyncio.timeout(PATIENCE_S):
+        while not (logs and logs[0].at_end):  # noqa: ASYNC110 - started by another task
+            await asyncio.sleep(0.005)
+    assert not feeds.server.is_listening
+    if told == "receipts":
+        known = receipt_of(fingerprint_of(a_message("G1")), ACCEPTED)
+        logs[0].memory.learn([known], WallClock().now())
+        assert logs[0].at_end is not None
+        logs[0].at_end()
+        async with asyncio.timeout(PATIENCE_S):
+            while not feeds.server.is_listening:  # noqa: ASYNC110 - started by another task
+                await asyncio.sleep(0.005)
+            reader, _ = await send(feeds, a_message("G1"))
+            assert b"MSA|AA|G1\r" in await reader.readuntil(b"\x1c\r")
+        assert broker.records == []
+        value = feeds.registry.get_sample_value
+        assert value("cordwatch_feeds_messages_total", {"outcome": "repeated"}) == 1
+        assert value("cordwatch_feeds_remembered_messages") == 1
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(PATIENCE_S):
+        assert await task == 0
+    assert logs[0].stopped
+
+
+async def test_other_bytes_under_one_id_are_counted(broker: FakeBroker) -> None:
+    """Once each time that they are kept."""
+    async with running() as (feeds, _, _):
+        for message in (a_message("G1"), *[a_message("G1", pad=9)] * 2):
+            reader, _ = await send(feeds, message)
+            async with asyncio.timeout(PATIENCE_S):
+                assert b"MSA|AA|G1\r" in await reader.readuntil(b"\x1c\r")
+        assert feeds.registry.get_sample_value("cordwatch_feeds_reused_control_ids_total") == 1
