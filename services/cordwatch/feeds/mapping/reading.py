@@ -16,6 +16,7 @@ from cordwatch.feeds.hl7.times import BadTime, Stamp, as_precise_as, offset_of, 
 from cordwatch.feeds.source import Source
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.code_table import Meaning, meaning
+from cordwatch_schemas.events import refusal
 from cordwatch_schemas.treatments import Modality, Site
 
 E = TypeVar("E", bound=Event)
@@ -194,9 +195,8 @@ class Reading:
                 **fields,
             )
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            name = ".".join(str(part) for part in first["loc"]) or "event"
-            self.fault(f"{self.message.type} {name}", first["type"].replace("_", " "))
+            refused = refusal(error)
+            self.fault(f"{self.message.type} {refused.field}", refused.reason)
             return
         self.events.append(event)
 
