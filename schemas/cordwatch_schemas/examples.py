@@ -295,6 +295,6 @@ def _records() -> Iterator[Contract]:
     yield FeedPosition(
         feed="https://fhir.example/r4|ImagingStudy", read_until=_T0, received_at=_at(0.1)
     )
-    content_digest = sha256(_MESSAGE).hexdigest()[:24]
-    identity = sha256(b"EXAMPLE|WARD|M0001").hexdigest()[:24]
+    content_digest = sha256(_MESSAGE).hexdigest()[:16]
+    identity = sha256(b"EXAMPLE|WARD|M0001").hexdigest()[:16]
     yield Receipts(received_at=_T0, receipts=(Receipt(identity=identity, content=content_digest),))

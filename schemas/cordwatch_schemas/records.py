@@ -72,15 +72,15 @@ class FeedPosition(Contract):
     received_at: Instant
 
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
-"""96 bits of a SHA-256."""
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+"""64 bits of a SHA-256."""
 
 
 class Receipt(Contract):
     """That a message was answered: who sent it, which bytes, and with what result."""
 
-    identity: Digest | None = None
-    """Of sending application, facility and control id; None where it had no control id."""
+    identity: Digest
+    """Of sending application, facility and control id."""
     content: Digest
     """Of its bytes."""
     result: Digest | None = None

@@ -57,7 +57,7 @@ class GroupReading:
         """Begin a group."""
         self._understand, self._memory = understand, memory
         self._taken: list[_Taken] = []
-        self._first: dict[bytes, int] = {}
+        self._first: dict[Fingerprint, int] = {}
         self._identities: set[bytes] = set()
         self.records: list[tuple[int, Record]] = []
         """What is to be published, each with the number of its piece."""
@@ -69,11 +69,11 @@ class GroupReading:
         if one is None:
             self._taken.append(_Taken(self._publish(number, piece, received_at, found)))
             return
-        if (first := self._first.get(one.content)) is not None:
+        if (first := self._first.get(one)) is not None:
             same = self._taken[first]
             self._taken.append(_Taken(same.found, one, first, repeated=True))
             return
-        self._first[one.content] = number
+        self._first[one] = number
         told = self._memory.result(one)
         if told == ACCEPTED:
             self._taken.append(_Taken(found or accepted(piece), one, repeated=True))
@@ -109,14 +109,13 @@ class GroupReading:
         one: Fingerprint,
         told: bytes | None,
     ) -> _Taken:
-        reused = told is None and self._is_used(one.identity)
+        reused = told is None and self._is_used(one)
         before = len(self.records)
         found = self._publish(number, piece, received_at, found, reused=reused)
         if told is not None and told == result_of(found):
             del self.records[before:]
             return _Taken(found, one, repeated=True)
-        if one.identity is not None:
-            self._identities.add(one.identity)
+        self._identities.add(one.identity)
         return _Taken(found, one)
 
     def _publish(
@@ -135,8 +134,9 @@ class GroupReading:
         self.records += ((number, (one.topic, one.key, one.value)) for one in records)
         return found
 
-    def _is_used(self, identity: bytes | None) -> bool:
-        return identity in self._identities or self._memory.is_used(identity)
+    def _is_used(self, one: Fingerprint) -> bool:
+        here = one.has_control_id and one.identity in self._identities
+        return here or self._memory.is_used(one)
 
 
 def accepted(piece: Piece) -> Translated:
