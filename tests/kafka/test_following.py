@@ -17,12 +17,13 @@ from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.records import Receipts
 from cordwatch_schemas.topics import RECEIPTS, Topic
 from tests.kafka.test_watch import eventually
+from tests.kafka_harness.real_kafka import RealKafka
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE_S = 10.0
 NOWHERE = KafkaSettings("127.0.0.1:1", timeout_s=0.5)
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 def publish(kafka: str, topic: str, *records: tuple[bytes, bytes]) -> None:
@@ -102,3 +103,17 @@ def test_a_topic_that_cannot_be_read_is_told() -> None:
     log.start(LONG_AGO, broken.clear)
     assert broken.wait(PATIENCE_S)
     log.stop()
+
+
+def test_a_broker_that_comes_back_is_followed_on(private_kafka: RealKafka) -> None:
+    """What other gateways answer after it is known too."""
+    kafka = private_kafka.bootstrap
+    topics_admin.apply(KafkaSettings(kafka), 1, [RECEIPTS])
+    publish(kafka, RECEIPTS.name, (b"1", b"a"))
+    following = follow(KafkaSettings(kafka), RECEIPTS.name, LONG_AGO)
+    assert [next(following) for _ in range(2)] == [(b"1", b"a"), None]
+    private_kafka.kill()
+    assert [next(following) for _ in range(2)] == [None, None]
+    private_kafka.start()
+    publish(kafka, RECEIPTS.name, (b"2", b"b"))
+    assert next(one for one in following if one is not None) == (b"2", b"b")

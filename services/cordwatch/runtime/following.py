@@ -8,7 +8,7 @@ from datetime import datetime
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from cordwatch.runtime.kafka import BrokerUnreachable, KafkaSettings
+from cordwatch.runtime.kafka import RECONNECT_MS_MAX, BrokerUnreachable, KafkaSettings
 from cordwatch.runtime.logging import get_logger
 
 AT_ONCE = 1_000
@@ -39,7 +39,10 @@ def follow(
             "enable.partition.eof": True,
             # The end is known by a fetch that brings nothing: half a second by default.
             "fetch.wait.max.ms": 100,
-            "log.connection.close": False,
+            "reconnect.backoff.max.ms": RECONNECT_MS_MAX,
+            # A broker that is away is told of by whoever writes to it, once and not ten times a second.
+            "log_level": 2,
+            "error_cb": _tell,
         },
         logger=_client_log,
     )
@@ -63,9 +66,13 @@ def follow(
                 elif error.fatal():
                     raise KafkaException(error)
                 else:
-                    log.warning("following a topic", topic=topic, error=error.name())
+                    log.warning("a topic cannot be read for now", topic=topic, error=error.name())
     finally:
         consumer.close()
+
+
+def _tell(error: KafkaError) -> None:
+    log.debug("the client that follows a topic has an error", error=error.name())
 
 
 def _start(
