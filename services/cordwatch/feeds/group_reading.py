@@ -143,5 +143,6 @@ def accepted(piece: Piece) -> Translated:
     """Return what is told of a message that was accepted before: no fault, and nothing new."""
     header = read_header(piece.data)
     item = Item("message", "hl7v2", piece.data)
+    sender = "|".join(header.field(number).decode("latin-1") or "-" for number in (3, 4))
     control_id = header.field(10).decode("latin-1") or "-"
-    return Translated(item, "irrelevant", "-", control_id, None)
+    return Translated(item, "irrelevant", sender, control_id, None)

@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cordwatch.feeds.gateway import Translated
+from cordwatch.feeds.files import Item
+from cordwatch.feeds.gateway import Translated, from_fhir
 from cordwatch.feeds.group_reading import GroupReading, Settled
 from cordwatch.feeds.hl7.acknowledge import answers
 from cordwatch.feeds.hl7.framing import Piece, PieceKind
 from cordwatch.feeds.intake import understand
 from cordwatch.feeds.receipts import Memory
 from cordwatch.feeds.source import Source
-from cordwatch_schemas.records import RawMessage
-from cordwatch_schemas.topics import ADMISSIONS, QUARANTINE, RAW
+from cordwatch_schemas.records import FeedPosition, RawMessage
+from cordwatch_schemas.topics import ADMISSIONS, POSITIONS, QUARANTINE, RAW
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LATER = datetime(2026, 3, 3, 9, tzinfo=UTC)
@@ -196,3 +197,60 @@ def test_whatever_is_repeated_the_order_is_that_of_the_first_times(
     assert contents == [sha256(message).hexdigest() for message in first_times]
     told = [json.loads(value) for value in desk.values(ADMISSIONS.name)]
     assert [one["event_id"][:32] for one in told] == [one[:32] for one in contents]
+
+
+@pytest.mark.parametrize(("trigger", "kind"), [("A40", "merged"), ("A37", "merge-cancelled")])
+def test_a_merge_is_published_under_both_and_known_afterwards(trigger: str, kind: str) -> None:
+    """Each owner of one of the two must hear of it; a repetition tells neither again."""
+    desk, source = Desk(), Source()
+    second = "PID|2||8^^^H^MR\r" if trigger == "A37" else "MRG|8^^^H^MR\r"
+    message = (
+        f"MSH|^~\\&|HIS|W|CW|H|20260302100000||ADT^{trigger}|1|P|2.5\r"
+        f"EVN||20260302095500\rPID|1||7^^^H^MR\r{second}"
+    ).encode()
+    (first,), (again,) = desk.take(message), desk.take(message)
+    told = [
+        (key.decode(), json.loads(value)["kind"])
+        for topic, key, value in desk.records
+        if topic == ADMISSIONS.name
+    ]
+    assert set(told) == {(source.reference("p", number), kind) for number in "78"}
+    assert (first.repeated, again.repeated) == (False, True)
+
+
+def test_a_fhir_text_that_comes_again_is_known_too() -> None:
+    """A server notifies twice; two versions of a resource are two, and no id is used again."""
+    memory, names = Memory(), [f'"versionId":"{number}"' for number in (1, 2)]
+    encounter = (
+        b'{"resourceType":"Encounter","id":"e1","meta":{%b,"lastUpdated":"2026-03-02T08:00:00Z"},'
+        b'"status":"in-progress","class":{"code":"IMP"},"subject":{"identifier":{"value":"7"}},'
+        b'"period":{"start":"2026-03-02T08:00:00Z"}}'
+    )
+    texts = [encounter % name.encode() for name in names]
+    reading = GroupReading(understand_nothing, memory)
+    for text in (*texts, *texts):
+        found = from_fhir(Item("message", "fhir", text), Source(), NOW)
+        reading.take(Piece("message", text), NOW, found)
+    settled = list(reading.settled(set()))
+    assert [one.repeated for one in settled] == [False, False, True, True]
+    assert {one.found.outcome for one in settled} == {"mapped"}
+    assert not any(one.found.control_id_reused for one in settled)
+    raw = [record for _, record in reading.records if record[0] == RAW.name]
+    assert len(raw) == 2
+
+
+def test_a_position_is_always_kept() -> None:
+    """It has no text, and the next one is no repetition of it."""
+    reading = GroupReading(understand_nothing, Memory())
+    for number in (1, 2):
+        position = FeedPosition(feed="f", event_number=number, received_at=NOW)
+        nothing = Item("message", "fhir", b"")
+        found = Translated(nothing, "irrelevant", "-", "-", None, position=position)
+        reading.take(Piece("message", b""), NOW, found)
+    assert [record[0] for _, record in reading.records] == [POSITIONS.name] * 2
+    assert reading.receipts(set()) == []
+
+
+def understand_nothing(piece: Piece, at: datetime) -> Translated:
+    """Fail: what these tests take in was read before."""
+    raise AssertionError(f"{piece.kind} at {at}")

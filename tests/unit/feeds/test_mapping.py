@@ -205,6 +205,24 @@ def test_nothing_that_the_feed_makes_holds_a_name_or_number() -> None:
     assert CANARY not in " ".join(f"{one.field} {one.reason}" for one in found.faults)
 
 
+@pytest.mark.parametrize("second", ["PID|2||12^^^H^MR", "MRG|12^^^H^MR"])
+def test_an_unmerge_names_both_whoever_had_survived(second: str) -> None:
+    """A37 has two PID and no word of which was the prior number; with an MRG it says so."""
+    found = mapped("ADT^A37", "EVN||20260302080000", second)
+    told = [(event.patient, event.survivor, event.retired) for event in found.events]  # type: ignore[attr-defined]
+    one, other = (Source().reference("p", number) for number in ("4711", "12"))
+    as_merged = [(one, one, other), (other, one, other)]
+    inverse = [(other, other, one), (one, other, one)]
+    assert (kinds(found), found.faults) == (["merge-cancelled"] * len(told), ())
+    assert told == as_merged + (inverse if second.startswith("PID") else [])
+
+
+def test_an_unmerge_of_nobody_is_kept() -> None:
+    """One number is no pair."""
+    found = mapped("ADT^A37", "EVN||20260302080000", "PID|2||")
+    assert (found.events, {fault.field for fault in found.faults}) == ((), {"PID-3"})
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_mapped_irrelevant_or_quarantined(data: bytes) -> None:
     """Never an exception, whatever comes after a header."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cordwatch.feeds.hl7.message import Message, Segment, Unreadable
@@ -145,12 +145,13 @@ def _merges(reading: Reading, *, undone: bool) -> None:
     model = to.MergeCancelled if undone else to.Merged
     event = reading.message.first("EVN")
     pairs = 0
-    for person, prior in _pairs(reading.message):
+    both = _unlinked(reading.message) if undone else ()
+    for person, prior in both or _pairs(reading.message):
         pairs += 1
         survivor = reading.number(person, *PATIENT_NUMBERS)
-        retired = reading.number(prior, *PRIOR_NUMBERS)
+        retired = reading.number(prior, *(PATIENT_NUMBERS if both else PRIOR_NUMBERS))
         if not survivor or not retired:
-            reading.fault("MRG-1" if survivor else "PID-3", "no patient number")
+            reading.fault("MRG-1" if survivor and not both else "PID-3", "no patient number")
             continue
         pair = {
             "survivor": reading.source.reference("p", survivor),
@@ -176,6 +177,19 @@ def _pairs(message: Message) -> Iterator[tuple[Segment | None, Segment]]:
         prior = next((one for one in group if one.name == "MRG"), None)
         if prior is not None:
             yield person, prior
+
+
+def _unlinked(message: Message) -> Sequence[tuple[Segment, Segment]]:
+    """
+    Return the two PID of A37, in both orders; nothing where it names a prior number as a merge does.
+
+    It does not say which of them had survived. To undo a merge that never was changes nothing.
+    """
+    people = [one for one in message.segments if one.name == "PID"]
+    if len(people) != 2 or message.first("MRG"):  # noqa: PLR2004 - two patients
+        return ()
+    first, second = people
+    return (first, second), (second, first)
 
 
 def _moved_visits(reading: Reading) -> None:
