@@ -22,10 +22,12 @@ ANSWER_S_MAX = 90.0
 
 
 def an_admission(control_id: str) -> bytes:
-    """Return an admission of a patient of its own."""
+    """Return an admission; where ids end in numbers, five are of one patient in turn."""
+    name, _, number = control_id.rpartition("-")
+    patient = f"{name}-{int(number) % 5}" if number.isdecimal() else control_id
     return (
         f"MSH|^~\\&|HIS|W|CW|H|20260302100000||ADT^A01|{control_id}|P|2.5\r"
-        f"PID|1||{control_id}^^^H^MR\rPV1|1|I|HAEM1\rEVN|A01|20260302095500\r"
+        f"PID|1||{patient}^^^H^MR\rPV1|1|I|HAEM1\rEVN|A01|20260302095500\r"
     ).encode()
 
 
