@@ -127,7 +127,7 @@ def scans(facts: list[Fact], start_at: datetime, modalities: frozenset[str]) -> 
         if thing not in scanned and at is not None:
             found.append(Scan(at, _imaged(facts, None, report), report))
     kept = [s for s in found if s.at >= start_at and modality_of(s.fact, facts) in modalities]
-    return sorted(kept, key=lambda scan: (scan.at, scan.fact.key))
+    return sorted(kept, key=lambda scan: (scan.at, scan.fact.received_at, scan.fact.key))
 
 
 def _imaged(facts: list[Fact], scan: Fact | None, report: Fact | None) -> frozenset[str]:

@@ -192,46 +192,43 @@ def _as_sources_tell(chance: random.Random, happened: Sequence[Told]) -> list[To
     return told
 
 
-def _what(told: Told) -> tuple[str, ...]:
-    """Return what *told* is about: a study, an order, a course, or all that has no number."""
-    says = told.__dict__
-    if _is_merge(told):
-        return (says["kind"], told.patient, says["survivor"], says["retired"])
-    if says["kind"] == "record-retracted":
-        return (says["kind"], told.patient, says["target"].lstrip("R"))
-    for name in ("order_number", "accession_number", "report_number", "treatment_number"):
-        if says.get(name) is not None:
-            return (told.patient, says[name].replace("X", "O"))
-    return (says["kind"], told.patient)
+class _Clerk:
+    """Keeps records apart: of two of one instant it is anybody's guess which rules, so none share one."""
 
+    def __init__(self) -> None:
+        self.used: set[datetime] = set()
 
-def _a_second_later(told: Told) -> Told:
-    at = told.__dict__.get("recorded_at")
-    return told if at is None else told.model_copy(update={"recorded_at": at + SECOND})
+    def arrives(self, told: Told, at: datetime) -> Told:
+        """Return *told* as received at *at*, or as soon after as its record has an instant of its own."""
+        recorded_at: datetime | None = told.__dict__.get("recorded_at")
+        late = timedelta(0)
+        while (recorded_at or at) + late in self.used:
+            late += SECOND
+        self.used.add((recorded_at or at) + late)
+        update = {"received_at": at + late}
+        if recorded_at is not None:
+            update["recorded_at"] = recorded_at + late
+        return told.model_copy(update=update)
 
 
 def _as_it_arrives(chance: random.Random, told: Sequence[Told]) -> list[Told]:
     """Return *told* by arrival: some late, some twice."""
     arrived: list[Told] = []
-    arrives: dict[datetime, datetime] = {}
-    recorded: set[tuple[object, ...]] = set()
+    of_merge: dict[datetime, datetime] = {}
+    clerk = _Clerk()
     for one in told:
-        late = timedelta(minutes=chance.choice([0, 0, 0, 0, 0, 2, 45, 600]))
-        at = one.received_at + late
-        if isinstance(one, Merged | MergeCancelled):
+        at = one.received_at + timedelta(minutes=chance.choice([0, 0, 0, 0, 0, 2, 45, 600]))
+        if _is_merge(one):
             # One message, published under both references.
-            at = arrives.setdefault(one.occurred_at, at)
-        while (place := (*_what(one), one.__dict__.get("recorded_at") or at)) in recorded:
-            # Two records of one thing at one instant: which of them rules is anybody's guess.
-            one, at = _a_second_later(one), at + SECOND  # noqa: PLW2901 - told a second later
-        recorded.add(place)
-        arrived.append(one.model_copy(update={"received_at": at}))
+            at = of_merge.setdefault(one.occurred_at, at)
+            arrived.append(one.model_copy(update={"received_at": at}))
+            continue
+        arrived.append(clerk.arrives(one, at))
         if chance.random() < 0.07:
-            later = chance.choice([0, 1, 25]) * HOUR + timedelta(seconds=13)
-            again: dict[str, Any] = {"received_at": at + later}
-            if isinstance(one, Event) and chance.random() < 0.5 and not _is_merge(one):
-                again["recorded_at"] = again["received_at"]
-            arrived.append(one.model_copy(update=again))
+            again, at = one, at + chance.choice([0, 1, 25]) * HOUR
+            if isinstance(one, Event) and chance.random() < 0.5:
+                again = one.model_copy(update={"recorded_at": at})
+            arrived.append(clerk.arrives(again, at))
     return sorted(arrived, key=lambda one: one.received_at)
 
 

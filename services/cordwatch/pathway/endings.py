@@ -167,7 +167,7 @@ class Endings:
             and (scan := study.scan_for(start_at)) is not None
             and scan.done_at >= start_at
         ]
-        return sorted(found, key=lambda one: (one[0].done_at, one[0].fact.id))
+        return sorted(found, key=_by_time)
 
     def _imaged(
         self, start_at: datetime, *, whole: bool
@@ -244,6 +244,11 @@ def _ago(span: timedelta) -> str:
     if hours >= 48:  # noqa: PLR2004 - two days: below that the ward counts hours
         return f"{hours // 24} d"
     return f"{hours} h" if hours else f"{span // timedelta(minutes=1)} min"
+
+
+def _by_time(scanned: tuple[Scan, frozenset[str]]) -> tuple[datetime, datetime, str]:
+    scan = scanned[0]
+    return (scan.done_at, scan.fact.received_at, scan.fact.id)
 
 
 def _satisfied(at: datetime, fact: Fact, flags: tuple[str, ...], due_at: datetime) -> End:
