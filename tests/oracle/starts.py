@@ -65,7 +65,8 @@ def is_refuted(fact: Fact, facts: list[Fact]) -> bool:
 def diagnoses(facts: list[Fact], concept: str) -> list[Fact]:
     """Return the diagnoses of *concept* that stand, per code, status and visit the earliest onset."""
     # Without a number of its own it is replaced by no repeat: the earliest onset rules.
-    told = sorted(of_kinds(facts, "diagnosed"), key=lambda f: (f.at, f.key), reverse=True)
+    told = of_kinds(facts, "diagnosed")
+    told = sorted(told, key=lambda f: (f.at, f.received_at, f.key), reverse=True)
     latest = {_of_diagnosis(fact): fact for fact in told if not is_refuted(fact, facts)}
     return [
         fact

@@ -48,7 +48,7 @@ from tests.oracle.known import (
 )
 from tests.oracle.notices import deaths, notices
 from tests.oracle.people import concerned, merged, persons
-from tests.oracle.starts import is_dead, is_refuted
+from tests.oracle.starts import is_dead, is_refuted, readings
 from tests.oracle.tellings import (
     BOARD_ONLY_AFTER,
     Name,
@@ -281,10 +281,9 @@ def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
     if any(fact.key == key or _replaces(fact, key, facts, known) for fact in same_rule):
         return "superseded"
     # The one clock of its kind in an episode starts from another fact now.
-    still_stands = (
-        not _was_replaced(facts[key], facts) if key in facts else _corrected(key, facts, known)
-    )
-    return "superseded" if rule in ONCE_AN_EPISODE and same_rule and still_stands else "withdrawn"
+    turned = key in facts and _turned_negative(facts[key], facts)
+    stands = not turned if key in facts else _corrected(key, facts, known)
+    return "superseded" if rule in ONCE_AN_EPISODE and same_rule and stands else "withdrawn"
 
 
 def _is_later_reading(later: Fact, fact: Fact) -> bool:
@@ -296,17 +295,20 @@ def _is_later_reading(later: Fact, fact: Fact) -> bool:
             (later.event.codes, later.event.status, later.event.encounter)
             == (fact.event.codes, fact.event.status, fact.event.encounter)
         )
+        # Of repeats the earliest onset rules, whichever was written down last.
+        return same and later.key != fact.key and later.at <= fact.at
     else:
         same = later.kind == fact.kind == "imaging-ordered" and later.thing == fact.thing
     return same and later.key != fact.key and later.recorded_at >= fact.recorded_at
 
 
-def _was_replaced(fact: Fact, facts: dict[str, Fact]) -> bool:
-    """Return whether a later reading of the same thing says otherwise."""
-    later = [one for one in facts.values() if _is_later_reading(one, fact)]
-    if fact.kind in {"imaging-reported", "report-classified"}:
-        return any(one.event.finding == "negative" for one in later)
-    return bool(later)
+def _turned_negative(fact: Fact, facts: dict[str, Fact]) -> bool:
+    """Return whether a later reading of the same study says otherwise."""
+    if fact.kind not in {"imaging-reported", "report-classified"}:
+        return False
+    said = readings(list(facts.values()), fact.thing)
+    later = said[said.index(fact) + 1 :]
+    return any(one.event.finding == "negative" for one in later)
 
 
 def _corrected(key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:

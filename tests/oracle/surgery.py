@@ -117,7 +117,8 @@ def _masked(case: Case) -> Iterator[Condition]:
     """Better under steroid or IVIG, which is no reason to stop suspecting lymphoma in the nerves."""
     if not diagnoses(case.facts, "lymphoma") or not diagnoses(case.facts, "cidp"):
         return
-    for found in of_kinds(case.facts, "assessed"):
+    told = of_kinds(case.facts, "assessed")
+    for found in sorted(told, key=lambda f: (f.at, f.recorded_at, f.key)):
         if found.event.improved_after and found.at <= case.now:
             yield advice("neurolymphomatosis.masked", found)
 

@@ -165,13 +165,16 @@ def _why_gone(picture: Picture, alert: Alert) -> tuple[AlertStatus, str]:
 
 
 def _readings_that_turned(picture: Picture) -> set[str]:
-    """Return the readings of studies that were positive once and are not any more."""
-    return {
-        reading.id
-        for study in picture.endings.studies
-        if study.positive_since is None
-        for reading in study.readings
-    }
+    """Return the readings that a later one of the same study contradicts by being negative."""
+    turned: set[str] = set()
+    for study in picture.endings.studies:
+        negatives = [
+            place
+            for place, reading in enumerate(study.readings)
+            if reading.values.get("finding") == "negative"
+        ]
+        turned |= {reading.id for reading in study.readings[: max(negatives, default=0)]}
+    return turned
 
 
 def _fates(picture: Picture, ended: Ended) -> list[Ended]:

@@ -197,7 +197,7 @@ def _precedence(fact: Fact) -> tuple[object, ...]:
     if fact.kind == "diagnosed":
         # Without a number of its own a diagnosis is replaced by no repeat: a feed that dates it anew
         # every day would push the deadline before it for ever. The earliest start rules.
-        return (-fact.start_at.timestamp(), fact.id)
+        return (-fact.start_at.timestamp(), -fact.received_at.timestamp(), fact.id)
     # Of two as good as each other the earlier deadline rules: an order may start a clock, the rest ends one.
     at = fact.start_at.timestamp()
     later = -at if fact.kind == "imaging-ordered" else at

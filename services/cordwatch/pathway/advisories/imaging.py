@@ -27,7 +27,8 @@ def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
             continue
         for study in sorted(others, key=partial(_by_time, picture)):
             cause = _first_told(picture, study)
-            yield Condition("mri.wrong-modality", cause, max(cause.start_at, since), (clock,))
+            heard_at = _first_fact(study).start_at
+            yield Condition("mri.wrong-modality", cause, max(heard_at, since), (clock,))
 
 
 def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
