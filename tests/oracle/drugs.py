@@ -67,6 +67,7 @@ def other_steroids(facts: list[Fact]) -> list[Fact]:
     return sorted(given, key=lambda fact: (fact.at, fact.key))
 
 
+@remembered
 def standing(facts: list[Fact], at: datetime) -> list[Fact]:
     """Return the orders of any drug in force at *at*, the longest standing first."""
     timeline = [
@@ -95,11 +96,13 @@ def _same_drug(one: Fact, other: Fact) -> bool:
     return bool(concepts[0] & concepts[1])
 
 
+@remembered
 def in_force(facts: list[Fact], at: datetime) -> list[Fact]:
     """Return the systemic dexamethasone orders in force at *at*, the longest standing first."""
     return [order for order in standing(facts, at) if is_dexamethasone(order)]
 
 
+@remembered
 def ever_in_force(facts: list[Fact]) -> list[Fact]:
     """Return the systemic dexamethasone orders that were in force for any time at all."""
     return [f for f in of_kinds(facts, "medication-ordered") if f in in_force(facts, f.at)]

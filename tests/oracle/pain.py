@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from tests.oracle.conditions import Case, Condition, advice
 from tests.oracle.drugs import course, first_told, in_use, is_single, standing
-from tests.oracle.known import Fact, current, of_kinds
+from tests.oracle.known import Fact, by_itself, current, of_kinds
 from tests.oracle.studies import meanings
 
 DAY = timedelta(days=1)
@@ -97,8 +97,10 @@ def _opioids(case: Case) -> Iterator[Condition]:
     ]
     if not any(f.at <= case.now for f in screens):
         yield advice("opioid.risk-screen", begun)
-    last = max([begun, *_records(case)], key=lambda fact: fact.at)
-    if case.now > last.at + OPIOID_EVERY:
+    # To ask about the pain answers the order: what was asked counts at its latest.
+    asked = [f for f in _records(case) if f.latest_at >= begun.at]
+    last = max(asked, key=lambda f: (f.latest_at, *_by_time(f)), default=begun)
+    if case.now > (last.latest_at if asked else begun.at) + OPIOID_EVERY:
         yield advice("opioid.reassess", last)
 
 
@@ -122,7 +124,7 @@ def _nerve_pain(case: Case) -> Iterator[Condition]:
 
 
 def _vertebroplasty(case: Case) -> Iterator[Condition]:
-    begun = current(case.facts, "treatment-started", by=lambda fact: fact.thing or fact.key)
+    begun = current(case.facts, "treatment-started", by=by_itself)
     for fact in begun:
         is_time = case.now > fact.latest_at + RELIEF_WITHIN
         is_asked = any(record.latest_at >= fact.at for record in _records(case))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cordwatch_schemas.code_table import canonical_system, meaning
-from tests.oracle.known import Fact, by_encounter, current, of_kinds, remembered, said
+from tests.oracle.known import Fact, by_encounter, by_thing, current, of_kinds, remembered, said
 
 NEEDS_LYMPHOMA = {"mri.back-pain", "mri.radicular-pain", "mri.deficit-slow", "mri.deficit-rapid"}
 LIVING = {"assessed", "medication-given", "imaging-done", "treatment-started"}
@@ -176,7 +176,7 @@ def _working_diagnoses(facts: list[Fact]) -> list[Fact]:
         if fact.event.status == "suspected" and not _is_old_news(fact, facts)
     ]
     # A cancelled order leaves its reason standing: the clock goes on.
-    placed = current(facts, "imaging-ordered", by=lambda fact: fact.thing)
+    placed = current(facts, "imaging-ordered", by=by_thing)
     return suspected + [order for order in placed if _suspects(order)]
 
 

@@ -99,7 +99,9 @@ class _Teller:
     clocks: dict[tuple[Name, str, int], Expected] = field(default_factory=dict)
     conditions: dict[tuple[str, str, int], Expected] = field(default_factory=dict)
     holding: set[tuple[str, str]] = field(default_factory=set)
-    raised: dict[tuple[Name, str, int], datetime] = field(default_factory=dict)
+    raised: dict[Name, dict[tuple[str, int], datetime]] = field(default_factory=dict)
+    worked_out: dict[tuple[int, ...], tuple[Known, list[Episode]]] = field(default_factory=dict)
+    """By the deliveries that were heard of one person."""
     derived: dict[int, list[tuple[Known, list[Episode]]]] = field(default_factory=dict)
     refused: dict[int, list[Condition]] = field(default_factory=dict)
     number: int = 0
@@ -109,12 +111,18 @@ class _Teller:
         number = sum(delivery.event.received_at <= now for delivery in self.deliveries)
         if number not in self.derived:
             heard = persons(self.deliveries, now)
-            facts = [known_at(told, now) for told in heard.values()]
-            self.derived[number] = [(one, episodes(one)) for one in facts]
+            self.derived[number] = [self._worked_out(told, now) for told in heard.values()]
             cases = [Case(facts, found, now) for facts, found in self.derived[number]]
             self.refused[number] = list(_refused_merges(self.deliveries, list(heard), cases, now))
         self.number = number
         return [Case(facts, found, now) for facts, found in self.derived[number]]
+
+    def _worked_out(self, told: list[Delivery], now: datetime) -> tuple[Known, list[Episode]]:
+        key = tuple(map(id, told))
+        if key not in self.worked_out:
+            facts = known_at(told, now)
+            self.worked_out[key] = (facts, episodes(facts))
+        return self.worked_out[key]
 
     def look(self, now: datetime) -> list[Case]:
         """Raise everything that is to be raised at *now*."""
@@ -141,7 +149,7 @@ class _Teller:
             return
         key = (clock.name, step.level, step.repeat)
         is_loud = is_paged(clock, case.clocks, self.raised, case.now)
-        self.raised[key] = case.now
+        self.raised.setdefault(clock.name, {})[step.level, step.repeat] = case.now
         self.clocks[key] = Expected(
             kind="clock",
             rule=clock.rule,
@@ -275,14 +283,13 @@ def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
             return "resolved" if clock.how == "satisfied" else "withdrawn"
     rule, _, key = name
     facts = {fact.key: fact for fact in case.facts}
-    if key in facts and is_refuted(facts[key], case.facts):
+    if key in facts and _is_undone(facts[key], case.facts):
         return "withdrawn"
     same_rule = [clock.fact for clock in case.clocks if clock.rule == rule]
     if any(fact.key == key or _replaces(fact, key, facts, known) for fact in same_rule):
         return "superseded"
     # The one clock of its kind in an episode starts from another fact now.
-    turned = key in facts and _turned_negative(facts[key], facts)
-    stands = not turned if key in facts else _corrected(key, facts, known)
+    stands = key in facts or _corrected(key, facts, known)
     return "superseded" if rule in ONCE_AN_EPISODE and same_rule and stands else "withdrawn"
 
 
@@ -302,11 +309,11 @@ def _is_later_reading(later: Fact, fact: Fact) -> bool:
     return same and later.key != fact.key and later.recorded_at >= fact.recorded_at
 
 
-def _turned_negative(fact: Fact, facts: dict[str, Fact]) -> bool:
-    """Return whether a later reading of the same study says otherwise."""
+def _is_undone(fact: Fact, facts: list[Fact]) -> bool:
+    """Return whether a diagnosis was refuted, or a later reading of the same study says otherwise."""
     if fact.kind not in {"imaging-reported", "report-classified"}:
-        return False
-    said = readings(list(facts.values()), fact.thing)
+        return is_refuted(fact, facts)
+    said = readings(facts, fact.thing)
     later = said[said.index(fact) + 1 :]
     return any(one.event.finding == "negative" for one in later)
 
@@ -323,9 +330,11 @@ def _replaces(successor: Fact, key: str, facts: dict[str, Fact], known: dict[str
         return _is_later_reading(successor, facts[key])
     record_id = said(known.get(key), "record_id")
     corrects = said(successor.event, "corrects")
-    while record_id is not None and corrects is not None:
+    seen: set[str] = set()
+    while record_id is not None and corrects not in {None, *seen}:
         if corrects == record_id:
             return True
+        seen.add(corrects)
         before = [
             e
             for e in known.values()

@@ -63,11 +63,15 @@ def _last_said(case: Case, what: str) -> float | None:
     return float(getattr(told[-1].event, what)) if told else None
 
 
+def _is_diagnosed(case: Case, concept: str) -> bool:
+    return any(fact.at <= case.now for fact in diagnoses(case.facts, concept))
+
+
 def _is_contraindicated(case: Case) -> bool:
     paraplegia_h = _last_said(case, "paraplegia_h")
     months = _last_said(case, "life_expectancy_months")
     return (
-        bool(diagnoses(case.facts, "lymphoma"))
+        _is_diagnosed(case, "lymphoma")
         or (paraplegia_h is not None and paraplegia_h > 24)
         or (months is not None and months < 3)
     )
@@ -115,7 +119,7 @@ def _radiotherapy(case: Case, operations: list[Fact]) -> Iterator[Condition]:
 
 def _masked(case: Case) -> Iterator[Condition]:
     """Better under steroid or IVIG, which is no reason to stop suspecting lymphoma in the nerves."""
-    if not diagnoses(case.facts, "lymphoma") or not diagnoses(case.facts, "cidp"):
+    if not _is_diagnosed(case, "lymphoma") or not _is_diagnosed(case, "cidp"):
         return
     told = of_kinds(case.facts, "assessed")
     for found in sorted(told, key=lambda f: (f.at, f.recorded_at, f.key)):

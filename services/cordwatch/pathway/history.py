@@ -157,12 +157,14 @@ class History:
                 things[thing].append(fact)
         for readings in things.values():
             if len(readings) > 1:
-                winner = max(readings, key=_precedence)
+                readings.sort(key=_precedence)
+                winner = readings[-1]
                 if any(_is_as_good(fact, winner) for fact in readings):
                     self._disputed.add(winner.id)
-                for fact in readings:
-                    if fact is not winner:
-                        self.ended[fact.id] = Ended("replaced", winner)
+                for place, fact in enumerate(readings[:-1]):
+                    # An order that was placed anew before it was cancelled was replaced by the new one.
+                    again = (one for one in readings[place + 1 :] if one.kind == fact.kind)
+                    self.ended[fact.id] = Ended("replaced", next(again, winner))
 
     def _thing(self, fact: Fact) -> tuple[str, ...] | None:
         if fact.kind == "diagnosed":

@@ -76,8 +76,7 @@ def no_contrast(picture: Picture, now: datetime) -> Iterator[Condition]:
 
 
 def _first_fact(study: Study) -> Fact:
-    facts = [fact for fact in (study.done, study.final_report, study.order, study.booking) if fact]
-    return facts[0]
+    return study.done or study.final_report or study.meant[0]
 
 
 def _by_time(picture: Picture, study: Study) -> tuple[datetime, datetime, datetime, str]:

@@ -46,8 +46,9 @@ def surgery_indicated(picture: Picture, _: datetime) -> Iterator[Condition]:
         if "spinal-surgeon" in fact.values.get("roles", ())
     ]
     for course in _of(picture, "surgery"):
-        meant = (course.get(kind) for kind in ("planned", "booked", "started"))
-        heard += [fact.done_at for fact in meant if fact is not None and not course.is_cancelled]
+        # An operation that was begun was somebody's opinion, whatever became of its plan before.
+        kinds = ("started",) if course.is_cancelled else ("planned", "booked", "started")
+        heard += [fact.done_at for kind in kinds if (fact := course.get(kind)) is not None]
     last = max(heard, default=None)
     waiting = [one for one in _indicated(picture) if last is None or one.start_at > last]
     for one in waiting if picture.is_of_interest else ():
