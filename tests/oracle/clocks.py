@@ -9,7 +9,7 @@ from functools import cached_property
 from tests.oracle.drugs import changes, doses, falls, in_force, is_dexamethasone
 from tests.oracle.known import Fact, by_itself, by_thing, current, of_kinds, remembered
 from tests.oracle.starts import SUSPECTED, Start, death, is_contradicted, starts
-from tests.oracle.studies import MR, WHOLE_SPINE, scans
+from tests.oracle.studies import MR, WHOLE_SPINE, meanings, scans
 
 H = timedelta(hours=1)
 DAY = 24 * H
@@ -232,11 +232,16 @@ def _dexamethasone_stopped(start_at: datetime, facts: list[Fact]) -> list[tuple[
 
 
 def _stops(facts: list[Fact]) -> list[Fact]:
-    """Return the stops of dexamethasone, by its name or by the number of its order."""
-    ever = [f for f in of_kinds(facts, "medication-ordered") if is_dexamethasone(f)]
-    numbers = {f.thing for f in ever}
-    told = of_kinds(facts, "medication-stopped")
-    return [f for f in told if is_dexamethasone(f) or (f.thing and f.thing in numbers)]
+    """Return the stops of systemic dexamethasone, by the number of its order, else by the drug and its route."""
+    ever = [f for f in of_kinds(facts, "medication-ordered") if meanings(f, "dexamethasone")]
+    is_systemic = {f.thing: False for f in ever} | {
+        f.thing: True for f in ever if is_dexamethasone(f)
+    }
+    return [
+        f
+        for f in of_kinds(facts, "medication-stopped")
+        if (is_systemic[f.thing] if f.thing and f.thing in is_systemic else is_dexamethasone(f))
+    ]
 
 
 def stop_of(facts: list[Fact], at: datetime) -> Fact:

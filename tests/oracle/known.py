@@ -224,6 +224,16 @@ def _by_record(fact: Fact) -> tuple[datetime, datetime, str, str]:
     return (fact.recorded_at, fact.at, fact.event.patient, fact.key)
 
 
+def by_time(fact: Fact) -> tuple[datetime, datetime, str, str]:
+    """Sort by what happened first; of two at one instant by what was recorded first."""
+    return (fact.at, fact.recorded_at, fact.event.patient, fact.key)
+
+
+def by_hearing(fact: Fact) -> tuple[datetime, datetime, str]:
+    """Sort by what happened first; of two at one instant by what was heard of first."""
+    return (fact.at, fact.received_at, fact.key)
+
+
 @remembered
 def of_kinds(facts: Iterable[Fact], *kinds: str) -> list[Fact]:
     """Return the facts of these kinds, as they were recorded."""

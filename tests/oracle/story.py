@@ -283,13 +283,14 @@ def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
             return "resolved" if clock.how == "satisfied" else "withdrawn"
     rule, _, key = name
     facts = {fact.key: fact for fact in case.facts}
-    if key in facts and _is_undone(facts[key], case.facts):
-        return "withdrawn"
+    # What stands in its place: itself, else what corrected it.
+    stands = list(_corrections(key, facts, known, {key}))
+    stands = [fact for fact in stands if not _is_undone(fact, case.facts)]
     same_rule = [clock.fact for clock in case.clocks if clock.rule == rule]
-    if any(fact.key == key or _replaces(fact, key, facts, known) for fact in same_rule):
-        return "superseded"
+    for fact in stands:
+        if any(one.key == fact.key or _is_later_reading(one, fact) for one in same_rule):
+            return "superseded"
     # The one clock of its kind in an episode starts from another fact now.
-    stands = key in facts or _corrected(key, facts, known)
     return "superseded" if rule in ONCE_AN_EPISODE and same_rule and stands else "withdrawn"
 
 
@@ -318,30 +319,20 @@ def _is_undone(fact: Fact, facts: list[Fact]) -> bool:
     return any(one.event.finding == "negative" for one in later)
 
 
-def _corrected(key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:
-    record_id = said(known[key], "record_id")
-    same_kind = [one for one in facts.values() if one.event.kind == known[key].kind]
-    return record_id is not None and any(one.event.corrects == record_id for one in same_kind)
-
-
-def _replaces(successor: Fact, key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:
-    """Return whether *successor* corrected the fact *key*, or is a later reading of its thing."""
+def _corrections(
+    key: str, facts: dict[str, Fact], known: dict[str, Any], seen: set[str]
+) -> Iterator[Fact]:
+    """Yield the fact *key* where it stands, else those that stand of what corrected it, and so on."""
     if key in facts:
-        return _is_later_reading(successor, facts[key])
-    record_id = said(known.get(key), "record_id")
-    corrects = said(successor.event, "corrects")
-    seen: set[str] = set()
-    while record_id is not None and corrects not in {None, *seen}:
-        if corrects == record_id:
-            return True
-        seen.add(corrects)
-        before = [
-            e
-            for e in known.values()
-            if said(e, "record_id") == corrects and e.kind == successor.kind
-        ]
-        corrects = said(before[0], "corrects") if before else None
-    return False
+        yield facts[key]
+        return
+    event = known[key]
+    for later, one in known.items():
+        corrects = said(one, "corrects")
+        is_correction = one.kind == event.kind and corrects and corrects == said(event, "record_id")
+        if is_correction and later not in seen:
+            seen.add(later)
+            yield from _corrections(later, facts, known, seen)
 
 
 def _awake(at: datetime, stopped: Stops) -> datetime:

@@ -114,7 +114,7 @@ class Endings:
     def first_dose(self, earliest: datetime, latest: datetime) -> Fact | None:
         """Return the first systemic dose of dexamethasone between the two instants, inclusive."""
         doses = (dose for dose in self.steroid.doses if earliest <= dose.start_at <= latest)
-        return min(doses, key=lambda dose: (dose.start_at, dose.id), default=None)
+        return next(doses, None)
 
     def treated_since(self, at: datetime) -> datetime | None:
         """Return when treatment of the cord first started at or after *at*."""

@@ -219,16 +219,20 @@ class Study:
         with the same finding moves nothing, an unclassified one undoes nothing.
         """
         since: Fact | None = None
-        report: Fact | None = None
         for reading in self.readings:
-            if reading.kind == "imaging-reported":
-                report = reading
             finding = reading.values.get("finding")
             if finding == "positive" and since is None:
-                since = reading if reading.kind == "imaging-reported" else report or reading
+                since = self._report_of(reading)
             elif finding == "negative":
                 since = None
         return since
+
+    def _report_of(self, reading: Fact) -> Fact:
+        """Return the report that *reading* is, or that it classifies; itself where it came before any report."""
+        if reading.kind == "imaging-reported":
+            return reading
+        reports = (one for one in reversed(self.readings) if one.kind == "imaging-reported")
+        return next((one for one in reports if one.known_at <= reading.known_at), reading)
 
     @cached_property
     def unclassified(self) -> Fact | None:

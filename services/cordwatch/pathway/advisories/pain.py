@@ -97,7 +97,11 @@ def _bone_agents(picture: Picture, now: datetime) -> list[Fact]:
         for use in picture.drugs.orders
         if "bone-agent" in use.concepts and use.is_active(now)
     }
-    return sorted((first[one] for one in in_force), key=lambda fact: (fact.start_at, fact.id))
+    return sorted((first[one] for one in in_force), key=_by_hearing)
+
+
+def _by_hearing(fact: Fact) -> tuple[datetime, datetime, str]:
+    return (fact.start_at, fact.received_at, fact.id)
 
 
 def _pain(picture: Picture, *kinds: str) -> Fact | None:
