@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.oracle import drugs, pain, surgery
-from tests.oracle.clocks import Clock, stop_of, treated_at
+from tests.oracle.clocks import WINDOW, Clock, stop_of, treated_at
 from tests.oracle.conditions import Case, Condition, advice
 from tests.oracle.known import Fact
 from tests.oracle.starts import SUSPECTED, diagnoses
@@ -39,7 +39,7 @@ ONE_AT_A_TIME = {
 
 def advisories(case: Case) -> Iterator[Condition]:
     """Yield the advisories that hold for a living patient, the earliest cause first."""
-    for clock in case.open_mri():
+    for clock in sorted(case.open_mri(), key=lambda one: (WINDOW[one.rule], one.due_at)):
         yield from _wrong_modality(case, clock)
         if clock.rule == SUSPECTED:
             yield from _partial_coverage(case, clock)
@@ -131,7 +131,7 @@ def _low_dose(case: Case, confirmed_at: datetime) -> Iterator[Condition]:
         # One that cannot be judged keeps the whole silent.
         is_low = None not in amounts and sum(a or 0 for a in amounts) < drugs.MINIMUM_MG
         if is_low and not drugs.was_lowered_after_a_full_day(facts, now):
-            for order in sorted(active, key=lambda one: (one.at, one.key)):
+            for order in sorted(active, key=lambda one: (one.at, one.received_at, one.key)):
                 first_told = drugs.first_told(case.facts, order)
                 yield replace(advice(rule, first_told), since=order.at)
         return

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from tests.oracle.drugs import changes, doses, falls, in_force, is_dexamethasone
-from tests.oracle.known import Fact, by_thing, current, of_kinds
+from tests.oracle.known import Fact, by_itself, by_thing, current, of_kinds, remembered
 from tests.oracle.starts import SUSPECTED, Start, death, is_contradicted, starts
-from tests.oracle.studies import MR, WHOLE_SPINE, scans
+from tests.oracle.studies import MR, WHOLE_SPINE, meanings, scans
 
 H = timedelta(hours=1)
 DAY = 24 * H
@@ -222,13 +222,7 @@ def _steroid_at(start_at: datetime, facts: list[Fact]) -> datetime | None:
 
 def _dexamethasone_stopped(start_at: datetime, facts: list[Fact]) -> list[tuple[datetime, str]]:
     """Return the first instant since the start after which nothing is ordered any more."""
-    ever = [f for f in of_kinds(facts, "medication-ordered") if is_dexamethasone(f)]
-    numbers = {f.thing for f in ever}
-    stops = {
-        f.at
-        for f in of_kinds(facts, "medication-stopped")
-        if is_dexamethasone(f) or (f.thing and f.thing in numbers)
-    }
+    stops = {f.at for f in _stops(facts)}
     for at in changes(facts):
         stopped = at in stops or in_force(facts, at - A_MOMENT)
         goes_on = any(in_force(facts, later) for later in changes(facts) if later >= at)
@@ -237,9 +231,22 @@ def _dexamethasone_stopped(start_at: datetime, facts: list[Fact]) -> list[tuple[
     return []
 
 
+def _stops(facts: list[Fact]) -> list[Fact]:
+    """Return the stops of systemic dexamethasone, by the number of its order, else by the drug and its route."""
+    ever = [f for f in of_kinds(facts, "medication-ordered") if meanings(f, "dexamethasone")]
+    is_systemic = {f.thing: False for f in ever} | {
+        f.thing: True for f in ever if is_dexamethasone(f)
+    }
+    return [
+        f
+        for f in of_kinds(facts, "medication-stopped")
+        if (is_systemic[f.thing] if f.thing and f.thing in is_systemic else is_dexamethasone(f))
+    ]
+
+
 def stop_of(facts: list[Fact], at: datetime) -> Fact:
     """Return what stopped dexamethasone at *at*: a stop, else the order that ran out."""
-    stops = [f for f in of_kinds(facts, "medication-stopped") if f.at == at]
+    stops = [f for f in _stops(facts) if f.at == at]
     stops.sort(key=lambda fact: (fact.received_at, fact.key))
     return [*stops, *in_force(facts, at - A_MOMENT)][0]
 
@@ -250,9 +257,10 @@ def is_spinal_treatment(fact: Fact) -> bool:
     return event.modality in {"radiotherapy", "surgery"} and event.site != "other"
 
 
+@remembered
 def treatments_begun(facts: list[Fact]) -> list[Fact]:
     """Return the starts of treatment that count."""
-    latest = current(facts, "treatment-started", by=lambda fact: fact.thing or fact.key)
+    latest = current(facts, "treatment-started", by=by_itself)
     return [f for f in latest if is_spinal_treatment(f)]
 
 

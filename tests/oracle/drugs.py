@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from cordwatch_schemas.code_table import meaning
-from tests.oracle.known import Fact, Known, of_kinds, remembered, said
+from tests.oracle.known import Fact, Known, by_hearing, by_time, of_kinds, remembered, said
 from tests.oracle.studies import meanings
 
 DAY = timedelta(hours=24)
@@ -51,7 +51,7 @@ def is_dexamethasone(fact: Fact) -> bool:
 def doses(facts: list[Fact]) -> list[Fact]:
     """Return the systemic dexamethasone doses given, earliest first."""
     given = [f for f in of_kinds(facts, "medication-given") if is_dexamethasone(f)]
-    return sorted(given, key=lambda fact: (fact.at, fact.received_at, fact.key))
+    return sorted(given, key=by_hearing)
 
 
 @remembered
@@ -64,9 +64,10 @@ def other_steroids(facts: list[Fact]) -> list[Fact]:
         and not meanings(fact, "dexamethasone")
         and _is_systemic(fact)
     ]
-    return sorted(given, key=lambda fact: (fact.at, fact.key))
+    return sorted(given, key=by_time)
 
 
+@remembered
 def standing(facts: list[Fact], at: datetime) -> list[Fact]:
     """Return the orders of any drug in force at *at*, the longest standing first."""
     timeline = [
@@ -82,9 +83,14 @@ def standing(facts: list[Fact], at: datetime) -> list[Fact]:
             found.pop(fact.thing, None)
         else:
             # A stop that names no order is meant for every order of the drug.
-            found = {name: f for name, f in found.items() if not _same_drug(f, fact)}
+            found = {name: f for name, f in found.items() if not _is_meant(f, fact)}
     ends = {f.key: f.event.ends_at for f in found.values()}
     return [f for f in found.values() if ends[f.key] is None or at < ends[f.key]]
+
+
+def _is_meant(order: Fact, stop: Fact) -> bool:
+    """Return whether a stop that names no order means this one: the stop of eye drops means no tablets."""
+    return _same_drug(order, stop) and (_is_systemic(stop) or not _is_systemic(order))
 
 
 def _same_drug(one: Fact, other: Fact) -> bool:
@@ -95,11 +101,13 @@ def _same_drug(one: Fact, other: Fact) -> bool:
     return bool(concepts[0] & concepts[1])
 
 
+@remembered
 def in_force(facts: list[Fact], at: datetime) -> list[Fact]:
     """Return the systemic dexamethasone orders in force at *at*, the longest standing first."""
     return [order for order in standing(facts, at) if is_dexamethasone(order)]
 
 
+@remembered
 def ever_in_force(facts: list[Fact]) -> list[Fact]:
     """Return the systemic dexamethasone orders that were in force for any time at all."""
     return [f for f in of_kinds(facts, "medication-ordered") if f in in_force(facts, f.at)]

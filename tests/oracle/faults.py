@@ -134,8 +134,8 @@ FAULTS = (
     Fault(
         "the earlier record replaces the later",
         "history",
-        "winner = max(readings",
-        "winner = min(readings",
+        "readings.sort(key=_precedence)",
+        "readings.sort(key=_precedence, reverse=True)",
     ),
     Fault(
         "a preliminary report proves the scan",

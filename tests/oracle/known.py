@@ -20,6 +20,10 @@ _ENVELOPE = {
     "recorded_at",
     "replayed",
     "codes",
+    # How exactly the time is told makes no other fact of it.
+    "occurred_latest_at",
+    "occurred_precision",
+    "occurred_basis",
 }
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,8 +71,8 @@ def delivered(events: Iterable[Any]) -> list[Delivery]:
 
 def _content(event: Any) -> str:
     told = event.model_dump(exclude=_ENVELOPE)
-    if told.get("occurred_precision") == "unstated":
-        del told["occurred_at"], told["occurred_latest_at"]
+    if said(event, "occurred_precision") == "unstated":
+        del told["occurred_at"]
     if event.kind in _MERGES:
         # Published once under each of the two references.
         del told["patient"]
@@ -93,12 +97,13 @@ def remembered(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def ask(*args: P.args, **more: P.kwargs) -> R:
         facts = args[0]
-        if not isinstance(facts, Known) or more:
+        if not isinstance(facts, Known):
             return function(*args, **more)
-        key = (function, args[1:])
-        if key not in facts.memo:
-            facts.memo[key] = function(*args, **more)
-        found: R = facts.memo[key]
+        key = (function, args[1:], *more.items())
+        try:
+            found: R = facts.memo[key]
+        except KeyError:
+            found = facts.memo[key] = function(*args, **more)
         return found
 
     return ask
@@ -130,18 +135,19 @@ def _fact(key: str, events: list[Any], studies: dict[str, str]) -> Fact:
         # A person's answer is its own record.
         recorded = [event.occurred_at]
     at = event.occurred_at
-    latest_at = said(event, "occurred_latest_at")
+    # Told more exactly in one of two messages, it is known as exactly as that.
+    latest_at = min(said(one, "occurred_latest_at") or one.occurred_at for one in events)
     if said(event, "occurred_precision") == "unstated":
-        at, latest_at = min(recorded, default=min(one.occurred_at for one in events)), None
+        at = latest_at = min(recorded, default=min(one.occurred_at for one in events))
     if at > received_at + FUTURE_TOLERANCE:
-        at, latest_at = received_at, None
+        at = latest_at = received_at
     return Fact(
         key=key,
         kind="report-classified" if event.kind == "classified" else event.kind,
         event=event,
         thing=_thing(event, studies),
         at=at,
-        latest_at=at if latest_at is None else max(at, min(latest_at, received_at)),
+        latest_at=max(at, min(latest_at, received_at)),
         received_at=received_at,
         recorded_at=max(recorded, default=received_at),
         replayed=all(said(one, "replayed") or False for one in events),
@@ -218,6 +224,16 @@ def _by_record(fact: Fact) -> tuple[datetime, datetime, str, str]:
     return (fact.recorded_at, fact.at, fact.event.patient, fact.key)
 
 
+def by_time(fact: Fact) -> tuple[datetime, datetime, str, str]:
+    """Sort by what happened first; of two at one instant by what was recorded first."""
+    return (fact.at, fact.recorded_at, fact.event.patient, fact.key)
+
+
+def by_hearing(fact: Fact) -> tuple[datetime, datetime, str]:
+    """Sort by what happened first; of two at one instant by what was heard of first."""
+    return (fact.at, fact.received_at, fact.key)
+
+
 @remembered
 def of_kinds(facts: Iterable[Fact], *kinds: str) -> list[Fact]:
     """Return the facts of these kinds, as they were recorded."""
@@ -235,8 +251,18 @@ def by_encounter(fact: Fact) -> object:
     return fact.event.encounter
 
 
+def by_itself(fact: Fact) -> str:
+    """Tell facts apart by the natural thing that they are about; one that names none stands for itself."""
+    return fact.thing or fact.key
+
+
+def by_nothing(_: Fact) -> None:
+    """Tell no facts apart: all are about the one thing that a patient has one of."""
+
+
+@remembered
 def current(
-    facts: Iterable[Fact], *kinds: str, by: Callable[[Fact], object] = lambda _: None
+    facts: Iterable[Fact], *kinds: str, by: Callable[[Fact], object] = by_nothing
 ) -> list[Fact]:
     """
     Return, of each natural thing (told apart by *by*), the reading recorded last.

@@ -20,7 +20,7 @@ from tests.oracle.studies import (
     scans,
     without_proof,
 )
-from tests.oracle.tellings import booked, is_board_only, plans
+from tests.oracle.tellings import booked, is_board_only, meant_to_treat
 
 RECENT = timedelta(days=14)
 
@@ -69,7 +69,7 @@ def _imaging_booked_late(case: Case) -> Iterator[Condition]:
 
 def _missed_treatment(case: Case) -> Iterator[Condition]:
     """Spinal treatment was cancelled or missed, and none was planned or booked since."""
-    placed = [*plans(case.facts), *booked(case.facts)]
+    placed = meant_to_treat(case.facts)
     planning = current(case.facts, "treatment-planned", "treatment-cancelled", by=by_thing)
     booking = current(case.facts, "treatment-booked", "treatment-no-show", by=by_thing)
     gone = {f.key: f for f in [*planning, *booking] if is_spinal_treatment(f)}

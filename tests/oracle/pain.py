@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from tests.oracle.conditions import Case, Condition, advice
 from tests.oracle.drugs import course, first_told, in_use, is_single, standing
-from tests.oracle.known import Fact, current, of_kinds
+from tests.oracle.known import Fact, by_hearing, by_itself, by_time, current, of_kinds
 from tests.oracle.studies import meanings
 
 DAY = timedelta(days=1)
@@ -35,11 +35,7 @@ def advisories(case: Case) -> Iterator[Condition]:
 
 def _records(case: Case) -> list[Fact]:
     found = [f for f in of_kinds(case.facts, "pain-recorded") if f.at <= case.now]
-    return sorted(found, key=_by_time)
-
-
-def _by_time(fact: Fact) -> tuple[object, ...]:
-    return (fact.at, fact.recorded_at, fact.event.patient, fact.key)
+    return sorted(found, key=by_time)
 
 
 def pain_since(case: Case, *kinds: str) -> Fact | None:
@@ -60,7 +56,7 @@ def _hurts(case: Case) -> bool:
     """Return whether any pain stands, by the last word of a record or an assessment."""
     hurts = False
     found = [f for f in of_kinds(case.facts, "assessed") if f.at <= case.now]
-    told = sorted([*_records(case), *found], key=_by_time)
+    told = sorted([*_records(case), *found], key=by_time)
     for fact in told:
         if fact.kind == "pain-recorded":
             hurts = fact.event.score != 0
@@ -78,8 +74,8 @@ def _bone_agents(case: Case) -> Iterator[Condition]:
         if meanings(order, "bone-agent"):
             same = [f for f in of_kinds(facts, "medication-ordered") if f.thing == order.thing]
             same = same if order.thing else [order]
-            placed.append(min(same, key=lambda fact: (fact.at, fact.key)))
-    placed.sort(key=lambda fact: (fact.at, fact.key))
+            placed.append(min(same, key=by_time))
+    placed.sort(key=by_hearing)
     for order in placed:
         if not any(at >= order.at - DENTAL_WITHIN for at in cared_for):
             yield replace(advice("bone-agent.dental", first_told(facts, order)), since=order.at)
@@ -97,8 +93,10 @@ def _opioids(case: Case) -> Iterator[Condition]:
     ]
     if not any(f.at <= case.now for f in screens):
         yield advice("opioid.risk-screen", begun)
-    last = max([begun, *_records(case)], key=lambda fact: fact.at)
-    if case.now > last.at + OPIOID_EVERY:
+    # To ask about the pain answers the order: what was asked counts at its latest.
+    asked = [f for f in _records(case) if f.latest_at >= begun.at]
+    last = max(asked, key=lambda f: (f.latest_at, *by_time(f)), default=begun)
+    if case.now > (last.latest_at if asked else begun.at) + OPIOID_EVERY:
         yield advice("opioid.reassess", last)
 
 
@@ -122,7 +120,7 @@ def _nerve_pain(case: Case) -> Iterator[Condition]:
 
 
 def _vertebroplasty(case: Case) -> Iterator[Condition]:
-    begun = current(case.facts, "treatment-started", by=lambda fact: fact.thing or fact.key)
+    begun = current(case.facts, "treatment-started", by=by_itself)
     for fact in begun:
         is_time = case.now > fact.latest_at + RELIEF_WITHIN
         is_asked = any(record.latest_at >= fact.at for record in _records(case))

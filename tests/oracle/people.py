@@ -17,10 +17,14 @@ def _merges(deliveries: Sequence[Delivery], now: datetime) -> list[Fact]:
         known_at(told, now),
         "merged",
         "merge-cancelled",
-        by=lambda fact: (fact.event.survivor, fact.event.retired),
+        by=_both,
     )
     standing = [fact for fact in latest if fact.kind == "merged"]
     return sorted(standing, key=_in_order)
+
+
+def _both(fact: Fact) -> tuple[str, str]:
+    return (fact.event.survivor, fact.event.retired)
 
 
 def _in_order(fact: Fact) -> tuple[datetime, datetime, str, str]:

@@ -6,10 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cordwatch_schemas.code_table import canonical_system, meaning
-from tests.oracle.known import Fact, by_encounter, current, of_kinds, remembered, said
+from tests.oracle.known import (
+    Fact,
+    by_encounter,
+    by_itself,
+    by_thing,
+    current,
+    of_kinds,
+    remembered,
+    said,
+)
 
 NEEDS_LYMPHOMA = {"mri.back-pain", "mri.radicular-pain", "mri.deficit-slow", "mri.deficit-rapid"}
-LIVING = {"assessed", "medication-given", "imaging-done", "treatment-started"}
+ONCE = {"assessed", "medication-given"}
+LIVING = ONCE | {"imaging-done", "treatment-started"}
 AFTER_DEATH = timedelta(minutes=60)
 SUSPECTED = "mri.mescc-suspected"
 
@@ -34,7 +44,10 @@ def death(facts: list[Fact]) -> Fact | None:
 @remembered
 def is_contradicted(facts: list[Fact], died: Fact) -> bool:
     """Return whether a living patient's fact is dated more than an hour after the death."""
-    return any(fact.kind in LIVING and fact.at > died.latest_at + AFTER_DEATH for fact in facts)
+    living = of_kinds(facts, *ONCE)
+    # Of a scan or a treatment the last word counts: a reading that was replaced is no life sign.
+    living += [f for kind in LIVING - ONCE for f in current(facts, kind, by=by_itself)]
+    return any(fact.at > died.latest_at + AFTER_DEATH for fact in living)
 
 
 def is_dead(facts: list[Fact], now: datetime) -> bool:
@@ -65,7 +78,8 @@ def is_refuted(fact: Fact, facts: list[Fact]) -> bool:
 def diagnoses(facts: list[Fact], concept: str) -> list[Fact]:
     """Return the diagnoses of *concept* that stand, per code, status and visit the earliest onset."""
     # Without a number of its own it is replaced by no repeat: the earliest onset rules.
-    told = sorted(of_kinds(facts, "diagnosed"), key=lambda f: (f.at, f.key), reverse=True)
+    told = of_kinds(facts, "diagnosed")
+    told = sorted(told, key=lambda f: (f.at, f.received_at, f.key), reverse=True)
     latest = {_of_diagnosis(fact): fact for fact in told if not is_refuted(fact, facts)}
     return [
         fact
@@ -175,7 +189,7 @@ def _working_diagnoses(facts: list[Fact]) -> list[Fact]:
         if fact.event.status == "suspected" and not _is_old_news(fact, facts)
     ]
     # A cancelled order leaves its reason standing: the clock goes on.
-    placed = current(facts, "imaging-ordered", by=lambda fact: fact.thing)
+    placed = current(facts, "imaging-ordered", by=by_thing)
     return suspected + [order for order in placed if _suspects(order)]
 
 

@@ -48,7 +48,7 @@ from tests.oracle.known import (
 )
 from tests.oracle.notices import deaths, notices
 from tests.oracle.people import concerned, merged, persons
-from tests.oracle.starts import is_dead, is_refuted
+from tests.oracle.starts import is_dead, is_refuted, readings
 from tests.oracle.tellings import (
     BOARD_ONLY_AFTER,
     Name,
@@ -99,7 +99,9 @@ class _Teller:
     clocks: dict[tuple[Name, str, int], Expected] = field(default_factory=dict)
     conditions: dict[tuple[str, str, int], Expected] = field(default_factory=dict)
     holding: set[tuple[str, str]] = field(default_factory=set)
-    raised: dict[tuple[Name, str, int], datetime] = field(default_factory=dict)
+    raised: dict[Name, dict[tuple[str, int], datetime]] = field(default_factory=dict)
+    worked_out: dict[tuple[int, ...], tuple[Known, list[Episode]]] = field(default_factory=dict)
+    """By the deliveries that were heard of one person."""
     derived: dict[int, list[tuple[Known, list[Episode]]]] = field(default_factory=dict)
     refused: dict[int, list[Condition]] = field(default_factory=dict)
     number: int = 0
@@ -109,12 +111,18 @@ class _Teller:
         number = sum(delivery.event.received_at <= now for delivery in self.deliveries)
         if number not in self.derived:
             heard = persons(self.deliveries, now)
-            facts = [known_at(told, now) for told in heard.values()]
-            self.derived[number] = [(one, episodes(one)) for one in facts]
+            self.derived[number] = [self._worked_out(told, now) for told in heard.values()]
             cases = [Case(facts, found, now) for facts, found in self.derived[number]]
             self.refused[number] = list(_refused_merges(self.deliveries, list(heard), cases, now))
         self.number = number
         return [Case(facts, found, now) for facts, found in self.derived[number]]
+
+    def _worked_out(self, told: list[Delivery], now: datetime) -> tuple[Known, list[Episode]]:
+        key = tuple(map(id, told))
+        if key not in self.worked_out:
+            facts = known_at(told, now)
+            self.worked_out[key] = (facts, episodes(facts))
+        return self.worked_out[key]
 
     def look(self, now: datetime) -> list[Case]:
         """Raise everything that is to be raised at *now*."""
@@ -141,7 +149,7 @@ class _Teller:
             return
         key = (clock.name, step.level, step.repeat)
         is_loud = is_paged(clock, case.clocks, self.raised, case.now)
-        self.raised[key] = case.now
+        self.raised.setdefault(clock.name, {})[step.level, step.repeat] = case.now
         self.clocks[key] = Expected(
             kind="clock",
             rule=clock.rule,
@@ -275,16 +283,15 @@ def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
             return "resolved" if clock.how == "satisfied" else "withdrawn"
     rule, _, key = name
     facts = {fact.key: fact for fact in case.facts}
-    if key in facts and is_refuted(facts[key], case.facts):
-        return "withdrawn"
+    # What stands in its place: itself, else what corrected it.
+    stands = list(_corrections(key, facts, known, {key}))
+    stands = [fact for fact in stands if not _is_undone(fact, case.facts)]
     same_rule = [clock.fact for clock in case.clocks if clock.rule == rule]
-    if any(fact.key == key or _replaces(fact, key, facts, known) for fact in same_rule):
-        return "superseded"
+    for fact in stands:
+        if any(one.key == fact.key or _is_later_reading(one, fact) for one in same_rule):
+            return "superseded"
     # The one clock of its kind in an episode starts from another fact now.
-    still_stands = (
-        not _was_replaced(facts[key], facts) if key in facts else _corrected(key, facts, known)
-    )
-    return "superseded" if rule in ONCE_AN_EPISODE and same_rule and still_stands else "withdrawn"
+    return "superseded" if rule in ONCE_AN_EPISODE and same_rule and stands else "withdrawn"
 
 
 def _is_later_reading(later: Fact, fact: Fact) -> bool:
@@ -296,41 +303,36 @@ def _is_later_reading(later: Fact, fact: Fact) -> bool:
             (later.event.codes, later.event.status, later.event.encounter)
             == (fact.event.codes, fact.event.status, fact.event.encounter)
         )
+        # Of repeats the earliest onset rules, whichever was written down last.
+        return same and later.key != fact.key and later.at <= fact.at
     else:
         same = later.kind == fact.kind == "imaging-ordered" and later.thing == fact.thing
     return same and later.key != fact.key and later.recorded_at >= fact.recorded_at
 
 
-def _was_replaced(fact: Fact, facts: dict[str, Fact]) -> bool:
-    """Return whether a later reading of the same thing says otherwise."""
-    later = [one for one in facts.values() if _is_later_reading(one, fact)]
-    if fact.kind in {"imaging-reported", "report-classified"}:
-        return any(one.event.finding == "negative" for one in later)
-    return bool(later)
+def _is_undone(fact: Fact, facts: list[Fact]) -> bool:
+    """Return whether a diagnosis was refuted, or a later reading of the same study says otherwise."""
+    if fact.kind not in {"imaging-reported", "report-classified"}:
+        return is_refuted(fact, facts)
+    said = readings(facts, fact.thing)
+    later = said[said.index(fact) + 1 :]
+    return any(one.event.finding == "negative" for one in later)
 
 
-def _corrected(key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:
-    record_id = said(known[key], "record_id")
-    same_kind = [one for one in facts.values() if one.event.kind == known[key].kind]
-    return record_id is not None and any(one.event.corrects == record_id for one in same_kind)
-
-
-def _replaces(successor: Fact, key: str, facts: dict[str, Fact], known: dict[str, Any]) -> bool:
-    """Return whether *successor* corrected the fact *key*, or is a later reading of its thing."""
+def _corrections(
+    key: str, facts: dict[str, Fact], known: dict[str, Any], seen: set[str]
+) -> Iterator[Fact]:
+    """Yield the fact *key* where it stands, else those that stand of what corrected it, and so on."""
     if key in facts:
-        return _is_later_reading(successor, facts[key])
-    record_id = said(known.get(key), "record_id")
-    corrects = said(successor.event, "corrects")
-    while record_id is not None and corrects is not None:
-        if corrects == record_id:
-            return True
-        before = [
-            e
-            for e in known.values()
-            if said(e, "record_id") == corrects and e.kind == successor.kind
-        ]
-        corrects = said(before[0], "corrects") if before else None
-    return False
+        yield facts[key]
+        return
+    event = known[key]
+    for later, one in known.items():
+        corrects = said(one, "corrects")
+        is_correction = one.kind == event.kind and corrects and corrects == said(event, "record_id")
+        if is_correction and later not in seen:
+            seen.add(later)
+            yield from _corrections(later, facts, known, seen)
 
 
 def _awake(at: datetime, stopped: Stops) -> datetime:

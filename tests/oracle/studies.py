@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cordwatch_schemas.code_table import Meaning, meaning
-from tests.oracle.known import Fact, by_thing, current, of_kinds, remembered, said
+from tests.oracle.known import Fact, by_itself, by_thing, current, of_kinds, remembered, said
 
 WHOLE_SPINE = frozenset("CTL")
 MR = frozenset({"MR"})
@@ -115,7 +115,7 @@ def bookings(facts: list[Fact], modalities: frozenset[str]) -> list[Fact]:
 @remembered
 def scans(facts: list[Fact], start_at: datetime, modalities: frozenset[str]) -> list[Scan]:
     """Return the studies made at or after *start_at*, earliest first."""
-    done = current(facts, "imaging-done", by=by_thing)
+    done = current(facts, "imaging-done", by=by_itself)
     reports = {report.thing: report for report in final_reports(facts)}
     found = []
     for scan in done:
@@ -127,7 +127,7 @@ def scans(facts: list[Fact], start_at: datetime, modalities: frozenset[str]) -> 
         if thing not in scanned and at is not None:
             found.append(Scan(at, _imaged(facts, None, report), report))
     kept = [s for s in found if s.at >= start_at and modality_of(s.fact, facts) in modalities]
-    return sorted(kept, key=lambda scan: (scan.at, scan.fact.key))
+    return sorted(kept, key=lambda scan: (scan.at, scan.fact.received_at, scan.fact.key))
 
 
 def _imaged(facts: list[Fact], scan: Fact | None, report: Fact | None) -> frozenset[str]:
@@ -202,6 +202,6 @@ def meant(facts: list[Fact], modalities: frozenset[str]) -> list[Fact]:
 def contrast_used(facts: list[Fact], scan: Scan) -> bool | None:
     """Return whether contrast was given: the final report says it, else the scan, else the order."""
     about = [f for f in final_reports(facts) if f.thing == scan.fact.thing] + [scan.fact]
-    about += [f for f in of_kinds(facts, "imaging-ordered")[::-1] if f.thing == scan.fact.thing]
+    about += [f for f in orders_ever(facts) if f.thing == scan.fact.thing]
     said = [contrast_of(fact) for fact in about]
     return next((one for one in said if one is not None), None)

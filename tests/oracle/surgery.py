@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tests.oracle.clocks import quiet_at, treatments_begun
 from tests.oracle.conditions import Case, Condition, advice
-from tests.oracle.known import Fact, by_encounter, by_thing, current, of_kinds
+from tests.oracle.known import Fact, by_encounter, by_hearing, by_thing, by_time, current, of_kinds
 from tests.oracle.starts import diagnoses
 from tests.oracle.tellings import booked, meant_to_treat, plans
 
@@ -51,23 +51,24 @@ def _first_told(case: Case, fact: Fact) -> Fact:
     kinds = ("treatment-planned", "treatment-booked", "treatment-started")
     latest = [f for kind in kinds for f in current(case.facts, kind, by=by_thing)]
     same = [f for f in latest if f.thing and f.thing == fact.thing]
-    return min([*same, fact], key=lambda f: (f.at, f.received_at, f.key))
+    return min([*same, fact], key=by_hearing)
 
 
 def _last_said(case: Case, what: str) -> float | None:
     told = [f for f in of_kinds(case.facts, "assessed") if getattr(f.event, what) is not None]
-    told = sorted(
-        (f for f in told if f.at <= case.now),
-        key=lambda f: (f.at, f.recorded_at, f.event.patient, f.key),
-    )
+    told = sorted((f for f in told if f.at <= case.now), key=by_time)
     return float(getattr(told[-1].event, what)) if told else None
+
+
+def _is_diagnosed(case: Case, concept: str) -> bool:
+    return any(fact.at <= case.now for fact in diagnoses(case.facts, concept))
 
 
 def _is_contraindicated(case: Case) -> bool:
     paraplegia_h = _last_said(case, "paraplegia_h")
     months = _last_said(case, "life_expectancy_months")
     return (
-        bool(diagnoses(case.facts, "lymphoma"))
+        _is_diagnosed(case, "lymphoma")
         or (paraplegia_h is not None and paraplegia_h > 24)
         or (months is not None and months < 3)
     )
@@ -79,7 +80,7 @@ def _indications(case: Case) -> Iterator[Condition]:
     meant = [f for f in meant_to_treat(case.facts) if f.event.modality == "surgery"]
     answers += [*meant, *_begun(case, "surgery")]
     found = [f for f in of_kinds(case.facts, "assessed") if f.event.surgical_indications]
-    for fact in sorted(found, key=lambda f: (f.at, f.key)):
+    for fact in sorted(found, key=by_time):
         if fact.at <= case.now and not any(fact.at <= answer.latest_at for answer in answers):
             yield advice("surgery.indication", fact)
 
@@ -98,7 +99,7 @@ def _is_irradiated(case: Case, since: datetime) -> bool:
 def _radiotherapy(case: Case, operations: list[Fact]) -> Iterator[Condition]:
     recent = [f for f in _begun(case, "surgery") if case.now < f.at + TWO_WEEKS]
     causes = {first.key: first for f in [*operations, *recent] for first in [_first_told(case, f)]}
-    for fact in sorted(causes.values(), key=lambda f: (f.at, f.key)):
+    for fact in sorted(causes.values(), key=by_hearing):
         if not _is_irradiated(case, fact.at):
             yield advice("rt.regimen", fact)
     for clock in case.clocks:
@@ -115,9 +116,10 @@ def _radiotherapy(case: Case, operations: list[Fact]) -> Iterator[Condition]:
 
 def _masked(case: Case) -> Iterator[Condition]:
     """Better under steroid or IVIG, which is no reason to stop suspecting lymphoma in the nerves."""
-    if not diagnoses(case.facts, "lymphoma") or not diagnoses(case.facts, "cidp"):
+    if not _is_diagnosed(case, "lymphoma") or not _is_diagnosed(case, "cidp"):
         return
-    for found in of_kinds(case.facts, "assessed"):
+    told = of_kinds(case.facts, "assessed")
+    for found in sorted(told, key=by_time):
         if found.event.improved_after and found.at <= case.now:
             yield advice("neurolymphomatosis.masked", found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from tests.oracle.clocks import WINDOW, Clock, is_spinal_treatment, treatments_begun
 from tests.oracle.drugs import in_force
@@ -29,8 +30,8 @@ _LEVELS = ("reminder", "warning", "urgent", "due")
 BOARD_ONLY_AFTER = timedelta(days=30)
 
 Name = tuple[str, datetime, str]
-Raised = Mapping[tuple[Name, str, int], datetime]
-"""When which level of which clock was raised before."""
+Raised = Mapping[Name, Mapping[tuple[str, int], datetime]]
+"""Of each clock, when which level and repeat was raised before."""
 
 
 @dataclass(frozen=True)
@@ -42,26 +43,36 @@ class Step:
     own_at: datetime
 
 
-def fixed_levels(clock: Clock) -> list[Step]:
+@lru_cache(maxsize=1_000)
+def _fixed_levels(rule: str, start_at: datetime, due_at: datetime) -> tuple[Step, ...]:
+    span = due_at - start_at
+    return tuple(
+        Step(level, 0, start_at + span * _PERCENT[level] // 100)
+        for level in _LEVELS_OF.get(rule, _LEVELS)
+    )
+
+
+def fixed_levels(clock: Clock) -> tuple[Step, ...]:
     """Return the fixed levels of the clock with their instants."""
-    span = clock.due_at - clock.start_at
-    return [
-        Step(level, 0, clock.start_at + span * _PERCENT[level] // 100)
-        for level in _LEVELS_OF.get(clock.rule, _LEVELS)
-    ]
+    return _fixed_levels(clock.rule, clock.start_at, clock.due_at)
+
+
+def due_raised_at(clock: Clock, raised: Raised) -> datetime | None:
+    """Return when the clock was told to be due, None if it was not yet."""
+    return raised.get(clock.name, {}).get(("due", 0))
 
 
 def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
     """Return the one thing to raise for an open clock: all that passed unseen collapses into it."""
-    steps = fixed_levels(clock)
-    told = [place for place, s in enumerate(steps) if (clock.name, s.level, 0) in raised]
+    steps, before = fixed_levels(clock), raised.get(clock.name, {})
+    told = [place for place, s in enumerate(steps) if (s.level, 0) in before]
     passed = [place for place, s in enumerate(steps) if s.own_at <= now]
     if passed and passed[-1] > max(told, default=-1):
         return steps[passed[-1]]
-    due_raised_at = raised.get((clock.name, "due", 0))
-    if due_raised_at is None:
+    due_told_at = due_raised_at(clock, raised)
+    if due_told_at is None:
         return None
-    end_at = due_raised_at + clock.lasting
+    end_at = due_told_at + clock.lasting
     number = max((min(now, end_at) - clock.due_at) // clock.every, 0)
     own_at = clock.due_at + number * clock.every
     # The last one may be told until the next would have come.
@@ -69,9 +80,8 @@ def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
         return None
     # Repeats from before `due` was raised (late) are dropped.
     # A plan that came later may have moved the grid: what was told under a higher number was told.
-    numbers = range(number, number + clock.lasting // clock.every + 2)
-    is_told = any((clock.name, "overdue", n) in raised for n in numbers)
-    if number and not is_told and own_at > due_raised_at:
+    is_told = any(level == "overdue" and n >= number for level, n in before)
+    if number and not is_told and own_at > due_told_at:
         return Step("overdue", number, own_at)
     return None
 
@@ -79,9 +89,9 @@ def next_step(clock: Clock, raised: Raised, now: datetime) -> Step | None:
 def instants(clock: Clock, raised: Raised, now: datetime) -> list[datetime]:
     """Return when there may be something to raise for the clock."""
     number = max((now - clock.due_at) // clock.every, 0) + 1
-    due_raised_at = raised.get((clock.name, "due", 0))
+    due_told_at = due_raised_at(clock, raised)
     found = [step.own_at for step in fixed_levels(clock)]
-    if due_raised_at is not None and now <= due_raised_at + clock.lasting:
+    if due_told_at is not None and now <= due_told_at + clock.lasting:
         found.append(clock.due_at + number * clock.every)
     return [*found, *([clock.end_at] if clock.end_at is not None else [])]
 
@@ -153,8 +163,8 @@ def is_paged(clock: Clock, clocks: list[Clock], raised: Raised, now: datetime) -
 
 
 def _pages_have_ended(clock: Clock, raised: Raised, now: datetime) -> bool:
-    due_raised_at = raised.get((clock.name, "due", 0))
-    return due_raised_at is not None and now > due_raised_at + clock.lasting
+    due_told_at = due_raised_at(clock, raised)
+    return due_told_at is not None and now > due_told_at + clock.lasting
 
 
 def _pressing(clock: Clock) -> tuple[object, ...]:

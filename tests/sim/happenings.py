@@ -242,7 +242,9 @@ def dexamethasone(chance: random.Random, at: datetime, who: str) -> Told:
 
 def dexamethasone_stop(chance: random.Random, at: datetime, who: str) -> Told:
     """Dexamethasone is stopped."""
-    return b.a_dexamethasone_stop(at, patient=who, order_number=_drug_order(chance, who))
+    route = chance.choice(["PO"] * 4 + [None, "OP"])
+    number = _drug_order(chance, who)
+    return b.a_dexamethasone_stop(at, patient=who, order_number=number, route=route)
 
 
 def dose(chance: random.Random, at: datetime, who: str) -> Told:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,12 +12,16 @@ from cordwatch_schemas.admissions import MergeCancelled, Merged
 from cordwatch_schemas.base import Event
 from tests.builders import (
     T,
+    a_deficit,
     a_dexamethasone_order,
     a_dexamethasone_stop,
     a_dose,
     a_merge,
     a_merge_cancelled,
     a_retraction,
+    an_mri_booked,
+    an_mri_cancelled,
+    an_mri_ordered,
     known_lymphoma,
 )
 from tests.sim import happenings as h
@@ -30,8 +34,8 @@ DAY = 24 * HOUR
 SECOND = timedelta(seconds=1)
 SPANS_H = (1, 2, 4, 4, 6, 6, 8, 8, 12, 12, 24, 48, 120, 960)
 """How long what happens goes on."""
-MANY_REPEATS_H = 24
-"""A history that goes on for longer is looked at by a service that is often away, else most of it would be repeats."""
+MANY_REPEATS = timedelta(hours=18)
+"""A history that is looked at for longer is so by a service that is often away, else most of it would be repeats."""
 EDGES_H = (0, 0, 1, 4, 6, 9, 10.8, 12, 24, 24, 36, 48, 72, 84, 168, 336, 360, 672, 720)
 """Spans of the pathway: something that happens so long after something else stands on an edge."""
 
@@ -76,6 +80,9 @@ _CARE_PATH: Sequence[Happening] = (
 )
 
 
+_Path = Callable[[random.Random, "_Times", str], list[Told]]
+
+
 @dataclass(frozen=True)
 class History:
     """What is told, until when it is looked at, and when nobody looks."""
@@ -110,8 +117,9 @@ def _happened(chance: random.Random, times: _Times, who: str) -> list[Told]:
     told: list[Told] = []
     if chance.random() < 0.7:
         told.append(known_lymphoma(patient=who))
-    if chance.random() < 0.1:
-        told += _a_taper(chance, times, who)
+    for path, share in _PATHS:
+        if chance.random() < share:
+            told += path(chance, times, who)
     if chance.random() < 0.3:
         at = times.next()
         for happening in _CARE_PATH:
@@ -130,6 +138,42 @@ def _a_taper(chance: random.Random, times: _Times, who: str) -> list[Told]:
         at += timedelta(minutes=chance.choice([60, 120, 1_440]))
         told.append(a_dexamethasone_order(at, 4 / (step + 1), **drug))
     return [*told, a_dexamethasone_stop(at + HOUR, **drug)]
+
+
+def _a_deficit(chance: random.Random, times: _Times, who: str) -> list[Told]:
+    """Return a deficit of about a week, of which the days decide how soon the MRI must be, and perhaps the MRI."""
+    at, days = times.next(), chance.choice([6.5, 7, 7, 7, 7.5])
+    told: list[Told] = [
+        known_lymphoma(patient=who),
+        a_deficit(at, days, patient=who, progressive=chance.choice([None, True])),
+    ]
+    done_at = at + chance.choice([6, 12, 24, 36]) * HOUR
+    return [*told, h.mri_scan(chance, done_at, who)] if chance.random() < 0.5 else told
+
+
+def _an_order_gone(chance: random.Random, times: _Times, who: str) -> list[Told]:
+    """Return an MRI that is ordered for what is suspected and cancelled, perhaps placed or booked anew."""
+    at = times.next()
+    order: dict[str, Any] = {"patient": who, "order": f"{who}-O4"}
+    gone_at = at + chance.choice([1, 6, 6, 10]) * HOUR + chance.choice([-1, 0, 1]) * SECOND
+    told: list[Told] = [
+        an_mri_ordered(at, reason_codes=(h.REASON,), **order),
+        an_mri_cancelled(gone_at, **order),
+    ]
+    again_at, what = gone_at + chance.choice([-1, 1, 5]) * HOUR, chance.random()
+    if what < 0.3:
+        told.append(an_mri_ordered(again_at, reason_codes=(h.REASON,), **order))
+    elif what < 0.5:
+        told.append(an_mri_booked(again_at, again_at + HOUR, **order))
+    return told
+
+
+_PATHS: Sequence[tuple[_Path, float]] = (
+    (_a_taper, 0.1),
+    (_a_deficit, 0.08),
+    (_an_order_gone, 0.08),
+)
+"""What must happen one after the other for some rule to be asked at all, and how often it does."""
 
 
 def _misdated(chance: random.Random, event: Event) -> dict[str, Any]:
@@ -192,46 +236,43 @@ def _as_sources_tell(chance: random.Random, happened: Sequence[Told]) -> list[To
     return told
 
 
-def _what(told: Told) -> tuple[str, ...]:
-    """Return what *told* is about: a study, an order, a course, or all that has no number."""
-    says = told.__dict__
-    if _is_merge(told):
-        return (says["kind"], told.patient, says["survivor"], says["retired"])
-    if says["kind"] == "record-retracted":
-        return (says["kind"], told.patient, says["target"].lstrip("R"))
-    for name in ("order_number", "accession_number", "report_number", "treatment_number"):
-        if says.get(name) is not None:
-            return (told.patient, says[name].replace("X", "O"))
-    return (says["kind"], told.patient)
+class _Clerk:
+    """Keeps records apart: of two of one instant it is anybody's guess which rules, so none share one."""
 
+    def __init__(self) -> None:
+        self.used: set[datetime] = set()
 
-def _a_second_later(told: Told) -> Told:
-    at = told.__dict__.get("recorded_at")
-    return told if at is None else told.model_copy(update={"recorded_at": at + SECOND})
+    def arrives(self, told: Told, at: datetime) -> Told:
+        """Return *told* as received at *at*, or as soon after as its record has an instant of its own."""
+        recorded_at: datetime | None = told.__dict__.get("recorded_at")
+        late = timedelta(0)
+        while (recorded_at or at) + late in self.used:
+            late += SECOND
+        self.used.add((recorded_at or at) + late)
+        update = {"received_at": at + late}
+        if recorded_at is not None:
+            update["recorded_at"] = recorded_at + late
+        return told.model_copy(update=update)
 
 
 def _as_it_arrives(chance: random.Random, told: Sequence[Told]) -> list[Told]:
     """Return *told* by arrival: some late, some twice."""
     arrived: list[Told] = []
-    arrives: dict[datetime, datetime] = {}
-    recorded: set[tuple[object, ...]] = set()
+    of_merge: dict[datetime, datetime] = {}
+    clerk = _Clerk()
     for one in told:
-        late = timedelta(minutes=chance.choice([0, 0, 0, 0, 0, 2, 45, 600]))
-        at = one.received_at + late
-        if isinstance(one, Merged | MergeCancelled):
+        at = one.received_at + timedelta(minutes=chance.choice([0, 0, 0, 0, 0, 2, 45, 600]))
+        if _is_merge(one):
             # One message, published under both references.
-            at = arrives.setdefault(one.occurred_at, at)
-        while (place := (*_what(one), one.__dict__.get("recorded_at") or at)) in recorded:
-            # Two records of one thing at one instant: which of them rules is anybody's guess.
-            one, at = _a_second_later(one), at + SECOND  # noqa: PLW2901 - told a second later
-        recorded.add(place)
-        arrived.append(one.model_copy(update={"received_at": at}))
+            at = of_merge.setdefault(one.occurred_at, at)
+            arrived.append(one.model_copy(update={"received_at": at}))
+            continue
+        arrived.append(clerk.arrives(one, at))
         if chance.random() < 0.07:
-            later = chance.choice([0, 1, 25]) * HOUR + timedelta(seconds=13)
-            again: dict[str, Any] = {"received_at": at + later}
-            if isinstance(one, Event) and chance.random() < 0.5 and not _is_merge(one):
-                again["recorded_at"] = again["received_at"]
-            arrived.append(one.model_copy(update=again))
+            again, at = one, at + chance.choice([0, 1, 25]) * HOUR
+            if isinstance(one, Event) and chance.random() < 0.5:
+                again = one.model_copy(update={"recorded_at": at})
+            arrived.append(clerk.arrives(again, at))
     return sorted(arrived, key=lambda one: one.received_at)
 
 
@@ -268,7 +309,7 @@ def _stops(
 ) -> tuple[tuple[datetime, datetime], ...]:
     """Return when the service is away: seldom, but most of the time of a long history."""
     stopped: list[tuple[datetime, datetime]] = []
-    often = span_h > MANY_REPEATS_H and chance.random() < 0.8
+    often = until > T(0) + MANY_REPEATS and chance.random() < 0.9
     at = T(chance.randint(0, min(span_h, 10)))
     while often or (not stopped and chance.random() < 0.2):
         back_at = at + chance.choice([1, 5, 26, 60]) * HOUR

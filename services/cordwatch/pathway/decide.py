@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import chain
 
 from cordwatch.pathway.advisories import advisories
@@ -124,7 +125,7 @@ def _clocks(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
         if clock.is_open(now):
             new, progress = telling.clock(clock)
             yield from new
-            yield from telling.reopened(raised.values(), telling.wanting(clock), clock)
+            yield from telling.reopened(raised.values(), partial(telling.wanting, clock), clock)
             if progress.next_at is not None:
                 wakes.append(progress.next_at)
         elif clock.start_at > now:
@@ -165,13 +166,16 @@ def _why_gone(picture: Picture, alert: Alert) -> tuple[AlertStatus, str]:
 
 
 def _readings_that_turned(picture: Picture) -> set[str]:
-    """Return the readings of studies that were positive once and are not any more."""
-    return {
-        reading.id
-        for study in picture.endings.studies
-        if study.positive_since is None
-        for reading in study.readings
-    }
+    """Return the readings that a later one of the same study contradicts by being negative."""
+    turned: set[str] = set()
+    for study in picture.endings.studies:
+        negatives = [
+            place
+            for place, reading in enumerate(study.readings)
+            if reading.values.get("finding") == "negative"
+        ]
+        turned |= {reading.id for reading in study.readings[: max(negatives, default=0)]}
+    return turned
 
 
 def _fates(picture: Picture, ended: Ended) -> list[Ended]:
@@ -202,7 +206,7 @@ def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
         new, next_at = telling.condition(condition, told)
         yield from new
         raised = telling.ledger.by_condition.get(condition.key, {})
-        yield from telling.reopened(raised.values(), condition.worded(told))
+        yield from telling.reopened(raised.values(), partial(condition.worded, told))
         wakes += [at for at in (next_at, condition.until) if at is not None]
     for key, gone in telling.ledger.by_condition.items():
         if key not in holding:

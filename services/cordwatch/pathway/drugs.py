@@ -42,7 +42,7 @@ class Drugs:
     def __init__(self, history: History) -> None:
         """Read the orders and stops out of *history*."""
         self.orders: Sequence[Use] = sorted(
-            _ordered(history), key=lambda use: (use.begins_at, use.fact.id)
+            _ordered(history), key=lambda use: (use.begins_at, use.fact.known_at, use.fact.id)
         )
         """Every order, single ones too."""
         self.uses: Sequence[Use] = [use for use in self.orders if not is_once(use.fact)]
@@ -96,11 +96,19 @@ def _ordered(history: History) -> Iterable[Use]:
         kinds = frozenset().union(*map(drug_concepts, facts))
         if "nsaid" in kinds and not all(map(is_systemic, facts)):
             continue  # A gel or eye drops treat no spine.
-        mine = [stop for stop in stops_of(number, stops) if _may_end(stop, kinds)]
+        local = not any(map(is_systemic, facts))
+        mine = [stop for stop in stops_of(number, stops) if _may_end(stop, kinds, local=local)]
         for dosage in timeline(facts, mine):
             yield Use(dosage.fact, kinds, dosage.begins_at, dosage.ends_at)
 
 
-def _may_end(stop: Fact, kinds: frozenset[str]) -> bool:
-    """Return whether *stop* speaks of a drug of *kinds*: by its order's number, or by its code."""
-    return bool(stop.values.get("order_number")) or bool(drug_concepts(stop) & kinds)
+def _may_end(stop: Fact, kinds: frozenset[str], *, local: bool) -> bool:
+    """
+    Return whether *stop* speaks of a drug of *kinds*: by its order's number, or by its code.
+
+    Who stops eye drops or a gel, and names no order, does not mean the tablets:
+    that ends a *local* drug only.
+    """
+    if stop.values.get("order_number"):
+        return True
+    return bool(drug_concepts(stop) & kinds) and (local or is_systemic(stop))

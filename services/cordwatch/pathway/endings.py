@@ -114,7 +114,7 @@ class Endings:
     def first_dose(self, earliest: datetime, latest: datetime) -> Fact | None:
         """Return the first systemic dose of dexamethasone between the two instants, inclusive."""
         doses = (dose for dose in self.steroid.doses if earliest <= dose.start_at <= latest)
-        return min(doses, key=lambda dose: (dose.start_at, dose.id), default=None)
+        return next(doses, None)
 
     def treated_since(self, at: datetime) -> datetime | None:
         """Return when treatment of the cord first started at or after *at*."""
@@ -167,7 +167,7 @@ class Endings:
             and (scan := study.scan_for(start_at)) is not None
             and scan.done_at >= start_at
         ]
-        return sorted(found, key=lambda one: (one[0].done_at, one[0].fact.id))
+        return sorted(found, key=_by_time)
 
     def _imaged(
         self, start_at: datetime, *, whole: bool
@@ -244,6 +244,11 @@ def _ago(span: timedelta) -> str:
     if hours >= 48:  # noqa: PLR2004 - two days: below that the ward counts hours
         return f"{hours // 24} d"
     return f"{hours} h" if hours else f"{span // timedelta(minutes=1)} min"
+
+
+def _by_time(scanned: tuple[Scan, frozenset[str]]) -> tuple[datetime, datetime, str]:
+    scan = scanned[0]
+    return (scan.done_at, scan.fact.received_at, scan.fact.id)
 
 
 def _satisfied(at: datetime, fact: Fact, flags: tuple[str, ...], due_at: datetime) -> End:

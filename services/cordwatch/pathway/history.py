@@ -157,12 +157,14 @@ class History:
                 things[thing].append(fact)
         for readings in things.values():
             if len(readings) > 1:
-                winner = max(readings, key=_precedence)
+                readings.sort(key=_precedence)
+                winner = readings[-1]
                 if any(_is_as_good(fact, winner) for fact in readings):
                     self._disputed.add(winner.id)
-                for fact in readings:
-                    if fact is not winner:
-                        self.ended[fact.id] = Ended("replaced", winner)
+                for place, fact in enumerate(readings[:-1]):
+                    # An order that was placed anew before it was cancelled was replaced by the new one.
+                    again = (one for one in readings[place + 1 :] if one.kind == fact.kind)
+                    self.ended[fact.id] = Ended("replaced", next(again, winner))
 
     def _thing(self, fact: Fact) -> tuple[str, ...] | None:
         if fact.kind == "diagnosed":
@@ -197,7 +199,7 @@ def _precedence(fact: Fact) -> tuple[object, ...]:
     if fact.kind == "diagnosed":
         # Without a number of its own a diagnosis is replaced by no repeat: a feed that dates it anew
         # every day would push the deadline before it for ever. The earliest start rules.
-        return (-fact.start_at.timestamp(), fact.id)
+        return (-fact.start_at.timestamp(), -fact.received_at.timestamp(), fact.id)
     # Of two as good as each other the earlier deadline rules: an order may start a clock, the rest ends one.
     at = fact.start_at.timestamp()
     later = -at if fact.kind == "imaging-ordered" else at

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import History
@@ -60,9 +61,14 @@ class Scan:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass
 class Study:
-    """Everything that stands about one study of the spine."""
+    """
+    Everything that stands about one study of the spine.
+
+    What follows from it is worked out once: it is asked about at every look
+    at the patient, and does not change once it was gathered.
+    """
 
     key: str
     order: Fact | None = None
@@ -73,13 +79,13 @@ class Study:
     readings: list[Fact] = field(default_factory=list)
     """Reports and classifications, by the time of their record; of two at once the positive one is the last."""
 
-    @property
+    @cached_property
     def facts(self) -> list[Fact]:
         """Return whatever stands, the most telling first."""
         known = (self.done, self.order, self.cancelled, self.booking, self.no_show)
         return [*self.readings, *(fact for fact in known if fact is not None)]
 
-    @property
+    @cached_property
     def modality(self) -> str | None:
         """Return MR, CT, XR or NM; None where nothing says it."""
         for fact in self.facts:
@@ -90,7 +96,7 @@ class Study:
                 return _MODALITIES.get(name.upper(), name.upper())
         return None
 
-    @property
+    @cached_property
     def is_spine(self) -> bool:
         """Return whether this is imaging of the spine at all: by a region, a code, or a word about the cord."""
         return any(
@@ -98,12 +104,12 @@ class Study:
             for fact in self.facts
         )
 
-    @property
+    @cached_property
     def is_mri(self) -> bool:
         """Return whether this is an MRI of the spine."""
         return self.modality == "MR" and self.is_spine
 
-    @property
+    @cached_property
     def final_report(self) -> Fact | None:
         """Return the latest report that is more than preliminary."""
         finals = [
@@ -113,13 +119,20 @@ class Study:
         ]
         return finals[-1] if finals else None
 
-    @property
+    @cached_property
     def is_active(self) -> bool:
         """Return whether somebody still means to make this scan."""
         wanted = self.order or self.booking
         return wanted is not None and not self.is_cancelled and not self.was_made
 
-    @property
+    @cached_property
+    def meant(self) -> list[Fact]:
+        """Return what says that the scan is to be made, the most telling first."""
+        # What was cancelled is no longer meant where it was booked again.
+        plans = (self.booking, self.order) if self.cancelled else (self.order, self.booking)
+        return [fact for fact in plans if fact is not None]
+
+    @cached_property
     def is_cancelled(self) -> bool:
         """Return whether the order was cancelled, and the study not booked again since."""
         booked_again = (
@@ -132,7 +145,7 @@ class Study:
         """Return whether an order stands that was neither cancelled nor carried out."""
         return self.order is not None and self.cancelled is None and not self.was_made
 
-    @property
+    @cached_property
     def was_made(self) -> bool:
         """Return whether the scan was made, whatever part of it was imaged."""
         return self.done is not None or self.final_report is not None
@@ -142,7 +155,7 @@ class Study:
         scan = self.scan_for(start_at)
         return scan is not None and scan.done_at >= start_at
 
-    @property
+    @cached_property
     def regions(self) -> frozenset[str]:
         """
         Return what was imaged: the final report wins over the scan, the scan over the order.
@@ -151,17 +164,14 @@ class Study:
         stated' of a scan that was made is not what was hoped for.
         """
         made = [fact for fact in (self.final_report, self.done) if fact is not None]
-        # What was cancelled is no longer meant where it was booked again.
-        plans = (self.booking, self.order) if self.cancelled else (self.order, self.booking)
-        meant = [fact for fact in plans if fact is not None]
         for fact in made:
             if stated := regions_of(fact):
                 return stated
         if any(spine_meaning(fact) for fact in made):
             return frozenset()
-        return next((stated for fact in meant if (stated := regions_of(fact))), frozenset())
+        return next((stated for fact in self.meant if (stated := regions_of(fact))), frozenset())
 
-    @property
+    @cached_property
     def contrast(self) -> bool | None:
         """Return whether contrast was given; None: nobody says."""
         for fact in (self.final_report, self.done, self.order):
@@ -200,7 +210,7 @@ class Study:
             return Scan(report.start_at, report.done_at, report, ("scan-at-report-time",))
         return None
 
-    @property
+    @cached_property
     def positive_since(self) -> Fact | None:
         """
         Return the reading from which the study is positive, None when it is not.
@@ -209,18 +219,22 @@ class Study:
         with the same finding moves nothing, an unclassified one undoes nothing.
         """
         since: Fact | None = None
-        report: Fact | None = None
         for reading in self.readings:
-            if reading.kind == "imaging-reported":
-                report = reading
             finding = reading.values.get("finding")
             if finding == "positive" and since is None:
-                since = reading if reading.kind == "imaging-reported" else report or reading
+                since = self._report_of(reading)
             elif finding == "negative":
                 since = None
         return since
 
-    @property
+    def _report_of(self, reading: Fact) -> Fact:
+        """Return the report that *reading* is, or that it classifies; itself where it came before any report."""
+        if reading.kind == "imaging-reported":
+            return reading
+        reports = (one for one in reversed(self.readings) if one.kind == "imaging-reported")
+        return next((one for one in reports if one.known_at <= reading.known_at), reading)
+
+    @cached_property
     def unclassified(self) -> Fact | None:
         """Return the latest reading if it leaves open what the report shows."""
         if not self.readings or self.readings[-1].values.get("finding") is not None:

@@ -89,14 +89,15 @@ def _concerned(clocks: Iterable[Clock], cause_at: datetime, now: datetime) -> tu
     return then if any(clock.is_open(now) for clock in then) else ()
 
 
-def _pressing_first(clocks: Iterable[Clock]) -> list[Clock]:
+def pressing_first(clocks: Iterable[Clock]) -> list[Clock]:
+    """Return *clocks* by how soon they want something; of equal ones that which was heard of first."""
     return sorted(
         clocks, key=lambda one: (one.rule.window, one.due_at, one.cause.received_at, one.id)
     )
 
 
 def _imaging(picture: Picture, now: datetime) -> Iterator[Condition]:
-    clocks = _pressing_first(clock for clock in picture.clocks if clock.is_mri)
+    clocks = pressing_first(clock for clock in picture.clocks if clock.is_mri)
     studies = [study for study in picture.endings.studies if study.is_mri]
     for study in studies:
         for rule, fact in (("order-cancelled", study.cancelled), ("no-show", study.no_show)):
@@ -172,7 +173,9 @@ def _treatment(picture: Picture, now: datetime) -> Iterator[Condition]:
 
 
 def _planned_again(courses: Iterable[Course], cause: Fact) -> bool:
-    plans = (course.get(kind) for course in courses for kind in ("planned", "booked"))
+    """Return whether treatment was planned or booked at or after *cause*, and that not cancelled in turn."""
+    standing = [course for course in courses if not course.is_cancelled]
+    plans = (course.get(kind) for course in standing for kind in ("planned", "booked"))
     return any(plan is not None and plan.start_at >= cause.start_at for plan in plans)
 
 
@@ -182,7 +185,7 @@ def _stay(picture: Picture, now: datetime) -> Iterator[Condition]:
         ("admission-cancelled", "admission-cancelled"),
     ):
         for fact in picture.history.standing(kind):
-            concerned = _concerned(_pressing_first(picture.clocks), fact.start_at, now)
+            concerned = _concerned(pressing_first(picture.clocks), fact.start_at, now)
             if concerned:
                 yield Condition(rule, fact, fact.start_at, concerned)
 
@@ -195,7 +198,7 @@ def _reports(picture: Picture, now: datetime) -> Iterator[Condition]:
         for episode in picture.episodes:
             clocks = [
                 clock
-                for clock in _pressing_first(episode.clocks)
+                for clock in pressing_first(episode.clocks)
                 if clock.is_mri
                 and (clock.is_open(now) or (clock.end and clock.end.status == "satisfied"))
             ]
@@ -208,7 +211,7 @@ def _reports(picture: Picture, now: datetime) -> Iterator[Condition]:
 
 
 def _scans(picture: Picture, now: datetime) -> Iterator[Condition]:
-    clocks = _pressing_first(clock for clock in picture.open_clocks(now) if clock.is_mri)
+    clocks = pressing_first(clock for clock in picture.open_clocks(now) if clock.is_mri)
     for study in picture.endings.studies:
         if not (study.is_mri and study.was_made):
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from cordwatch.pathway.clocks import Clock, Episode, Episodes
 from cordwatch.pathway.drugs import Drugs
@@ -65,6 +66,7 @@ class Picture:
         """Return the clocks that run at *at*."""
         return [clock for clock in self.clocks if clock.is_open(at)]
 
+    @cached_property
     def place(self) -> Place:
         """Return the latest known place of the patient."""
         moves = [

@@ -116,14 +116,14 @@ def _diagnoses(history: History) -> list[Start]:
     found = []
     admitted_at: dict[str | None, datetime] = {}
     for stay in history.standing("admitted"):
-        admitted_at.setdefault(stay.encounter, stay.at)
+        admitted_at.setdefault(stay.encounter, stay.start_at)
     for fact in history.standing("diagnosed"):
         if "cord-compression" not in concepts_of(fact):
             continue
         status = fact.values.get("status", "confirmed")
         since = admitted_at.get(fact.encounter)
-        listed_before = fact.values.get("problem_list") and since is not None and fact.at < since
-        if status == "historical" or listed_before:
+        is_listed = bool(fact.values.get("problem_list"))
+        if status == "historical" or (is_listed and since is not None and fact.start_at < since):
             continue
         if status == "suspected":
             found.append(Start(fact.start_at, "mri", "mescc-suspected", fact, fact.flags))

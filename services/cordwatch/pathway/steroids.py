@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -181,16 +181,25 @@ def _stop_first(edge: tuple[datetime, Fact]) -> tuple[datetime, bool, datetime, 
     return (at, fact.kind != "medication-stopped", fact.received_at, fact.id)
 
 
+def _ends_systemic(stop: Fact, ordered: Collection[str], systemic: Collection[str]) -> bool:
+    """Return whether *stop* may end systemic dexamethasone: what ends eye drops is no stop of tablets."""
+    number = stop.values.get("order_number")
+    if number in ordered:
+        return number in systemic
+    return concept_of(stop) == "dexamethasone" and is_systemic(stop)
+
+
 def dexamethasone(history: History) -> Dexamethasone:
     """Return the systemic steroid history of a patient, what is not systemic left out."""
     ordered: dict[str, list[Fact]] = defaultdict(list)
     for fact in history.standing("medication-ordered"):
         if concept_of(fact) == "dexamethasone":
             ordered[fact.values.get("order_number") or fact.id].append(fact)
+    systemic = {number for number, facts in ordered.items() if any(map(is_systemic, facts))}
     stops = [
-        fact
-        for fact in history.standing("medication-stopped")
-        if concept_of(fact) == "dexamethasone" or fact.values.get("order_number") in ordered
+        stop
+        for stop in history.standing("medication-stopped")
+        if _ends_systemic(stop, ordered, systemic)
     ]
     given = [fact for fact in history.standing("medication-given") if is_systemic(fact)]
     return Dexamethasone(

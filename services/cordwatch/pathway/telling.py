@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -74,7 +74,7 @@ class Telling:
         severity = pack.severity_of_level[step.level]
         if self._lacking(clock):
             severity = step_up(severity)
-        place = self.picture.place()
+        place = self.picture.place
         return Alert(
             alert_id=digest("alert", clock.id, step.level, str(step.repeat)),
             kind="clock",
@@ -162,7 +162,7 @@ class Telling:
         return new, next_at if next_at <= until else None
 
     def _notice(self, condition: Condition, told: Tellable, repeat: int, own_at: datetime) -> Alert:
-        pack, place = pack_for(self.picture, condition), self.picture.place()
+        pack, place = pack_for(self.picture, condition), self.picture.place
         cause = condition.cause
         clock = condition.clocks[0] if condition.clocks else None
         old_after = pack.policy.board_only_after
@@ -201,19 +201,19 @@ class Telling:
         )
 
     def reopened(
-        self, alerts: Iterable[Alert], reason: str, clock: Clock | None = None
+        self, alerts: Iterable[Alert], reason: Callable[[], str], clock: Clock | None = None
     ) -> Iterator[Alert]:
         """Return the *alerts* that must be told again: closed before, moved, or due anew by another pack."""
-        place = self.picture.place()
+        place, label = self.picture.place, clock.pack.label if clock else None
         for known in alerts:
             alert = known
-            if clock and clock.pack.label != alert.pack and clock.due_at != alert.due_at:
+            if clock and label != alert.pack and clock.due_at != alert.due_at:
                 alert = known.model_copy(update=_due_anew(clock))
             moved = place.ward is not None and place.ward != alert.ward
             if alert.status != "open" or (moved and alert.rule != "discharged-open"):
                 update = {"status": "open", "ended_at": None}
                 if alert.status != "open":
-                    update["reason"] = reason  # No longer the words of its end.
+                    update["reason"] = reason()  # No longer the words of its end.
                 if moved:
                     update |= {"ward": place.ward, "facility": place.facility}
                 alert = alert.model_copy(update=update)

@@ -9,7 +9,7 @@ from functools import partial
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.imaging import Study, missing_names
-from cordwatch.pathway.notices import Condition
+from cordwatch.pathway.notices import Condition, pressing_first
 from cordwatch.pathway.picture import Picture
 
 TELLING = frozenset({"imaging-ordered", "imaging-scheduled", "imaging-done", "imaging-reported"})
@@ -19,7 +19,7 @@ TELLING = frozenset({"imaging-ordered", "imaging-scheduled", "imaging-done", "im
 def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
     """An MRI clock runs and only radiograph, CT or scintigraphy of the spine is ordered or done."""
     clocks = [clock for clock in picture.open_clocks(now) if clock.is_mri]
-    for clock in sorted(clocks, key=lambda one: (one.rule.window, one.due_at, one.id)):
+    for clock in pressing_first(clocks):
         since, studies = clock.start_at, picture.endings.studies
         counted = [study for study in studies if study.is_active or _made(study, since)]
         others = [study for study in counted if study.modality in {"CT", "XR", "NM"}]
@@ -27,7 +27,8 @@ def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
             continue
         for study in sorted(others, key=partial(_by_time, picture)):
             cause = _first_told(picture, study)
-            yield Condition("mri.wrong-modality", cause, max(cause.start_at, since), (clock,))
+            heard_at = _first_fact(study).start_at
+            yield Condition("mri.wrong-modality", cause, max(heard_at, since), (clock,))
 
 
 def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
@@ -75,8 +76,7 @@ def no_contrast(picture: Picture, now: datetime) -> Iterator[Condition]:
 
 
 def _first_fact(study: Study) -> Fact:
-    facts = [fact for fact in (study.done, study.final_report, study.order, study.booking) if fact]
-    return facts[0]
+    return study.done or study.final_report or study.meant[0]
 
 
 def _by_time(picture: Picture, study: Study) -> tuple[datetime, datetime, datetime, str]:

@@ -55,7 +55,7 @@ def opioid_not_reassessed(picture: Picture, now: datetime) -> Iterator[Condition
     use = picture.drugs.active_since({"opioid"}, now) if picture.is_of_interest else None
     if use is None:
         return
-    records = picture.history.standing("pain-recorded")
+    records = sorted(picture.history.standing("pain-recorded"), key=lambda fact: fact.done_at)
     asked = [fact for fact in records if use.begins_at <= fact.done_at <= now]
     cause, base = (asked[-1], asked[-1].done_at) if asked else (use.fact, use.begins_at)
     since = base + picture.where.policy_of(use.fact).opioid_reassessed_within + A_MOMENT
@@ -97,7 +97,11 @@ def _bone_agents(picture: Picture, now: datetime) -> list[Fact]:
         for use in picture.drugs.orders
         if "bone-agent" in use.concepts and use.is_active(now)
     }
-    return sorted((first[one] for one in in_force), key=lambda fact: (fact.start_at, fact.id))
+    return sorted((first[one] for one in in_force), key=_by_hearing)
+
+
+def _by_hearing(fact: Fact) -> tuple[datetime, datetime, str]:
+    return (fact.start_at, fact.received_at, fact.id)
 
 
 def _pain(picture: Picture, *kinds: str) -> Fact | None:

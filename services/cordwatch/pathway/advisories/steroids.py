@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from cordwatch.pathway.clocks import Clock, Episode
-from cordwatch.pathway.dosage import dose_mg, is_once
+from cordwatch.pathway.dosage import Dosage, dose_mg, is_once
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.notices import Condition
 from cordwatch.pathway.picture import Picture
@@ -30,7 +30,7 @@ def low_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
             amounts = [one.daily_mg for one in active]
             daily = sum(amount for amount in amounts if amount is not None)
             if None not in amounts and daily < minimum and not _reduced(picture, minimum, now):
-                for one in sorted(active, key=lambda one: (one.begins_at, one.fact.id)):
+                for one in sorted(active, key=_by_time):
                     since = max(one.begins_at, confirmed.at)
                     yield Condition(
                         "steroid.low-dose", picture.history.first_told(one.fact), since, clocks
@@ -43,6 +43,10 @@ def low_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
             if given is not None and given < minimum:
                 since = max(first.start_at + DAY, confirmed.at)
                 yield Condition("steroid.low-dose", first, since, clocks)
+
+
+def _by_time(dosage: Dosage) -> tuple[datetime, datetime, str]:
+    return (dosage.begins_at, dosage.fact.received_at, dosage.fact.id)
 
 
 def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:

@@ -46,8 +46,9 @@ def surgery_indicated(picture: Picture, _: datetime) -> Iterator[Condition]:
         if "spinal-surgeon" in fact.values.get("roles", ())
     ]
     for course in _of(picture, "surgery"):
-        meant = (course.get(kind) for kind in ("planned", "booked", "started"))
-        heard += [fact.done_at for fact in meant if fact is not None and not course.is_cancelled]
+        # An operation that was begun was somebody's opinion, whatever became of its plan before.
+        kinds = ("started",) if course.is_cancelled else ("planned", "booked", "started")
+        heard += [fact.done_at for kind in kinds if (fact := course.get(kind)) is not None]
     last = max(heard, default=None)
     waiting = [one for one in _indicated(picture) if last is None or one.start_at > last]
     for one in waiting if picture.is_of_interest else ():
@@ -60,8 +61,7 @@ def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
     causes: list[Condition] = []
     for course in _of(picture, "surgery"):
         begun = course.get("started")
-        told = [one for kind in ("planned", "booked", "started") if (one := course.get(kind))]
-        cause = min(told, key=_first_heard, default=None)
+        cause = min(_told_of(picture, course), key=_first_heard, default=None)
         if cause is None or not (begun or course.is_active) or not picture.is_of_interest:
             continue
         policy = picture.where.policy_of(cause)
@@ -71,7 +71,7 @@ def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
             causes.append(
                 Condition("rt.regimen", cause, cause.start_at, detail=detail, until=until)
             )
-    yield from sorted(causes, key=lambda one: (one.since, one.cause.id))
+    yield from sorted(causes, key=lambda one: _first_heard(one.cause))
     against = _contraindications(picture)
     for clock in picture.open_clocks(now):
         if clock.rule.satisfied_by == "treatment-started" and against:
@@ -97,6 +97,14 @@ def vertebroplasty_followup(picture: Picture, _: datetime) -> Iterator[Condition
 
 def _first_heard(fact: Fact) -> tuple[datetime, datetime, str]:
     return (fact.start_at, fact.received_at, fact.id)
+
+
+def _told_of(picture: Picture, course: Course) -> list[Fact]:
+    """Return what told of *course*: its plan, its booking, missed or not, and its begin."""
+    told = [one for kind in ("planned", "booked", "started") if (one := course.get(kind))]
+    missed = course.get("no-show")
+    booking = picture.history.last_replaced("treatment-booked", missed) if missed else None
+    return [*told, booking] if booking else told
 
 
 def _of(picture: Picture, modality: str) -> list[Course]:
