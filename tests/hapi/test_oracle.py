@@ -20,6 +20,20 @@ _LINE = re.compile(r"\r\n|\r|\n")
 _GROUP = re.compile(r".*?/ORDER\w*\(\d+\)")
 
 
+OWN = [
+    (
+        "MSH|^~\\&|A|B|C|D|20260302100000||ADT^A01^ADT_A01|O-1|P|2.5.1\r"
+        "PID|1||7\\T\\8^^^NORTH&1.2.3&ISO^MR~9^^^SOUTH^PI~~11||DOE^J\rPV1|1|I\r"
+    ),
+    (
+        "MSH#*!?%#A#B#C#D#20260302100000##ORU*R01*ORU_R01#O-2#P#2.5.1\r"
+        "PID#1##7?R?8***NORTH*MR!9\rOBR#1#P?F?1*X#F1\rOBX#1#TX#a##b\r"
+        "ORC#RE#P2#F2*Y\rOBR#2#P2#F2\rOBX#1#TX#a##b\rOBR#3##F3\r"
+    ),
+]
+"""Repetitions, an empty one among them, escapes, and delimiters of a sender's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What is compared of a message."""
@@ -42,7 +56,8 @@ def messages() -> list[tuple[str, bytes]]:
         found = (one for one in (Path(folder) / "hl7v2").iterdir() if one.suffix != ".json")
         files += sorted(found)
     pieces = [(path.name, piece) for path in files for piece in split_messages([path.read_bytes()])]
-    return [(name, piece.data) for name, piece in pieces if piece.kind == "message"]
+    read = [(name, piece.data) for name, piece in pieces if piece.kind == "message"]
+    return [*(("own", one.encode()) for one in OWN), *read]
 
 
 def as_text(data: bytes) -> str:
