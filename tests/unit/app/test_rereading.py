@@ -357,3 +357,56 @@ def test_marks_are_told_from_events_of_others() -> None:
     [event] = read(suspicion("1", "1"))
     assert mark_of(event) is None
     assert mark_of(event.model_copy(update={"record_id": "taken-back/f/1"})) is None
+
+
+def test_a_reading_in_the_future_is_taken_back_too() -> None:
+    """A zone too far west wrote it down hours from now; what takes it back must count from later."""
+    data, west = suspicion("1", "1"), Source(zone=ZoneInfo("America/Los_Angeles"))
+    topics = Topics(*read(data, west))
+    assert topics.events[0].recorded_at == NOW + timedelta(hours=4)
+    topics.publish(topics.reread([raw(data)]).plan)
+    clocks = topics.judged(topics.reread([raw(data)])).after.clocks.values()
+    assert {one.fields["start"] for one in clocks if one.fields["status"] == "open"} == {
+        "2026-03-02T08:30:00Z"
+    }
+
+
+def test_notes_count_by_their_time_in_whatever_order_they_are_read() -> None:
+    """They stand on several partitions."""
+    data = suspicion("1", "1")
+    topics = Topics(*read(data))
+    for number, source in enumerate((FAR_EAST, RIGHT), 1):
+        at = NOW + timedelta(minutes=number)
+        topics.publish(topics.reread([raw(data)], source, now=at).plan)
+    notes = [event for event in topics.events if mark_of(event)]
+    assert len(notes) == 3
+    for order in (notes, notes[::-1]):
+        said = Said()
+        said.learn((event, 0) for event in order)
+        taken = {mark.fact: mark.is_taken for event in notes if (mark := mark_of(event))}
+        assert {fact: said.taken_back(fact) is not None for fact in taken} == taken
+        said.close()
+
+
+def test_what_was_told_for_real_is_not_woken() -> None:
+    """However often it was told as recorded since."""
+    data = suspicion("1", "1")
+    [event] = read(data)
+    topics = Topics(event, event.model_copy(update={"replayed": True}))
+    assert changes(topics.reread([raw(data)], live=True)) == []
+
+
+def test_of_merged_patients_all_is_looked_at() -> None:
+    """What is new for the retired reference opens the survivor's clock."""
+    data = suspicion("1", "2", "20260302070000")
+    topics = Topics(*read(merge("M")))
+    found = topics.reread([raw(data)], live=True)
+    retired, survivor = RIGHT.reference("p", "2"), RIGHT.reference("p", "1")
+    assert found.plan.patients() == {retired}
+    known = Known()
+    for event in topics.events:
+        known.learn(event.patient, fact_of(event))
+    assert known.linked({retired}) == {retired, survivor}
+    outlook = topics.judged(found)
+    assert [one.rule for one in outlook.after.clocks.values()] == ["mri.mescc-suspected"]
+    assert [one.level for one in outlook.after.alerts.values()] == ["reminder"]
