@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,9 @@ from cordwatch.app.rereading.outlook import Known, Outlook, judge
 from cordwatch.app.rereading.plan import Plan
 from cordwatch.app.rereading.reading import Rereading, Selection
 from cordwatch.app.rereading.said import Said
+from cordwatch.feeds.code_map import CodeMap
 from cordwatch.feeds.files import Item
-from cordwatch.feeds.gateway import raw_record, translate
+from cordwatch.feeds.gateway import from_fhir, raw_record, translate
 from cordwatch.feeds.source import Source
 from cordwatch.pathway.difference import Difference, differences
 from cordwatch.pathway.facts import fact_of
@@ -410,3 +412,42 @@ def test_of_merged_patients_all_is_looked_at() -> None:
     outlook = topics.judged(found)
     assert [one.rule for one in outlook.after.clocks.values()] == ["mri.mescc-suspected"]
     assert [one.level for one in outlook.after.alerts.values()] == ["reminder"]
+
+
+def a_condition(at: str = "2026-03-02T09:30:00", code: str = "G95.2") -> bytes:
+    """Return a FHIR bundle with a diagnosis and, as what was fetched for it, the patient."""
+    coding = {"system": "urn:house", "code": code}
+    condition = {
+        "resourceType": "Condition",
+        "id": "c1",
+        "meta": {"lastUpdated": "2026-03-02T10:00:00Z"},
+        "subject": {"reference": "Patient/1"},
+        "verificationStatus": {"coding": [{"code": "confirmed"}]},
+        "code": {"coding": [coding]},
+        "onsetDateTime": f"{at}Z",
+    }
+    person = {"resourceType": "Patient", "id": "1", "identifier": [{"value": "1"}]}
+    entries = [{"resource": condition}, {"resource": person, "search": {"mode": "include"}}]
+    return json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
+
+
+def test_fhir_is_read_anew_too() -> None:
+    """By the resource: what another profile makes of it, and what it does not give any more."""
+    item, base = Item("message", "fhir", a_condition()), "https://fhir.hospital.example/r4"
+    coded = replace(RIGHT, codes=CodeMap.of({"urn:house": "I10"}, {}))
+    found = from_fhir(item, coded, NOW, base=base)
+    [event] = [one for one in found.told if isinstance(one, Event)]
+    value = raw_record(found, NOW - timedelta(hours=1)).value
+    assert changes(Topics(event).reread([value], coded)) == []
+    assert changes(Topics().reread([value], coded)) == [("new", "diagnosed", 1)]
+    assert changes(Topics(event).reread([value])) == [("changed", "diagnosed", 1)]
+    assert Topics(event).reread([value], coded, Selection(source=base)).outcomes.total() == 1
+
+
+def test_events_of_our_own_are_compared_by_their_id() -> None:
+    """JSON lines told to the gateway: no profile has a part in them."""
+    [event] = read(suspicion("1", "1"))
+    item = Item("message", "event-json", event.model_dump_json().encode())
+    value = raw_record(translate(item, RIGHT, NOW), NOW - timedelta(hours=1)).value
+    assert changes(Topics(event).reread([value], FAR_EAST)) == []
+    assert changes(Topics().reread([value], FAR_EAST)) == [("new", "assessed", 1)]
