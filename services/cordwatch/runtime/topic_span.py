@@ -55,7 +55,7 @@ class TopicSpan:
         partitions = self._consumer.partitions_for_topic(topic)
         if not partitions:
             self._consumer.close()
-            raise MissingTopics([topic])
+            raise MissingTopics([topic], settings.address)
         self._assigned = [TopicPartition(topic, one) for one in sorted(partitions)]
         self._consumer.assign(self._assigned)
         self._ends: dict[TopicPartition, int] = self._consumer.end_offsets(self._assigned)

@@ -12,8 +12,8 @@ import click
 
 from cordwatch.app.commands.options import kafka_of, source_of, source_options, translated
 from cordwatch.app.commands.replay_raw import of_files, raw_options, replay_raw
-from cordwatch.feeds.gateway import Translated, derived_records, raw_record
-from cordwatch.runtime.kafka import Publisher
+from cordwatch.feeds.gateway import WRITTEN, Translated, derived_records, raw_record
+from cordwatch.runtime.kafka import Publisher, require_topics
 from cordwatch.runtime.wall_clock import WallClock
 
 GROUP = 500
@@ -107,7 +107,9 @@ def _replay_files(
 ) -> dict[str, int]:
     """Publish what is in *files*; return how much came to what."""
     clock = WallClock()
-    publisher = Publisher(kafka_of(ctx))
+    kafka = kafka_of(ctx)
+    require_topics(kafka, WRITTEN)
+    publisher = Publisher(kafka)
     outcomes: Counter[str] = Counter()
     events = faults = 0
     received_at = None if replayed else clock.now()

@@ -13,13 +13,15 @@ from cordwatch.app.rereading.reading import Rereading, Selection
 from cordwatch.app.rereading.said import Said
 from cordwatch.feeds.source import Sources
 from cordwatch.pathway.facts import fact_of, fact_of_answer
-from cordwatch.runtime.kafka import KafkaSettings, Publisher
+from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
 from cordwatch.runtime.topic_span import Stamped, TopicSpan
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import BadEvent, read_answer, read_event, topic_of
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.records import Identity
 from cordwatch_schemas.topics import ACKS, FACTS, IDENTITIES, RAW, SOURCES, TOPICS
+
+_TOUCHED = (RAW, *SOURCES, ACKS, FACTS, IDENTITIES)
 
 GROUP = 500
 """Records that are acknowledged together."""
@@ -60,8 +62,9 @@ def find(
     takes in meanwhile is nobody's gap.
 
     Raises:
-        BrokerUnreachable, MissingTopics: it cannot be read.
+        BrokerUnreachable, MissingTopics, WrongTopics: it cannot be read.
     """
+    require_topics(kafka, _TOUCHED)
     said = Said()
     try:
         with TopicSpan(kafka, RAW.name, selection.since) as raw:
