@@ -15,8 +15,9 @@ N ?= 200
 
 AGREEMENT ?=
 MUTANTS ?=
+MINUTES ?= 10
 
-.PHONY: help venv check format test test-quick agreement coverage mutants sim demo bench docs lock clean
+.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim demo bench docs lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -76,6 +77,9 @@ mutants: ## Mutants of the core that the tests kill, a sample; MUTANTS="--seed S
 		build/venv-mutants/bin/python -m pip install --quiet --require-hashes -r requirements.lock && \
 		build/venv-mutants/bin/python -m pip install --quiet mutmut==3.8.1 ; }
 	PATH="$(CURDIR)/build/venv-mutants/bin:$$PATH" build/venv-mutants/bin/python -m tests.mutants $(MUTANTS)
+
+fuzz: venv ## Frames and messages that nobody should send, fresh ones: make fuzz MINUTES=10
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 sim: venv ## Watch under faults on a virtual clock, against the core: make sim SEED=1 N=500
 	$(BIN)/python -m tests.sim --worlds $(N) $(if $(SEED),--seed $(SEED))

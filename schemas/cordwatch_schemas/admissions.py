@@ -156,7 +156,12 @@ class RecordRetracted(Event):
     target_kind: ShortText
     """The `kind` of the events that it retracts, `record-retracted` included."""
     target: RecordId
-    """Their `record_id`, else their order, accession or booking number."""
+    """
+    Their `record_id`, else their order, accession or booking number; or the id of a fact.
+
+    The last is for `cordwatch replay --from-raw` alone: of two readings of one
+    record, which have every number in common, it takes back the wrong one.
+    """
 
 
 AdmissionEvent = Annotated[

@@ -18,6 +18,12 @@ class RawMessage(Contract):
     content_sha256: RecordId
     received_at: Instant
     format: Literal["hl7v2", "event-json", "fhir"]
+    piece: Literal["message", "unreadable", "oversized"] = "message"
+    """Whether it is whole: a cut frame, or the head of one that was too large, must never be read as a message."""
+    peer: ShortText = ""
+    """Address of who sent it, by which a source profile may be chosen; empty for a file."""
+    replayed: bool = False
+    """From a file told again `--as-recorded`: so are its events, however often they are read anew."""
     content_base64: str
     control_id_reused: bool = False
     """Its sender used the control id for other bytes within the days that receipts are kept."""

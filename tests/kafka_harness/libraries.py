@@ -20,17 +20,24 @@ LOG4J_VERSION: Final = "2.25.5"
 
 FETCH_S_MAX: Final = 300
 
-_PROJECT: Final = f"""<project>
+_PROJECT: Final = """<project>
   <modelVersion>4.0.0</modelVersion>
-  <groupId>cordwatch</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId>
-      <artifactId>kafka_2.13</artifactId><version>{KAFKA_VERSION}</version></dependency>
-    <dependency><groupId>org.apache.logging.log4j</groupId>
-      <artifactId>log4j-slf4j-impl</artifactId><version>{LOG4J_VERSION}</version></dependency>
+  <groupId>cordwatch</groupId><artifactId>for-tests</artifactId><version>1</version>
+  <dependencies>{}
   </dependencies>
 </project>
 """
+_DEPENDENCY: Final = """
+    <dependency><groupId>{}</groupId>
+      <artifactId>{}</artifactId><version>{}</version></dependency>"""
+
+Dependencies = tuple[tuple[str, str, str], ...]
+"""Group, artifact and version of each."""
+
+_KAFKA: Final[Dependencies] = (
+    ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
+    ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J_VERSION),
+)
 
 
 class NoKafka(RuntimeError):
@@ -41,7 +48,7 @@ def why_unavailable() -> str | None:
     """Return what keeps this machine from running Kafka, or None."""
     if shutil.which("java") is None:
         return "no java on the path"
-    if not _folder().is_dir() and shutil.which("mvn") is None:
+    if not cache_of(f"kafka-{KAFKA_VERSION}").is_dir() and shutil.which("mvn") is None:
         return f"Kafka {KAFKA_VERSION} is not in the cache, and no mvn on the path to fetch it"
     return None
 
@@ -55,21 +62,33 @@ def kafka_libraries() -> Path:
     """
     if reason := why_unavailable():
         raise NoKafka(reason)
-    folder = _folder()
+    return fetched(f"kafka-{KAFKA_VERSION}", _KAFKA)
+
+
+def fetched(name: str, dependencies: Dependencies) -> Path:
+    """
+    Return the folder *name* with the jars of *dependencies*, fetching them the first time.
+
+    Raises:
+        NoKafka: Maven failed.
+    """
+    folder = cache_of(name)
     if not folder.is_dir():
-        _fetch(folder)
+        _fetch(folder, dependencies)
     return folder
 
 
-def _folder() -> Path:
+def cache_of(name: str) -> Path:
+    """Return where jars are kept under *name*, whether or not they are there."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "cordwatch" / f"kafka-{KAFKA_VERSION}"
+    return cache / "cordwatch" / name
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(folder: Path, dependencies: Dependencies) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as workplace:
-        (Path(workplace) / "pom.xml").write_text(_PROJECT)
+        listed = "".join(_DEPENDENCY.format(*one) for one in dependencies)
+        (Path(workplace) / "pom.xml").write_text(_PROJECT.format(listed))
         jars = Path(workplace) / "jars"
         command = ["mvn", "-q", "-B", "dependency:copy-dependencies"]
         command += ["-DincludeScope=runtime", f"-DoutputDirectory={jars}"]
@@ -83,9 +102,11 @@ def _fetch(folder: Path) -> None:
                 timeout=FETCH_S_MAX,
             )
         except subprocess.CalledProcessError as failure:
-            raise NoKafka(f"Maven could not fetch Kafka:\n{failure.stdout[-2_000:]}") from failure
+            raise NoKafka(
+                f"Maven could not fetch {folder.name}:\n{failure.stdout[-2_000:]}"
+            ) from failure
         except subprocess.TimeoutExpired as late:
-            raise NoKafka(f"Maven did not fetch Kafka within {FETCH_S_MAX} s") from late
+            raise NoKafka(f"Maven did not fetch {folder.name} within {FETCH_S_MAX} s") from late
         try:
             jars.rename(folder)
         except OSError:

@@ -186,14 +186,17 @@ def _id(text: str) -> str:
     return text[:ID_CHARACTERS_MAX] or "-"
 
 
-def raw_record(found: Translated, received_at: datetime) -> Published:
-    """Return the message as it came, for the raw topic."""
+def raw_record(found: Translated, received_at: datetime, *, replayed: bool = False) -> Published:
+    """Return the message as it came, for the raw topic; *replayed* from a file `--as-recorded`."""
     raw = RawMessage(
         source=_id(found.sender),
         source_message_id=_id(found.control_id),
         content_sha256=sha256(found.item.data).hexdigest(),
         received_at=received_at,
         format=found.item.format,
+        piece=found.item.kind,
+        peer=found.item.peer[:200],
+        replayed=replayed,
         content_base64=base64.b64encode(found.item.data).decode(),
         control_id_reused=found.control_id_reused,
     )

@@ -31,14 +31,20 @@ Understand = Callable[[Piece, datetime], Translated]
 
 
 def understand(
-    piece: Piece, sources: Sources, received_at: datetime, applications: Collection[str] = ()
+    piece: Piece,
+    sources: Sources,
+    received_at: datetime | None,
+    applications: Collection[str] = (),
+    *,
+    replayed: bool = False,
 ) -> Translated:
     """
     Return what *piece* says, or why it says nothing; never raises, whatever it holds.
 
     *applications* are the sending applications (MSH-3) to listen to; none named: all.
+    *received_at* None takes the message's own time, for one that is *replayed*.
     """
-    item = Item(piece.kind, "hl7v2", piece.data, piece.reason)
+    item = Item(piece.kind, "hl7v2", piece.data, piece.reason, piece.peer)
     header = read_header(piece.data)
     sender = "|".join(header.field(number).decode("latin-1") or "-" for number in (3, 4))
     control_id = header.field(10).decode("latin-1") or "-"
@@ -51,7 +57,7 @@ def understand(
             fault = Fault("MSH-3", "sending application is not on the allow-list")
             return Translated(item, "quarantined", sender, control_id, None, (), (fault,))
     try:
-        found = translate(item, sources, received_at, peer=piece.peer)
+        found = translate(item, sources, received_at, replayed=replayed, peer=piece.peer)
     except Exception as error:
         # An error of ours must not stop the messages behind this one.
         log.exception("mapping failed", exc_info=error)

@@ -211,7 +211,10 @@ def _targets(retraction: Fact, facts: Iterable[Fact]) -> Iterable[Fact]:
     return (
         fact
         for fact in facts
-        if fact.kind == kind and fact is not retraction and number in fact.numbers
+        if fact.kind == kind
+        and fact is not retraction
+        # By its id: one reading of a record that was ours and wrong, where the source's number means both.
+        and (number in fact.numbers or number == fact.id)
     )
 
 

@@ -184,7 +184,7 @@ def diff(
     else:
         sides = _file_standings(files, (before, after), until, source)
     found = differences(*sides)
-    for line in _as_json(found) if as_json else _as_text(found, before, after):
+    for line in json_lines(found) if as_json else _as_text(found, before, after):
         click.echo(line)
     if found:
         ctx.exit(EXIT_FINDING)
@@ -231,7 +231,8 @@ def live_standings(
     return under(packs[0]), under(packs[1])
 
 
-def _as_json(found: Iterable[Difference]) -> Iterator[str]:
+def json_lines(found: Iterable[Difference]) -> Iterator[str]:
+    """Return each difference as a JSON object."""
     for one in found:
         thing = one.thing
         yield json.dumps(
@@ -258,6 +259,11 @@ def _as_text(found: list[Difference], old: Packs, new: Packs) -> Iterator[str]:
     for (what, change), count in counted(found).items():
         yield f"{count} {what}s: {change}"
     yield ""
+    yield from text_lines(found)
+
+
+def text_lines(found: Iterable[Difference]) -> Iterator[str]:
+    """Return a line for each difference, one for all repeats of a clock."""
     runs: dict[tuple[object, ...], list[Difference]] = {}
     for one in found:
         thing = one.thing

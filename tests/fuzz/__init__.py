@@ -1,0 +1,1 @@
+"""Bytes that no sender should send, and what must hold all the same."""
