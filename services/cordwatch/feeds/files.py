@@ -30,6 +30,8 @@ class Item:
     format: Format
     data: bytes
     reason: str = ""
+    peer: str = ""
+    """Address of who sent it; empty for a file."""
 
 
 class EmptyFile(ValueError):

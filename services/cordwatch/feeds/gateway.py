@@ -188,19 +188,31 @@ def raw_record(found: Translated, received_at: datetime) -> Published:
 
 def derived_records(found: Translated, received_at: datetime) -> Iterator[Published]:
     """Return what follows from the message: events, identity, and what goes to quarantine."""
+    yield from told_records(found)
+    if found.position is not None:
+        key = found.position.feed.encode()
+        yield Published(POSITIONS.name, key, found.position.model_dump_json().encode())
+    key = f"{found.sender}|{found.control_id}".encode()
+    for kept in quarantine_records(found, received_at):
+        yield Published(QUARANTINE.name, key, kept.model_dump_json().encode())
+
+
+def told_records(found: Translated) -> Iterator[Published]:
+    """Return what the message says: events, answers and identities."""
     for told in found.told:
         topic = _NAMES[topic_of(told)] if isinstance(told, Event) else ACKS.name
         yield Published(topic, told.patient.encode(), told.model_dump_json().encode())
     for identity in found.identities:
         key = identity.patient.encode()
         yield Published(IDENTITIES.name, key, identity.model_dump_json().encode())
-    if found.position is not None:
-        key = found.position.feed.encode()
-        yield Published(POSITIONS.name, key, found.position.model_dump_json().encode())
+
+
+def quarantine_records(found: Translated, received_at: datetime) -> Iterator[Quarantined]:
+    """Return what of the message could not be understood, a record for each fault."""
     for number, fault in enumerate(found.faults):
         data = (found.excerpts[number] if found.excerpts else b"") or found.item.data
         content = sha256(data).hexdigest()
-        kept = Quarantined(
+        yield Quarantined(
             quarantine_id=f"{content[:32]}-{number}",
             source=_id(found.sender),
             source_message_id=_id(found.control_id),
@@ -210,6 +222,5 @@ def derived_records(found: Translated, received_at: datetime) -> Iterator[Publis
             reason=fault.reason[:200],
             content_sha256=content,
             content_base64=base64.b64encode(data).decode(),
+            peer=found.item.peer or None,
         )
-        key = f"{found.sender}|{found.control_id}".encode()
-        yield Published(QUARANTINE.name, key, kept.model_dump_json().encode())
