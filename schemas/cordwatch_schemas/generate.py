@@ -22,6 +22,7 @@ from cordwatch_schemas.base import Code, Contract
 from cordwatch_schemas.examples import examples
 from cordwatch_schemas.imaging import ImagingEvent
 from cordwatch_schemas.medications import MedicationEvent
+from cordwatch_schemas.operations import FeedRecord, OperationalAlert
 from cordwatch_schemas.records import FeedPosition, Identity, Quarantined, RawMessage
 from cordwatch_schemas.reference import codes_page, events_page, fields, topics_page
 from cordwatch_schemas.treatments import TreatmentEvent
@@ -37,6 +38,7 @@ _UNIONS = {
     "MedicationEvent": MedicationEvent,
     "TreatmentEvent": TreatmentEvent,
     "Answer": Answer,
+    "FeedRecord": FeedRecord,
 }
 _SINGLE: dict[str, type[Contract]] = {
     "alert": Alert,
@@ -44,6 +46,7 @@ _SINGLE: dict[str, type[Contract]] = {
     "quarantined": Quarantined,
     "identity": Identity,
     "feed-position": FeedPosition,
+    "operational-alert": OperationalAlert,
 }
 
 PENDING = {

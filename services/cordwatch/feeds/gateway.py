@@ -34,6 +34,15 @@ _ANSWERS = (b'"acknowledged"', b'"stood-down"', b'"classified"')
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """A record to be sent: topic, key, value."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Translated:
     """What one item of input came to."""
 
@@ -51,16 +60,16 @@ class Translated:
     """FHIR: what was referred to and is not there."""
     position: FeedPosition | None = None
     """How far a feed was read, once all before it is safe."""
+    profile: str = ""
+    """Name of the profile by which it was read; empty: none fits, or it is of our own."""
+    message_type: str = ""
+    """`ADT^A01`, as far as it is known; `FHIR`."""
+    besides: Sequence[Published] = ()
+    """Records of the gateway's own that go with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A record to be sent: topic, key, value."""
-
-    topic: str
-    key: bytes
-    value: bytes
-
+FHIR_TYPE = "FHIR"
+"""What stands for the message type of a FHIR text, which tells of resources of several kinds."""
 
 UNKNOWN_SENDER = Fault("MSH-3", "sender is not known to any profile")
 
@@ -104,6 +113,8 @@ def translate(
         mapped.events,
         mapped.faults,
         (mapped.identity,) if mapped.identity else (),
+        profile=source.name,
+        message_type=mapped.message_type,
     )
 
 
@@ -137,6 +148,8 @@ def from_fhir(
         found.identities,
         found.excerpts,
         found.missing,
+        profile=source.name,
+        message_type=FHIR_TYPE,
     )
 
 
@@ -189,6 +202,7 @@ def raw_record(found: Translated, received_at: datetime) -> Published:
 def derived_records(found: Translated, received_at: datetime) -> Iterator[Published]:
     """Return what follows from the message: events, identity, and what goes to quarantine."""
     yield from told_records(found)
+    yield from found.besides
     if found.position is not None:
         key = found.position.feed.encode()
         yield Published(POSITIONS.name, key, found.position.model_dump_json().encode())

@@ -39,6 +39,12 @@ class FeedsSettings(BaseSettings):
         env_prefix="CORDWATCH_FEEDS_", frozen=True, hide_input_in_errors=True, extra="ignore"
     )
 
+    name: str = Field(
+        "feeds",
+        pattern=r"^[a-z][a-z0-9-]*$",
+        max_length=60,
+        description="Of this gateway: what it learns of its feeds is kept under it. Two must not share one.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on, not a name.")
     port: int = Field(2575, ge=0, le=65535, description="Port; 0 takes a free one and logs it.")
     allow: Networks = Field(

@@ -184,6 +184,8 @@ def test_wrong_use_is_answered_in_a_line(
         "stand-down X --by me --reason why",
         "classify X positive --by me --patient p",
         "feeds",
+        "operations",
+        "operations --feeds",
         "quarantine list",
         "quarantine show X",
         "quarantine retry --all",
