@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from bench.jobs import JOBS, Job
 from cordwatch.pathway.facts import decode_fact, encode_fact
+from cordwatch.runtime.logging import configure_logging
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.watch.effects import Durable, Effect, Record, Send, Write
 from cordwatch.watch.keeper import NAMES, NOUNS
@@ -35,6 +36,8 @@ IDLE_MS = 500
 
 def watch(job: Job, kafka: str, group: str) -> None:
     """Run watch as it is shipped, with another job if asked."""
+    # What `bench.running` waits for stands in its log.
+    configure_logging("info")
     settings = WatchSettings(kafka=kafka, group=group, metrics_port=0)
 
     async def main() -> None:

@@ -58,7 +58,8 @@ class BadEvent(ValueError):
         self.reason = reason
 
 
-def _refusal(error: ValidationError) -> BadEvent:
+def refusal(error: ValidationError) -> BadEvent:
+    """Return what is wrong with an event that a contract refuses, without a word of what it held."""
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or "event"
     # Union and literal errors quote what they found; the type of the error does not.
@@ -92,7 +93,7 @@ def read_event(text: bytes | str) -> Event:
     try:
         return _SOURCE_EVENT.validate_json(text)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise refusal(error) from None
 
 
 def read_answer(text: bytes | str) -> Answer:
@@ -105,7 +106,7 @@ def read_answer(text: bytes | str) -> Answer:
     try:
         return _ANSWER.validate_json(text)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise refusal(error) from None
 
 
 def topic_of(event: Event) -> str:

@@ -47,6 +47,7 @@ class BadYaml(ValueError):
 
     def __init__(self, filename: str, faults: Sequence[Fault], *others: BadYaml) -> None:
         """Keep *faults*, in the order of the file; after them those of *others*, files that it names."""
+        self.filename, self.others = filename, others
         self.faults = sorted(faults, key=lambda one: (one.line, one.column, one.field))
         lines = [
             f"{filename}:{one.line}:{one.column} {one.field} {one.reason}"

@@ -99,9 +99,8 @@ def cordwatch(ctx: click.Context, /, **options: Any) -> None:
     Run it:                    cordwatch topics apply && cordwatch watch
 
     \b
-    Exit codes: 0 done; 1 a check found something; 2 wrong use; 3 topics are missing;
-    4 no broker answers; 5 a bad pathway pack or
-    source profile; 70 an error of ours.
+    Exit codes: 0 done; 1 a check found something; 2 wrong use; 3 topics are missing
+    or not ours; 4 no broker answers; 5 a bad pathway pack or source profile; 70 an error of ours.
     """
     ctx.obj = options
 
@@ -112,6 +111,7 @@ def _report(error: BaseException) -> tuple[str, int] | None:
     codes = {
         "BrokerUnreachable": EXIT_BROKER,
         "MissingTopics": EXIT_TOPICS,
+        "WrongTopics": EXIT_TOPICS,
         "BadYaml": EXIT_PACK,
         "BadTls": EXIT_USAGE,
         "BadFiles": EXIT_USAGE,

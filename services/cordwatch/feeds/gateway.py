@@ -21,10 +21,13 @@ from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDo
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import BadEvent, read_answer, read_event, topic_of
 from cordwatch_schemas.records import FeedPosition, Identity, Quarantined, RawMessage
-from cordwatch_schemas.topics import ACKS, IDENTITIES, POSITIONS, QUARANTINE, RAW, TOPICS
+from cordwatch_schemas.topics import ACKS, IDENTITIES, POSITIONS, QUARANTINE, RAW, SOURCES, TOPICS
 
 Outcome = Literal["mapped", "irrelevant", "quarantined"]
 Told = Event | Acknowledged | StoodDown | Classified
+
+WRITTEN = (RAW, QUARANTINE, IDENTITIES, POSITIONS, ACKS, *SOURCES)
+"""Every topic that a message may leave something on."""
 
 _NAMES = {topic.noun: topic.name for topic in TOPICS}
 ID_CHARACTERS_MAX = 200

@@ -326,7 +326,7 @@ class Profiles:
             except BadYaml as error:
                 told.append(error)
         if told:
-            raise _together(told)
+            raise told[0] if len(told) == 1 else BadYaml("profiles", [], *told)
         return cls(tuple(profiles), tuple(one.source(key) for one in profiles))
 
     @property
@@ -354,14 +354,6 @@ class Profiles:
     def reference(self, kind: str, number: str) -> str:
         """Return the reference for a number: one key for all, so that a patient is one."""
         return self.sources[0].reference(kind, number)
-
-
-def _together(told: list[BadYaml]) -> BadYaml:
-    if len(told) == 1:
-        return told[0]
-    both = BadYaml("profiles", [fault for one in told for fault in one.faults])
-    both.args = ("\n".join(str(one) for one in told),)
-    return both
 
 
 def load_profile(name_or_path: str | Path) -> Profile:

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.feeds.fhir_exchange.settings import FhirSettings
 from cordwatch.feeds.fhir_exchange.side import FhirSide, read_positions
-from cordwatch.feeds.gateway import Translated
+from cordwatch.feeds.gateway import WRITTEN, Translated
 from cordwatch.feeds.group_commit import GroupCommit, Job, Settled
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.intake import understand
@@ -31,23 +31,12 @@ from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.positions import BadYaml
-from cordwatch_schemas.topics import (
-    ACKS,
-    HISTORIES,
-    IDENTITIES,
-    OPERATIONS,
-    POSITIONS,
-    QUARANTINE,
-    RAW,
-    SOURCES,
-)
+from cordwatch_schemas.topics import HISTORIES, OPERATIONS
 
 EXIT_OK = 0
 EXIT_UNANSWERED = 1
 EXIT_BROKEN = 70
 COMMIT_END_S = 2.0
-
-WRITTEN = (RAW, QUARANTINE, IDENTITIES, POSITIONS, HISTORIES, OPERATIONS, ACKS, *SOURCES)
 
 log = get_logger("cordwatch.feeds")
 
@@ -220,7 +209,7 @@ def run(
     Raises:
         BrokerUnreachable, MissingTopics, BadTls, BadFiles, CannotListen: it cannot begin.
     """
-    require_topics(kafka, [topic.name for topic in WRITTEN])
+    require_topics(kafka, (*WRITTEN, HISTORIES, OPERATIONS))
     side = FhirSide(fhir, clock, read_positions(kafka)) if fhir and fhir.is_on else None
     before = remembered(kafka)
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cordwatch.feeds.hl7.framing import MAX_MESSAGE_BYTES
@@ -32,7 +32,41 @@ Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, Listed]
 Names = Annotated[tuple[str, ...], NoDecode, Listed]
 
 
-class FeedsSettings(BaseSettings):
+class Listening(BaseSettings):
+    """What everything that listens needs to be told: where, and how it is secured."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on, not a name.")
+    tls_cert: Path | None = Field(None, description="PEM file: certificate chain. Turns TLS on.")
+    tls_key: Path | None = Field(None, description="PEM file: its private key.")
+    tls_key_password_file: Path | None = Field(None, description="File with the key's password.")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM file: CA of the peers. Turns mutual TLS on."
+    )
+
+    @property
+    def on_loopback(self) -> bool:
+        """Return whether only this machine can connect."""
+        return ip_address(self.host).is_loopback
+
+    @field_validator("host")
+    @classmethod
+    def _is_address(cls, host: str) -> str:
+        try:
+            ip_address(host)
+        except ValueError:
+            raise ValueError("is no IP address") from None
+        return host
+
+    @model_validator(mode="after")
+    def _tls_fits(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together")
+        if self.tls_client_ca and self.tls_cert is None:
+            raise ValueError("tls_client_ca needs tls_cert")
+        return self
+
+
+class FeedsSettings(Listening):
     """Settings of one gateway; each description is the help of its option."""
 
     model_config = SettingsConfigDict(
@@ -45,7 +79,6 @@ class FeedsSettings(BaseSettings):
         max_length=60,
         description="Of this gateway: what it learns of its feeds is kept under it. Two must not share one.",
     )
-    host: str = Field("127.0.0.1", description="Address to listen on, not a name.")
     port: int = Field(2575, ge=0, le=65535, description="Port; 0 takes a free one and logs it.")
     allow: Networks = Field(
         (), description="Peers that may connect: addresses and CIDR, with commas."
@@ -89,34 +122,15 @@ class FeedsSettings(BaseSettings):
     keepalive_s: int = Field(
         60, ge=1, le=7200, description="TCP keepalive: a dead peer is noticed in about twice this."
     )
-    tls_cert: Path | None = Field(None, description="PEM file: certificate chain. Turns TLS on.")
-    tls_key: Path | None = Field(None, description="PEM file: its private key.")
-    tls_key_password_file: Path | None = Field(None, description="File with the key's password.")
-    tls_client_ca: Path | None = Field(
-        None, description="PEM file: CA of the peers. Turns mutual TLS on."
-    )
     metrics_host: str = Field("127.0.0.1", description="Where /metrics and /healthz listen.")
     metrics_port: int = Field(
         9465, ge=0, le=65535, description="Their port; 0 takes a free one and logs it."
     )
 
-    @property
-    def on_loopback(self) -> bool:
-        """Return whether only this machine can connect."""
-        return ip_address(self.host).is_loopback
-
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        try:
-            reachable = not self.on_loopback
-        except ValueError:
-            raise ValueError("host: is no IP address") from None
-        if reachable and not (self.allow or self.tls_client_ca):
+        if not self.on_loopback and not (self.allow or self.tls_client_ca):
             raise ValueError(
                 "beyond loopback, say who may connect: allow (0.0.0.0/0 for anybody) or tls_client_ca"
             )
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key go together")
-        if self.tls_client_ca and self.tls_cert is None:
-            raise ValueError("tls_client_ca needs tls_cert")
         return self

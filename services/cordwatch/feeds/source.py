@@ -6,6 +6,7 @@ import base64
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -21,6 +22,12 @@ EXERCISE_KEY = b"cordwatch exercise key: not for real patients"
 
 _PATIENT_ID_TYPES = ("MR", "MRN", "PI", "PT", "")
 DEFAULT_ZONE, DEFAULT_CHARSET = "UTC", "iso8859_1"
+
+
+@lru_cache(maxsize=8)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """Return the beginning of every reference under *key*: to be copied, since taking in the key costs most."""
+    return hmac.new(key, digestmod=lambda: blake2b(digest_size=15))
 
 
 class Sources(Protocol):
@@ -92,7 +99,8 @@ class Source:
 
     def reference(self, kind: str, number: str) -> str:
         """Return the reference for a number: a keyed hash, safe to show in logs and pages."""
-        mac = hmac.new(self.key, f"{kind}|{number}".encode(), lambda: blake2b(digest_size=15))
+        mac = _keyed(self.key).copy()
+        mac.update(f"{kind}|{number}".encode())
         return f"{kind}_{base64.b32encode(mac.digest()).decode().lower()}"
 
     def patient_number(self, segment: Segment, at: int) -> str:

@@ -18,6 +18,8 @@ from kafka.errors import (
     RecordListTooLargeError,
 )
 
+from cordwatch_schemas.topics import Topic
+
 T = TypeVar("T")
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 """What a broker will refuse however often it is asked."""
@@ -43,10 +45,22 @@ class BrokerUnreachable(RuntimeError):
 class MissingTopics(RuntimeError):
     """Topics are not provisioned; names the command that creates them."""
 
-    def __init__(self, missing: Sequence[str]) -> None:
-        """Name the topics."""
+    def __init__(self, missing: Sequence[str], address: str) -> None:
+        """Name the topics, and where they were looked for."""
         super().__init__(
-            f"topics are missing: {', '.join(missing)}\ncreate them: cordwatch topics apply"
+            f"topics are missing: {', '.join(missing)}\n"
+            f"create them: cordwatch --kafka {address} topics apply"
+        )
+
+
+class WrongTopics(RuntimeError):
+    """A topic has another number of partitions than its patients are spread over."""
+
+    def __init__(self, name: str, found: int, wanted: int) -> None:
+        """Say which, and why nothing here mends it."""
+        super().__init__(
+            f"{name} has {found} partitions and must have {wanted}: it must be made anew, "
+            "since a changed count would strand what is in it"
         )
 
 
@@ -170,19 +184,25 @@ class Publisher:
             self._producer._sender.force_close()  # noqa: SLF001 - there is no other way
 
 
-def require_topics(settings: KafkaSettings, names: Sequence[str]) -> None:
+def require_topics(settings: KafkaSettings, topics: Sequence[Topic]) -> None:
     """
-    Refuse to run where one of these topics is missing.
+    Refuse to run where one of these topics is missing or is not as it must be.
 
     Raises:
         BrokerUnreachable: no broker answers.
         MissingTopics: run `cordwatch topics apply`.
+        WrongTopics: somebody else made one.
     """
     with admin_client(settings) as admin:
         known = set(admin.list_topics())
-    missing = [name for name in names if name not in known]
-    if missing:
-        raise MissingTopics(missing)
+        missing = [one.name for one in topics if one.name not in known]
+        if missing:
+            raise MissingTopics(missing, settings.address)
+        wanted = {one.name: one.partitions for one in topics}
+        for one in admin.describe_topics(list(wanted)):
+            found, must_have = len(one["partitions"]), wanted[one["name"]]
+            if found != must_have:
+                raise WrongTopics(one["name"], found, must_have)
 
 
 def _why_unsafe(future: Any) -> KafkaError | None:
@@ -216,7 +236,7 @@ def read_topic(
     try:
         partitions = consumer.partitions_for_topic(topic)
         if not partitions:
-            raise MissingTopics([topic])
+            raise MissingTopics([topic], settings.address)
         assigned = [TopicPartition(topic, one) for one in sorted(partitions)]
         consumer.assign(assigned)
         consumer.seek_to_beginning(*assigned)
@@ -249,6 +269,7 @@ __all__ = [
     "KafkaSettings",
     "MissingTopics",
     "Publisher",
+    "WrongTopics",
     "admin_client",
     "read_topic",
     "require_topics",

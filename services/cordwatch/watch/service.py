@@ -15,7 +15,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from cordwatch.runtime.kafka import KafkaSettings, MissingTopics, admin_client
+from cordwatch.runtime.kafka import KafkaSettings, require_topics
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.watch.fast_consumer import (
@@ -322,17 +322,10 @@ def verify_topics(settings: WatchSettings) -> None:
 
     Raises:
         BrokerUnreachable: no broker answers.
-        MissingTopics: run `cordwatch topics apply`.
+        MissingTopics, WrongTopics: see `cordwatch topics plan`.
     """
     kafka = KafkaSettings(settings.kafka, settings.broker_timeout_s, settings.api_version)
-    with admin_client(kafka) as admin:
-        known = set(admin.list_topics())
-        missing = [topic.name for topic in TOPICS if topic.name not in known]
-        if missing:
-            raise MissingTopics(missing)
-        for one in admin.describe_topics([topic.name for topic in (*WATCHED, FACTS)]):
-            if len(one["partitions"]) != PARTITIONS:
-                raise MissingTopics([f"{one['name']} with {PARTITIONS} partitions"])
+    require_topics(kafka, TOPICS)
 
 
 def run(settings: WatchSettings, ready: Callable[[str], None] | None = None) -> int:
@@ -340,7 +333,7 @@ def run(settings: WatchSettings, ready: Callable[[str], None] | None = None) -> 
     Run one watch worker until SIGTERM or Ctrl-C; return its exit code.
 
     Raises:
-        BrokerUnreachable, MissingTopics, BadYaml: it cannot begin.
+        BrokerUnreachable, MissingTopics, WrongTopics, BadYaml: it cannot begin.
     """
     require_faust()
     packs = load_packs(settings.pack)

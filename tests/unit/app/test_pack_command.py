@@ -76,6 +76,41 @@ def test_check_tells_a_wrong_example_at_its_place_and_fails(tmp_path: Path) -> N
     assert "17 of 18 worked examples come out" in done.stdout
 
 
+def test_check_tells_a_program_the_same(tmp_path: Path) -> None:
+    """Faults with their places, and what a pack holds."""
+    line = "{level: due, at: T25, severity: critical}"
+    file = tmp_path / "ours.yaml"
+    file.write_text(UK_SOURCE.replace(line, line.replace("T25", "T26")))
+    done = cordwatch_pack("check", str(file), "--json")
+    fault, pack_told = (json.loads(one) for one in done.stdout.splitlines())
+    where = UK_SOURCE[: UK_SOURCE.index(line)].count("\n") + 1
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert (fault["file"], fault["line"], fault["column"]) == (str(file), where, 13)
+    assert "came mri.mescc-suspected due at T25" in fault["reason"]
+    held = {name: pack_told[name] for name in ("deadline_rules", "examples", "examples_wrong")}
+    assert held == {"deadline_rules": len(UK.rules), "examples": 18, "examples_wrong": 1}
+
+
+def test_check_tells_a_program_the_faults_of_every_file(tmp_path: Path) -> None:
+    """Of a pack that a file names too; exit code 5."""
+    (tmp_path / "ours.yaml").write_text("nmae: x\n")
+    chosen = tmp_path / "packs.yaml"
+    chosen.write_text("default: ours.yaml\nwhere:\n- {facility: A, pack: ours-too.yaml}\n")
+    done = cordwatch_pack("check", str(chosen), "--json")
+    told = [json.loads(one) for one in done.stdout.splitlines()]
+    assert done.exit_code == 5
+    assert {"file": str(chosen), "line": 3, "column": 23, "field": "where.0.pack"}.items() <= {
+        **told[0]
+    }.items()
+    assert (str(tmp_path / "ours.yaml"), "nmae") in {(one["file"], one["field"]) for one in told}
+
+
+def test_show_gives_a_program_the_whole_pack() -> None:
+    """As it is kept, with what is left to the defaults."""
+    told = json.loads(cordwatch_pack("show", "nice-ng234", "--format", "json").stdout)
+    assert [one["id"] for one in told["rules"]] == [one.id for one in UK.rules]
+
+
 def test_check_takes_every_pack_of_a_file_that_says_which_where(tmp_path: Path) -> None:
     """A hospital checks what it runs."""
     file = tmp_path / "where.yaml"

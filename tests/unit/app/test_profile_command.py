@@ -81,6 +81,22 @@ def test_check_names_file_line_and_column(tmp_path: Path) -> None:
     ]
 
 
+def test_check_and_show_tell_a_program_the_same(profile: Path, tmp_path: Path) -> None:
+    """What is good by name, what is bad by place; a profile as data is read as the same."""
+    good = run("profile", "check", profile, "--json")
+    assert json.loads(good.output) == {"file": str(profile), "profile": "north-ris"}
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("profile: a\nfro: {}\n", encoding="utf-8")
+    done = run("profile", "check", profile, bad, "--json")
+    place = {"file": str(bad), "line": 2, "column": 1, "field": "fro"}
+    assert (done.exit_code, json.loads(done.output)) == (
+        5,
+        place | {"reason": "is not a known key"},
+    )
+    shown = run("profile", "show", profile, "--json").output
+    assert read_yaml(shown, Profile, "x") == load_profile(profile)
+
+
 def test_show_is_a_profile_to_begin_with(profile: Path) -> None:
     """What it prints is read again as the same; the default one too."""
     assert read_yaml(run("profile", "show").output, Profile, "x") == load_profile("default")

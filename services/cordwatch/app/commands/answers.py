@@ -7,7 +7,7 @@ from hashlib import sha256
 import click
 
 from cordwatch.app.commands.options import kafka_of
-from cordwatch.runtime.kafka import KafkaSettings, Publisher, read_topic
+from cordwatch.runtime.kafka import KafkaSettings, Publisher, read_topic, require_topics
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.acknowledgements import Acknowledged, Answer, Classified, StoodDown
 from cordwatch_schemas.alerts import Alert
@@ -29,6 +29,7 @@ def _find(kafka: KafkaSettings, alert_id: str) -> tuple[Alert, str] | None:
 
 
 def _publish(kafka: KafkaSettings, answer: Answer) -> None:
+    require_topics(kafka, [ACKS])
     publisher = Publisher(kafka)
     try:
         publisher.send(ACKS.name, answer.patient.encode(), answer.model_dump_json().encode())
@@ -118,7 +119,7 @@ def classify(ctx: click.Context, report: str, finding: str, by: str, patient: st
 
     \b
     Example:  cordwatch classify ACC-1123 positive --by "dr. smit" --patient p_7qk2...
-    Exit codes: 0; 4 no broker answers.
+    Exit codes: 0; 3 topics are missing; 4 no broker answers.
     """
     kafka, now = kafka_of(ctx), WallClock().now()
     answer = Classified(

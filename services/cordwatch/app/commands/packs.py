@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from cordwatch.app.commands.faults import faults_told, tell_fault
 from cordwatch.app.commands.options import kafka_of, source_of, source_options
 from cordwatch.pathway.difference import (
     Difference,
@@ -19,9 +20,9 @@ from cordwatch.pathway.difference import (
     differences,
     standing,
 )
-from cordwatch.pathway.worked import check_examples, not_shown
+from cordwatch.pathway.worked import Miss, check_examples, not_shown
 from cordwatch.runtime.kafka import KafkaSettings
-from cordwatch_schemas.pack import Packs, placed_pack, shipped_packs
+from cordwatch_schemas.pack import Pack, Packs, placed_pack, shipped_packs
 from cordwatch_schemas.pack_choice import load_packs, pack_sources
 
 EXIT_FINDING = 1
@@ -41,8 +42,9 @@ def pack() -> None:
 
 @pack.command()
 @click.argument("name_or_file")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each fault and pack.")
 @click.pass_context
-def check(ctx: click.Context, /, name_or_file: str) -> None:
+def check(ctx: click.Context, /, name_or_file: str, *, as_json: bool) -> None:
     """
     Say every fault as file:line:column, and run the worked examples.
 
@@ -51,35 +53,46 @@ def check(ctx: click.Context, /, name_or_file: str) -> None:
 
     \b
     Example:  cordwatch pack check our-pack.yaml
+              cordwatch pack check our-pack.yaml --json | jq .reason
     Exit codes: 0 good; 1 a worked example gives something else; 2 no such file; 5 faults.
     """
-    load_packs(name_or_file)
+    with faults_told(as_json=as_json):
+        load_packs(name_or_file)
     failed = False
     for source in pack_sources(name_or_file):
         read = placed_pack(source)
         misses = check_examples(read.value)
         for miss in misses:
-            more = f", and {miss.more} more repeats" if miss.more else ""
-            fault = read.fault(
-                miss.path,
-                f"(example {miss.example}) expected {miss.expected}; came {miss.came}{more}",
-            )
-            click.echo(
-                f"{read.filename}:{fault.line}:{fault.column} {fault.field} {fault.reason}",
-                err=True,
-            )
+            fault = read.fault(miss.path, _reason(miss))
+            tell_fault(read.filename, fault, as_json=as_json)
         failed = failed or bool(misses)
-        found, total = read.value, len(read.value.examples)
-        wrong = len({miss.example for miss in misses})
-        click.echo(
-            f"{found.label}: {len(found.rules)} deadline rules, {len(found.notices)} notices, "
-            f"{len(found.advisories)} advisories; {total - wrong} of {total} worked examples come out"
-        )
-        unseen = not_shown(found)
-        if unseen:
-            click.echo(f"  shown by no example: {', '.join(unseen)}")
+        _tell_checked(read.value, len({miss.example for miss in misses}), as_json=as_json)
     if failed:
         ctx.exit(EXIT_FINDING)
+
+
+def _reason(miss: Miss) -> str:
+    more = f", and {miss.more} more repeats" if miss.more else ""
+    return f"(example {miss.example}) expected {miss.expected}; came {miss.came}{more}"
+
+
+def _tell_checked(found: Pack, wrong: int, *, as_json: bool) -> None:
+    """Say what a pack holds, and how many of its worked examples come out."""
+    total, unseen = len(found.examples), not_shown(found)
+    counts = {
+        "deadline rules": len(found.rules),
+        "notices": len(found.notices),
+        "advisories": len(found.advisories),
+    }
+    if as_json:
+        said = {name.replace(" ", "_"): count for name, count in counts.items()}
+        examples = {"examples": total, "examples_wrong": wrong, "shown_by_none": list(unseen)}
+        click.echo(json.dumps({"pack": found.label, **said, **examples}))
+        return
+    held = ", ".join(f"{count} {name}" for name, count in counts.items())
+    click.echo(f"{found.label}: {held}; {total - wrong} of {total} worked examples come out")
+    if unseen:
+        click.echo(f"  shown by no example: {', '.join(unseen)}")
 
 
 @pack.command()
@@ -87,7 +100,7 @@ def check(ctx: click.Context, /, name_or_file: str) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "html"]),
+    type=click.Choice(["text", "markdown", "html", "json"]),
     default="text",
     show_default=True,
 )
@@ -102,7 +115,11 @@ def show(name_or_file: str, form: str) -> None:
     """
     from cordwatch.app.pack_page import pack_page  # noqa: PLC0415 - for this command only
 
-    page = pack_page(placed_pack(name_or_file).value)
+    found = placed_pack(name_or_file).value
+    if form == "json":
+        click.echo(found.model_dump_json())
+        return
+    page = pack_page(found)
     if form == "markdown":
         click.echo(page, nl=False)
     elif form == "html":

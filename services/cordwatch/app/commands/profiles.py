@@ -11,6 +11,7 @@ from typing import Any
 import click
 from ruamel.yaml import YAML
 
+from cordwatch.app.commands.faults import faults_told
 from cordwatch.app.commands.options import key_of, known_of
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.profile import DEFAULT, Profiles, load_profile
@@ -40,21 +41,29 @@ def profile() -> None:
 
 @profile.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def check(files: tuple[Path, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each fault and profile.")
+def check(files: tuple[Path, ...], *, as_json: bool) -> None:
     """Say every fault as file:line:column. Exit codes: 0 good; 2 no such file; 5 faults."""
-    for path, one in zip(files, Profiles.of_files(files, b"").profiles, strict=True):
-        click.echo(f"{path}: {one.profile}, no fault")
+    with faults_told(as_json=as_json):
+        good = Profiles.of_files(files, b"").profiles
+    for path, one in zip(files, good, strict=True):
+        said = {"file": str(path), "profile": one.profile}
+        click.echo(json.dumps(said) if as_json else f"{path}: {one.profile}, no fault")
 
 
 @profile.command()
 @click.argument("name_or_file", default=DEFAULT)
-def show(name_or_file: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def show(name_or_file: str, *, as_json: bool) -> None:
     """
     Print a profile with all that it leaves to the defaults, as YAML to begin with.
 
     Exit codes: 0; 2 no such file; 5 faults.
     """
     found = load_profile(name_or_file).model_dump(mode="json", by_alias=True)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
     out, yaml = io.StringIO(), YAML()
     yaml.dump(found, out)
     click.echo(out.getvalue(), nl=False)

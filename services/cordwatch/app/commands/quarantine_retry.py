@@ -16,6 +16,7 @@ from cordwatch.app.commands.quarantine_selection import (
     selection_options,
     shelf_of,
 )
+from cordwatch.feeds.gateway import WRITTEN
 from cordwatch.feeds.quarantine import (
     Held,
     Reread,
@@ -28,7 +29,7 @@ from cordwatch.feeds.quarantine import (
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, read_topic, require_topics
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.base import Event
-from cordwatch_schemas.topics import ACKS, IDENTITIES, QUARANTINE, RAW, SOURCES
+from cordwatch_schemas.topics import QUARANTINE, RAW
 
 GROUP = 200
 """Messages that are acknowledged together: what they say first, then that they were read."""
@@ -80,7 +81,7 @@ def retry(
     require_selection(chosen, everything=everything)
     kafka, reads, clock = kafka_of(ctx), source_of(**sources), WallClock()
     listed = tuple(one.strip() for one in applications.split(",") if one.strip())
-    require_topics(kafka, [topic.name for topic in (QUARANTINE, RAW, IDENTITIES, ACKS, *SOURCES)])
+    require_topics(kafka, WRITTEN)
     held = shelf_of(kafka).held()
     messages = by_message([one for one in held if chosen.fits(one)], held)
     read = (reread(one, data, reads, clock.now(), listed) for one, data in _texts(kafka, messages))

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from cordwatch.app.commands.options import kafka_of, source_of, source_options, translated
-from cordwatch.feeds.gateway import Translated, derived_records, raw_record
-from cordwatch.runtime.kafka import Publisher
+from cordwatch.feeds.gateway import WRITTEN, Translated, derived_records, raw_record
+from cordwatch.runtime.kafka import Publisher, require_topics
 from cordwatch.runtime.wall_clock import WallClock
 
 GROUP = 500
@@ -79,7 +79,9 @@ def replay(
     missing; 4 no broker answers; 5 a bad profile.
     """
     clock = WallClock()
-    publisher = Publisher(kafka_of(ctx))
+    kafka = kafka_of(ctx)
+    require_topics(kafka, WRITTEN)
+    publisher = Publisher(kafka)
     outcomes: Counter[str] = Counter()
     events = faults = 0
     received_at = None if as_recorded else clock.now()

@@ -18,6 +18,7 @@ from cordwatch.feeds.mapping.reading import MAX_FAULTS, CodeAsSent, Fault
 from cordwatch.feeds.source import Source
 from cordwatch_schemas.admissions import RecordRetracted
 from cordwatch_schemas.base import Event
+from cordwatch_schemas.events import refusal
 
 E = TypeVar("E", bound=Event)
 Number = str | None
@@ -223,9 +224,8 @@ class Reading:
                 **fields,
             )
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            name = ".".join(str(part) for part in first["loc"]) or "event"
-            self.fault(f"{self.resource.path} {name}", first["type"].replace("_", " "))
+            refused = refusal(error)
+            self.fault(f"{self.resource.path} {refused.field}", refused.reason)
             return
         self.events.append(event)
 

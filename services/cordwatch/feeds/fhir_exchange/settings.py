@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from cordwatch.feeds.fhir.mapper import READERS
 from cordwatch.feeds.hl7.framing import MAX_MESSAGE_BYTES
-from cordwatch.feeds.settings import MIB, Names, Networks
+from cordwatch.feeds.settings import MIB, Listening, Names, Networks
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -23,14 +22,13 @@ def is_secure(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
-class FhirSettings(BaseSettings):
+class FhirSettings(Listening):
     """Settings of the FHIR side; each description is the help of its option."""
 
     model_config = SettingsConfigDict(
         env_prefix="CORDWATCH_FHIR_", frozen=True, hide_input_in_errors=True, extra="ignore"
     )
 
-    host: str = Field("127.0.0.1", description="Address of the rest-hook endpoint, not a name.")
     port: int | None = Field(
         None, ge=0, le=65535, description="Port of the endpoint; none: no endpoint."
     )
@@ -39,12 +37,6 @@ class FhirSettings(BaseSettings):
     )
     token_file: Path | None = Field(
         None, description="File with the bearer tokens, one a line, that a notification must bear."
-    )
-    tls_cert: Path | None = Field(None, description="PEM file: certificate chain. Turns TLS on.")
-    tls_key: Path | None = Field(None, description="PEM file: its private key.")
-    tls_key_password_file: Path | None = Field(None, description="File with the key's password.")
-    tls_client_ca: Path | None = Field(
-        None, description="PEM file: CA of the peers. Turns mutual TLS on."
     )
     max_body_bytes: int = Field(
         MAX_MESSAGE_BYTES,
@@ -93,7 +85,7 @@ class FhirSettings(BaseSettings):
     @property
     def on_loopback(self) -> bool:
         """Return whether only this machine can send notifications."""
-        return self.port is None or ip_address(self.host).is_loopback
+        return self.port is None or super().on_loopback
 
     @field_validator("types")
     @classmethod
@@ -104,10 +96,7 @@ class FhirSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        try:
-            reachable = not self.on_loopback
-        except ValueError:
-            raise ValueError("host: is no IP address") from None
+        reachable = not self.on_loopback
         if reachable and not (self.token_file or self.tls_client_ca):
             raise ValueError(
                 "beyond loopback, say how a sender is known: token_file or tls_client_ca"
@@ -116,10 +105,6 @@ class FhirSettings(BaseSettings):
             raise ValueError(
                 "beyond loopback it takes tls_cert: a bearer token is read by anybody else"
             )
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key go together")
-        if self.tls_client_ca and self.tls_cert is None:
-            raise ValueError("tls_client_ca needs tls_cert")
         for url in (self.server, self.token_url):
             if url is not None and (not is_secure(url) or urlsplit(url).query):
                 raise ValueError(

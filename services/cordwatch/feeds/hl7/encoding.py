@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 _CODECS = {
     "ASCII": "ascii",
@@ -62,6 +64,15 @@ class Delimiters:
     repetition: str
     escape: str
     subcomponent: str
+    marks: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False)
+    """A field without one of these is a plain word: nothing to split or to resolve."""
+
+    def __post_init__(self) -> None:
+        """Gather the marks."""
+        marks = frozenset(
+            (self.component, self.repetition, self.escape, self.subcomponent, *'" \n')
+        )
+        object.__setattr__(self, "marks", marks)
 
 
 STANDARD = Delimiters("|", "^", "~", "\\", "&")
@@ -77,13 +88,18 @@ def read_delimiters(data: bytes) -> Delimiters:
     if not data.startswith(b"MSH") or len(data) < _HEADER_BYTES_MIN:
         raise Unreadable("MSH", "no header segment")
     separator = data[3:4]
-    stated = data[4:12].split(separator, 1)[0].decode("latin-1")
+    return _delimiters(separator.decode("latin-1"), data[4:12].split(separator, 1)[0])
+
+
+@lru_cache(maxsize=64)
+def _delimiters(separator: str, as_sent: bytes) -> Delimiters:
+    stated = as_sent.decode("latin-1")
     if stated in _MISTYPED:
         stated = _DEFAULTS
     # A fifth one, for truncation, came with v2.7.
     if not 1 <= len(stated) <= len(_DEFAULTS) + 1:
         raise Unreadable("MSH-2", "delimiters are not readable")
-    every = separator.decode("latin-1") + stated + _DEFAULTS[len(stated) :]
+    every = separator + stated + _DEFAULTS[len(stated) :]
     if any(not "!" <= one <= "~" or one.isalnum() for one in every):
         raise Unreadable("MSH-2", "delimiters are letters, digits, blanks or no ASCII")
     if len(set(every)) != len(every):

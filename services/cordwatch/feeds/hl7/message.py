@@ -106,12 +106,19 @@ class Segment:
         Nothing said leaves what is known; "delete" takes it back. A null field
         makes every part of it null.
         """
-        value = self.raw(field, repetition)
-        # Most of what is asked for is not there.
-        if not value:
+        fields = self.fields
+        # Most of what is asked for is not there, or is a plain word: neither holds a delimiter.
+        if field >= len(fields) or not fields[field]:
             return None
-        if self._is_declaration(field):
-            return value
+        value = fields[field]
+        if self.delimiters.marks.isdisjoint(value):
+            return (value.strip() or None) if component == sub == 1 and repetition == 0 else None
+        return self._composed(field, component, repetition, sub)
+
+    def _composed(self, field: int, component: int, repetition: int, sub: int) -> str | Null | None:
+        value = self.raw(field, repetition)
+        if not value or self._is_declaration(field):
+            return value or None
         for delimiter, place in (
             (self.delimiters.component, component),
             (self.delimiters.subcomponent, sub),
@@ -164,7 +171,10 @@ class Message:
 
     def first(self, name: str) -> Segment | None:
         """Return the first segment of this name."""
-        return next(self.all(name), None)
+        for segment in self.segments:
+            if segment.name == name:
+                return segment
+        return None
 
     def groups(self, *leaders: str) -> Iterator[list[Segment]]:
         """

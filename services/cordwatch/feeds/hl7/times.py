@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Literal
 
 from cordwatch_schemas.base import TimeBasis
@@ -34,6 +35,7 @@ class Stamp:
     basis: TimeBasis
 
 
+@lru_cache(maxsize=256)
 def offset_of(text: str) -> timezone | None:
     """
     Return the UTC offset that an HL7 time states, None if it states none.
@@ -65,12 +67,14 @@ def as_precise_as(text: str, degree: str) -> str:
     return "".join(part or "" for part in match.groups()[:6])[:digits] + (match[8] or "")
 
 
+@lru_cache(maxsize=256)
 def read_time(text: str, zone: tzinfo, message_offset: timezone | None = None) -> Stamp:
     """
     Return the instants that *text* allows.
 
     The offset is the field's own, else the message's (MSH-7), else that of the
-    source's *zone*. A repeated local hour gives both its instants, a local time
+    source's *zone*. Messages say the same instant again and again, so the last ones
+    read are remembered. A repeated local hour gives both its instants, a local time
     that never was is shifted forward by the gap (pathway, Time).
 
     Raises:

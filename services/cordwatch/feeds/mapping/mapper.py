@@ -187,7 +187,7 @@ def _identity(reading: Reading) -> Identity | None:
     name = " ".join(part for part in (person.text(5, 2), person.text(5)) if part)
     return Identity(
         patient=reading.patient,
-        number=reading.number(person, *PATIENT_NUMBERS)[:200],
+        number=reading.patient_number[:200],
         name=name[:200] or None,
         birth_date=person.text(7)[:200] or None,
         received_at=reading.received_at,

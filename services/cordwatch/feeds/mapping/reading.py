@@ -16,6 +16,7 @@ from cordwatch.feeds.hl7.times import BadTime, Stamp, as_precise_as, offset_of, 
 from cordwatch.feeds.source import Source
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.code_table import Meaning, meaning
+from cordwatch_schemas.events import refusal
 from cordwatch_schemas.treatments import Modality, Site
 
 E = TypeVar("E", bound=Event)
@@ -56,6 +57,8 @@ class Reading:
     """What was understood and left out, and why: nobody's fault, for `cordwatch profile try`."""
     events: list[Event] = field(default_factory=list)
     patient: str = ""
+    patient_number: str = ""
+    """What *patient* is the reference for; for the board's list of identities alone."""
     encounter: str | None = None
     sent_at: Stamp | None = None
     offset: timezone | None = None
@@ -77,7 +80,7 @@ class Reading:
     def begin_part(self, message: Message) -> None:
         """Go on with a part of the message, which is of one patient."""
         self.message = message
-        self.patient, self.encounter = "", None
+        self.patient, self.patient_number, self.encounter = "", "", None
 
     @property
     def sender(self) -> str:
@@ -116,7 +119,7 @@ class Reading:
         if not number:
             self.fault(f"{where}-3", "no patient number")
             return False
-        self.patient = self.source.reference("p", number)
+        self.patient, self.patient_number = self.source.reference("p", number), number
         visit = self.message.first("PV1")
         visit_number = (visit.text(19) if visit else "") or (segment.text(18) if segment else "")
         self.encounter = self.source.reference("e", visit_number) if visit_number else None
@@ -194,9 +197,8 @@ class Reading:
                 **fields,
             )
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            name = ".".join(str(part) for part in first["loc"]) or "event"
-            self.fault(f"{self.message.type} {name}", first["type"].replace("_", " "))
+            refused = refusal(error)
+            self.fault(f"{self.message.type} {refused.field}", refused.reason)
             return
         self.events.append(event)
 

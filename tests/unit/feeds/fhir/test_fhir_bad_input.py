@@ -104,7 +104,7 @@ BACK_PAIN = concept("99CORDWATCH", "back-pain")
                 dosage={"dose": {"value": -1}},
             ),
             "MedicationAdministration dose",
-            "greater than equal",
+            "Input should be greater than or equal to 0",
         ),
         (
             a("Observation", status="final", code=BACK_PAIN, valueRange={"low": {"value": 1}}),
