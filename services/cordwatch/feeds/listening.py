@@ -59,6 +59,8 @@ class Listening:
         """What is open, by its subject."""
         self._sources: dict[str, Source] = {}
         self._learnt: set[Feed | str] = set()
+        self._ears: dict[tuple[str, str], tuple[Hearing, ...]] = {}
+        """Which feeds a message belongs to, worked out once for each step."""
 
     def restore(
         self, records: Iterable[FeedHistory | GatewayState], alerts: Iterable[OperationalAlert]
@@ -100,17 +102,24 @@ class Listening:
 
     def hear(self, profile: str, message_type: str, at: datetime, *, failed: bool) -> None:
         """Take note of a message of a source, and whether any of it went to quarantine."""
-        source = profile or NO_PROFILE
         if failed:
-            self._rate(source).add(at)
+            self._rate(profile or NO_PROFILE).add(at)
+        ears = self._ears.get((profile, message_type))
+        if ears is None:
+            feeds = self._feeds_of(profile, message_type)
+            ears = self._ears[profile, message_type] = tuple(map(self._hearing, feeds))
+        for ear in ears:
+            ear.hear(at, self.presence.since_step_s(at))
+
+    def _feeds_of(self, profile: str, message_type: str) -> Iterator[Feed]:
+        """Return the feeds that a message belongs to; what a sender wrote that is no type names none."""
         code = message_type.partition("^")[0]
         if not profile or code not in CODES:
             return
-        since_step_s = self.presence.since_step_s(at)
-        self._hearing(Feed(source, code)).hear(at, since_step_s)
-        named = self._sources.get(source)
-        if named is not None and message_type != code and message_type in named.silence.types:
-            self._hearing(Feed(source, message_type)).hear(at, since_step_s)
+        yield Feed(profile, code)
+        source = self._sources.get(profile)
+        if source is not None and message_type != code and message_type in source.silence.types:
+            yield Feed(profile, message_type)
 
     def _hearing(self, feed: Feed) -> Hearing:
         return self.feeds.setdefault(feed, Hearing())
@@ -123,6 +132,7 @@ class Listening:
     ) -> list[OperationalAlert]:
         """Go on to *now* with these *sources*; return the alerts that begin or are over."""
         self._sources = {one.name: one for one in sources}
+        self._ears.clear()
         for source in self._sources.values():
             for kind in source.silence.types:
                 self._hearing(Feed(source.name, kind))

@@ -140,6 +140,17 @@ def test_a_restart_forgets_no_silence_and_no_alert() -> None:
     assert over.alert_id == told[0].alert_id
 
 
+def test_a_crash_behind_an_alert_tells_it_again_as_the_same_one() -> None:
+    """The process died before it could know that the broker had it."""
+    ward = Ward()
+    ward.until(0)
+    ward.hear()
+    [begun] = ward.until(200)
+    [again] = restarted(ward, 210).until(300)
+    assert again.raised_at != begun.raised_at
+    assert (again.alert_id, again.since) == (begun.alert_id, begun.since)
+
+
 def test_what_was_learnt_survives_a_restart() -> None:
     """All hours of the week, and how much usually goes to quarantine."""
     ward = Ward(Source(name="ris"))
