@@ -303,7 +303,9 @@ def raw_texts(
     """
     wanted = dict(messages)
     for record in records:
-        if record is None or record[1] is None or not wanted:
+        if not wanted:
+            return
+        if record is None or record[1] is None:
             continue
         key = record[0] or b""
         if not any(name[0] == key for name in wanted):

@@ -92,8 +92,8 @@ class Hearing:
         return learnt
 
     def _learn(self) -> bool:
-        """Remember the hour that ended, if the gateway listened all through it."""
-        if self._hour is None or self._heard_of_hour_s < WHOLE_HOUR_S:
+        """Remember the hour that ended, if the gateway listened all through it to a feed that there is."""
+        if self._hour is None or self.last_at is None or self._heard_of_hour_s < WHOLE_HOUR_S:
             return False
         seen = self.hours.setdefault(self._hour, [])
         seen.append(round(self._longest_of_hour_s))
@@ -106,7 +106,7 @@ class Hearing:
 
         That much of the next step is before it, and no silence: never told early.
         """
-        if self.silent_since is None:
+        if self.silent_since is None and self.last_at is not None:
             # An outage that was told is no habit.
             self.longest_s = max(self.longest_s, self.quiet_s)
         self.quiet_s = -since_step_s

@@ -115,7 +115,7 @@ def test_senders_get_time_to_come_back(able_for_s: float, silent: bool) -> None:
 
 def test_an_hour_teaches_how_long_the_silence_grew_in_it() -> None:
     """At the end of the hour, with what was there when it began."""
-    feed = Hearing()
+    feed = Hearing(last_at=NOW)
     for second in range(0, 3_601, 60):
         feed.pass_time(60, 10)
         if second % 600 == 0:
@@ -131,16 +131,26 @@ def test_an_hour_teaches_how_long_the_silence_grew_in_it() -> None:
 @pytest.mark.parametrize(("heard_s", "learnt"), [(3_539, False), (3_540, True)])
 def test_an_hour_of_which_a_part_was_missed_teaches_nothing(heard_s: int, learnt: bool) -> None:
     """The silence may have been the gateway's."""
-    feed = Hearing()
+    feed = Hearing(last_at=NOW)
     feed.pass_time(0, 10)
     feed.pass_time(heard_s, 10)
     assert feed.pass_time(0, 11) is learnt
     assert bool(feed.hours) is learnt
 
 
+def test_a_feed_that_never_came_teaches_nothing() -> None:
+    """Else it would be told later and later once it is connected."""
+    feed = Hearing()
+    feed.pass_time(0, 10)
+    feed.pass_time(3_600, 10)
+    assert not feed.pass_time(0, 11)
+    feed.hear(NOW)
+    assert (feed.hours, feed.longest_s) == ({}, 0)
+
+
 def test_old_weeks_are_forgotten() -> None:
     """A feed changes, and so does what is usual."""
-    feed = Hearing()
+    feed = Hearing(last_at=NOW)
     for week in range(WEEKS_MAX + 2):
         feed.pass_time(0, 10)
         feed.pass_time(3_600 + week, 10)
@@ -170,7 +180,7 @@ def test_the_week_is_the_hospitals(instant: str, hour: int) -> None:
 
 def test_silence_is_elapsed_time_in_the_night_that_has_an_hour_more() -> None:
     """Two real hours of one hour of the week: the silence in it is two hours long."""
-    feed, at = Hearing(), datetime(2026, 10, 25, tzinfo=UTC)
+    feed, at = Hearing(last_at=NOW), datetime(2026, 10, 25, tzinfo=UTC)
     for minute in range(121):
         feed.pass_time(60 if minute else 0, hour_of_week(at + timedelta(minutes=minute), AMSTERDAM))
     assert feed.hours == {146: [7_140]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -27,10 +28,15 @@ from cordwatch.feeds.quarantine import (
     reread,
 )
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, read_topic, require_topics
+from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.topics import QUARANTINE, RAW
 
+log = get_logger("cordwatch.quarantine")
+
+MARGIN = timedelta(seconds=1)
+"""A record is sent after its message came, but by the broker's clock it may look earlier."""
 GROUP = 200
 """Messages that are acknowledged together: what they say first, then that they were read."""
 
@@ -80,6 +86,8 @@ def retry(
     chosen = selection_of(options)
     require_selection(chosen, everything=everything)
     kafka, reads, clock = kafka_of(ctx), source_of(**sources), WallClock()
+    if sources["key_file"] is None:
+        log.warning("no --key-file: not for real patients")
     listed = tuple(one.strip() for one in applications.split(",") if one.strip())
     require_topics(kafka, WRITTEN)
     held = shelf_of(kafka).held()
@@ -105,7 +113,7 @@ def _texts(
     parts: list[Sequence[Held]] = []
     fhir = {one[0].message: one for one in messages if one[0].format == "fhir"}
     if fhir:
-        since = min(one[0].kept.received_at for one in fhir.values())
+        since = min(one[0].kept.received_at for one in fhir.values()) - MARGIN
         for held, data in raw_texts(read_topic(kafka, RAW.name, follow=False, since=since), fhir):
             if data:
                 yield held, data
