@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cordwatch.app.cli import cordwatch
 from cordwatch.feeds.hl7.mllp import frame
 from cordwatch.feeds.operations import operational_alerts
 from cordwatch.feeds.silence import HOURS_OF_WEEK
@@ -70,17 +70,11 @@ class Site:
 
     def command(self, *arguments: str) -> tuple[int, list[dict[str, object]]]:
         """Run `cordwatch operations`; return its exit code and what it says of this gateway."""
-        command = [sys.executable, "-m", "cordwatch.app.cli", "--kafka", self.kafka]
-        command += ["operations", "--json", *arguments]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+        done = CliRunner().invoke(
+            cordwatch, ["--kafka", self.kafka, "operations", "--json", *arguments]
         )
         told = [json.loads(line) for line in done.stdout.splitlines()]
-        return done.returncode, [one for one in told if one["gateway"] == self.name]
+        return done.exit_code, [one for one in told if one["gateway"] == self.name]
 
 
 async def until(what: Callable[[], bool]) -> bool:

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cordwatch.app.cli import cordwatch
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.kafka import KafkaSettings, read_topic
 from cordwatch_schemas.base import Event
@@ -51,16 +53,10 @@ class Desk:
         assert self.run("replay", str(file))[0] == 1
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """Run the command; return its exit code and what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "cordwatch.app.cli", "--kafka", self.kafka, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
+        """Run the command in this process; return its exit code and what it printed."""
+        done = CliRunner().invoke(cordwatch, ["--kafka", self.kafka, *arguments])
         self.told += done.stdout + done.stderr
-        return done.returncode, done.stdout
+        return done.exit_code, done.stdout
 
     def quarantine(self, *arguments: str) -> tuple[int, list[dict[str, object]]]:
         """Run a command of the group for this sender; return its exit code and its JSON lines."""
