@@ -67,7 +67,9 @@ COVERAGE_TESTS := tests/spec tests/unit/pathway tests/unit/schemas tests/contrac
 	tests/unit/app/test_pack_command.py tests/unit/watch tests/oracle/test_agreement.py tests/oracle/test_differences.py tests/oracle/test_story.py tests/oracle/test_examples.py
 
 coverage: venv ## Branch coverage of the core and the contracts: all of it, or it fails
-	$(BIN)/coverage run -m pytest -q $(COVERAGE_TESTS) && $(BIN)/coverage report
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/coverage run -m pytest -q -n auto $(COVERAGE_TESTS)
+	$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 mutants: ## Mutants of the core that the tests kill, a sample; MUTANTS="--seed S --sample N cordwatch.pathway.levels*"
 	test -x build/venv-mutants/bin/mutmut || { "$(PYTHON)" -m venv build/venv-mutants && \

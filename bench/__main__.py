@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.acknowledging import DAY, acknowledging
 from bench.backlog import backlog
 from bench.catching_up import catching_up, catching_up_simply
 from bench.findings import Findings
 from bench.firing import firing
+from bench.parsing import parsing
 from bench.recovering import recovering
 from bench.simulating import simulating
 
@@ -19,6 +21,12 @@ Measurement = Callable[[Findings, Path, bool], None]
 
 MEASUREMENTS: dict[str, Measurement] = {
     "simulate": lambda found, _, small: simulating(found, 5_000 if small else 220_000),
+    "parsing": lambda found, _, small: parsing(
+        found, *((3_000, 300) if small else (48_000, 4_800))
+    ),
+    "gateway": lambda found, folder, small: acknowledging(
+        found, folder, *((3, 10_000) if small else (20, DAY))
+    ),
     "simple": lambda found, folder, small: catching_up_simply(
         found, folder, 10_000 if small else 100_000
     ),

@@ -22,7 +22,7 @@ from cordwatch.watch.machine import Machine, Read
 from cordwatch.watch.metrics import Metrics
 from cordwatch.watch.reading import read_fact
 from cordwatch_schemas.alerts import Alert
-from cordwatch_schemas.pack import Pack
+from cordwatch_schemas.pack import Packs
 
 WINDOW = timedelta(hours=6)
 RULE = "mri.mescc-suspected"
@@ -62,7 +62,7 @@ def _simple_decide(
     _: str,
     facts: Sequence[Fact],
     __: Sequence[Alert],
-    ___: Pack,
+    ___: Packs,
     now: datetime,
     *,
     stale: bool = False,
@@ -84,9 +84,9 @@ class Job:
     keep: Callable[[Fact], bool]
     decide: Callable[..., Decision]
 
-    def machine(self, pack: Pack, metrics: Metrics) -> Machine:
+    def machine(self, packs: Packs, metrics: Metrics) -> Machine:
         """Return the machine that does it."""
-        return Machine(pack, metrics, decide=self.decide, keep=self.keep, read=self.read)
+        return Machine(packs, metrics, decide=self.decide, keep=self.keep, read=self.read)
 
 
 JOBS = {

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.findings import Findings, at_most
-from cordwatch.app.demo_day import DAY_FILE
-from cordwatch.feeds.files import read_file
+from bench.hospital_day import bundled, noise, of_others
 from cordwatch.feeds.gateway import translate
 from cordwatch.feeds.source import Source
 from cordwatch.pathway.simulation import simulate
@@ -18,14 +17,10 @@ WELL_UNDER_A_MINUTE_S = 30
 
 def simulating(found: Findings, messages: int) -> None:
     """Map and simulate a day: the bundled stories once, and the noise of other patients up to *messages*."""
-    items = [item for item in read_file(DAY_FILE) if item.kind == "message"]
-    noise = [item for item in items if b"DEMO1" in item.data]
-    many = [*items]
+    many, kept = bundled(), noise()
     while len(many) < messages:
-        fresh = b"N%d-" % (len(many) // len(noise))
-        many += [
-            type(one)(one.kind, one.format, one.data.replace(b"DEMO1", fresh)) for one in noise
-        ]
+        times = len(many) // len(kept)
+        many += [type(one)(one.kind, one.format, of_others(one, times)) for one in kept]
     began = time.perf_counter()
     told = [
         one

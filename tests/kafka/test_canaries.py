@@ -67,7 +67,7 @@ REPLAY_PLACES = (
     "cordwatch.feeds.gateway:map_message",
     "cordwatch.app.commands.replay:raw_record",
     "cordwatch.app.commands.replay:derived_records",
-    "kafka:KafkaProducer.send",
+    "cordwatch.runtime.kafka:Publisher.send",
 )
 FEEDS_PLACES = (
     "nowhere",

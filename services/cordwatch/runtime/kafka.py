@@ -1,4 +1,4 @@
-"""One place for how Kafka is reached by everything that is not Faust: kafka-python clients."""
+"""One place for how Kafka is reached by everything that is not Faust: kafka-python, and librdkafka to publish."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from confluent_kafka import KafkaException, Producer
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import (
     KafkaConnectionError,
@@ -16,6 +17,7 @@ from kafka.errors import (
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
+    for_code,
 )
 
 from cordwatch_schemas.topics import Topic
@@ -30,8 +32,14 @@ RECONNECT_MS_MAX = 1_000
 SLOW_ANSWER_S = 5.0
 """A broker that takes longer to acknowledge is as good as away, until it does."""
 
+GIVEN_UP_S = 120.0
+"""The client itself gives a record up after so long."""
+
+RECORD_BYTES_MAX = 24 * 1024 * 1024
+BUFFER_WAIT_S = 0.1
+
 SLOW_ANSWERS_MAX = 30
-"""The client itself gives a record up after two minutes; one that does not is broken."""
+"""A client that has not even given up after all of these is broken."""
 
 
 class BrokerUnreachable(RuntimeError):
@@ -108,7 +116,12 @@ def admin_client(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
 
 
 class Publisher:
-    """Sends records and knows when every one of them is safe: `acks=all`, nothing assumed."""
+    """
+    Sends records and knows when every one of them is safe: `acks=all`, nothing assumed.
+
+    By librdkafka: it frames and checks records outside of Python's lock, at a
+    fraction of the time (docs/adr/0017-librdkafka-publishes.md).
+    """
 
     def __init__(self, settings: KafkaSettings) -> None:
         """
@@ -117,22 +130,30 @@ class Publisher:
         Raises:
             BrokerUnreachable: no broker answers at the address.
         """
-        self._producer = _reached(
-            settings,
-            lambda: KafkaProducer(
-                **settings.client(),
-                acks="all",
-                enable_idempotence=settings.api_version is None,
-                linger_ms=5,
-                max_request_size=24 * 1024 * 1024,
-                reconnect_backoff_max_ms=RECONNECT_MS_MAX,
-            ),
+        self._producer = Producer(
+            {
+                "bootstrap.servers": settings.address,
+                "acks": "all",
+                "enable.idempotence": True,
+                # Where Java's clients and Faust put a key: patients are partitioned alike by all.
+                "partitioner": "murmur2_random",
+                "linger.ms": 5,
+                "message.max.bytes": RECORD_BYTES_MAX,
+                "message.timeout.ms": round(GIVEN_UP_S * 1000),
+                "reconnect.backoff.max.ms": RECONNECT_MS_MAX,
+                # What it would print tells nothing that is not told here.
+                "log_level": 0,
+            }
         )
-        self._pending: list[Any] = []
+        try:
+            self._producer.list_topics(timeout=settings.timeout_s)
+        except KafkaException:
+            raise BrokerUnreachable(settings.address, settings.timeout_s) from None
+        self._pending: list[_Sent] = []
 
     def send(self, topic: str, key: bytes, value: bytes) -> None:
         """Hand over a record; it is safe only after `confirm`."""
-        self._pending.append(self._producer.send(topic, key=key, value=value))
+        self._pending.append(self._sent(topic, key, value))
 
     def confirm(self) -> int:
         """
@@ -142,9 +163,11 @@ class Publisher:
             KafkaError: something was not acknowledged.
         """
         pending, self._pending = self._pending, []
-        self._producer.flush(timeout=ACK_TIMEOUT_S)
-        for future in pending:
-            future.get(timeout=ACK_TIMEOUT_S)
+        if self._producer.flush(ACK_TIMEOUT_S):
+            raise KafkaTimeoutError("the broker does not acknowledge")
+        for one in pending:
+            if one.error is not None:
+                raise one.error
         return len(pending)
 
     def publish(
@@ -157,31 +180,55 @@ class Publisher:
         has given it up (two minutes). Calls *still_waiting* every few seconds.
 
         Raises:
-            KafkaError: the topics cannot be asked about; any record may have arrived or not.
+            KafkaTimeoutError: the client neither delivers nor gives up; any record may have arrived or not.
         """
-        futures: list[Any] = []
-        for topic, key, value in records:
-            try:
-                futures.append(self._producer.send(topic, key=key, value=value))
-            except MessageSizeTooLargeError as error:
-                futures.append(error)
+        sent = [self._sent(*record) for record in records]
         for _ in range(SLOW_ANSWERS_MAX):
-            try:
-                self._producer.flush(timeout=SLOW_ANSWER_S)
-                break
-            except KafkaTimeoutError:
-                still_waiting()
-        else:
-            raise KafkaTimeoutError("the client neither delivers nor gives up")
-        return [_why_unsafe(one) for one in futures]
+            if not self._producer.flush(SLOW_ANSWER_S):
+                return [one.error for one in sent]
+            still_waiting()
+        raise KafkaTimeoutError("the client neither delivers nor gives up")
 
     def close(self) -> None:
         """Close the connection; what was not confirmed may not have arrived."""
-        try:
-            self._producer.close(timeout=5)
-        except KafkaTimeoutError:
-            # It flushes first, and having failed at that leaves its thread at work.
-            self._producer._sender.force_close()  # noqa: SLF001 - there is no other way
+        self._producer.purge()
+        self._producer.flush(0)
+
+    def _sent(self, topic: str, key: bytes, value: bytes) -> _Sent:
+        one = _Sent()
+        while True:
+            try:
+                self._producer.produce(topic, value, key, on_delivery=one.delivered)
+            except BufferError:
+                self._producer.poll(BUFFER_WAIT_S)
+            except KafkaException as error:
+                one.error = _as_error(error.args[0])
+                return one
+            else:
+                return one
+
+
+class _Sent:
+    """A record on its way: what came of it."""
+
+    __slots__ = ("error",)
+
+    def __init__(self) -> None:
+        self.error: KafkaError | None = None
+
+    def delivered(self, error: Any, _: object) -> None:
+        """Note the broker's answer."""
+        if error is not None:
+            self.error = _as_error(error)
+
+
+def _as_error(error: Any) -> KafkaError:
+    """Return librdkafka's word on a record as the one error family that the rest of cordwatch knows."""
+    code = int(error.code())
+    # Negative ones are its own: given up, no broker, purged.
+    kind = for_code(code) if code >= 0 else KafkaTimeoutError
+    found: KafkaError = kind(error.name())
+    return found
 
 
 def require_topics(settings: KafkaSettings, topics: Sequence[Topic]) -> None:
@@ -203,16 +250,6 @@ def require_topics(settings: KafkaSettings, topics: Sequence[Topic]) -> None:
             found, must_have = len(one["partitions"]), wanted[one["name"]]
             if found != must_have:
                 raise WrongTopics(one["name"], found, must_have)
-
-
-def _why_unsafe(future: Any) -> KafkaError | None:
-    if isinstance(future, KafkaError):
-        return future
-    try:
-        future.get(timeout=ACK_TIMEOUT_S)
-    except KafkaError as error:
-        return error
-    return None
 
 
 def read_topic(

@@ -8,6 +8,7 @@ import pytest
 
 from cordwatch.pathway.dosage import doses_per_day
 from cordwatch.pathway.facts import decode_fact, encode_fact, fact_of
+from cordwatch.pathway.levels import instant_of
 from cordwatch.pathway.relevance import is_kept
 from cordwatch.pathway.simulation import Ward, simulate
 from cordwatch_schemas.base import Code, Event
@@ -210,6 +211,15 @@ def test_records_that_correct_each_other_end() -> None:
         b.a_suspicion(T(2), received_at=T(8), record_id="R1", corrects="R2"),
     ]
     assert rules(events, 9) == [("mri.mescc-suspected", "withdrawn")]
+
+
+def test_the_instant_of_a_level_is_known_only_under_its_own_pack() -> None:
+    """Of each level and repeat; none of what has no level, or of a rule that is gone."""
+    rules_by_id = {(PACK.label, one.id): one for one in PACK.rules}
+    told = [one for one in simulate([b.a_suspicion()], PACK, T(13)) if one.level]
+    reached = [instant_of(one, rules_by_id) for one in told]
+    assert reached == [T(6), T(9), T(10.8), T(12), T(12.25), T(12.5), T(12.75), T(13)]
+    assert [instant_of(one, {}) for one in told] == [None] * len(told)
 
 
 def test_no_messages_tell_nothing() -> None:

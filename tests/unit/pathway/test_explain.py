@@ -82,6 +82,8 @@ def test_a_dosage_that_cannot_be_computed_is_said() -> None:
     assert "is not judged: as needed" in told(orders, 1)
     once = [b.a_confirmed_diagnosis(), b.a_dexamethasone_order(T(0), frequency="ONCE")]
     assert "is not judged" not in told(once, 1)
+    given = [b.a_confirmed_diagnosis(), b.a_dose(T(0)), b.a_dose(T(1), dose_unit="puffs")]
+    assert told(given, 2).count("its amount or unit cannot be computed") == 1
 
 
 def test_a_retired_reference_names_where_it_lives() -> None:

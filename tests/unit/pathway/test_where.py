@@ -57,6 +57,24 @@ def windows(alerts: list[Alert], rule: str = "mri.mescc-suspected") -> set[tuple
         ([LONDON, a_transfer(T(-1), "H1", facility="AMS"), a_suspicion(encounter="V1")], H12, NL),
         # A transfer that names the ward alone stays in the house.
         ([LONDON, a_transfer(T(-1), "H1"), a_suspicion(encounter="V1")], H24, UK),
+        # No visit is named: the house of the reference counts, and only for it.
+        (
+            [
+                an_admission(T(-2), facility="LON").model_copy(update={"encounter": None}),
+                a_suspicion(),
+            ],
+            H24,
+            UK,
+        ),
+        (
+            [
+                an_admission(T(-2), facility="LON", patient="B"),
+                *a_merge(T(-1), "A", "B"),
+                a_suspicion(),
+            ],
+            H12,
+            NL,
+        ),
         # The admission was an error, the patient was there all the same.
         ([LONDON, a_suspicion(encounter="V1"), an_admission_cancelled(T(1))], H24, UK),
     ],

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from cordwatch.pathway.worked import Miss, check_examples, not_shown
+from cordwatch_schemas.base import Event
 from cordwatch_schemas.pack import Pack, load_pack, placed_pack, shipped_packs
-from cordwatch_schemas.pack_examples import moment
+from cordwatch_schemas.pack_examples import USUAL_ZERO, Happening, moment
 from cordwatch_schemas.positions import BadYaml
 
 UK = (resources.files("cordwatch_schemas") / "packs" / "nice-ng234.yaml").read_text()
@@ -153,6 +154,18 @@ def test_a_moment_counts_hours_from_t0() -> None:
     assert moment("T12 - 1 s") == timedelta(hours=12) - timedelta(seconds=1)
     assert moment("T5 + 10 min") == timedelta(hours=5, minutes=10)
     assert [moment(text) for text in ("12", "T", "T1h", "T1+1 s")] == [None] * 4
+
+
+def test_a_fact_of_an_example_may_be_written_down_later_than_it_happened() -> None:
+    """As on the ward: three times, each counted from T0."""
+    fact = Happening.model_validate(
+        {"at": "T1", "what": "assessed", "recorded": "T2", "received": "T3"}
+    )
+    made = fact.told(USUAL_ZERO, 1)
+    assert isinstance(made, Event)
+    assert [made.occurred_at, made.recorded_at, made.received_at] == [
+        USUAL_ZERO + timedelta(hours=hours) for hours in (1, 2, 3)
+    ]
 
 
 def test_the_uk_figures_are_those_that_were_read() -> None:

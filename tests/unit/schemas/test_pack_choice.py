@@ -96,6 +96,18 @@ def test_every_fault_of_the_file_is_told_at_its_place(tmp_path: Path) -> None:
     assert refusal_of(file) == ["where.yaml:3:24 where.0.wrad is not a known key"]
 
 
+def test_a_pack_may_be_named_for_several_places(tmp_path: Path) -> None:
+    """It is read once, and its faults are told once."""
+    lines = "".join(f"  - {{facility: {house}, pack: ours.yaml}}\n" for house in "AB")
+    file = a_file(tmp_path, f"default: nice-ng234\nwhere:\n{lines}")
+    a_file(tmp_path, "name: x\n", "ours.yaml")
+    told = refusal_of(file)
+    assert len(told) == len(set(told))
+    a_file(tmp_path, UK_SOURCE.replace("name: nice-ng234", "name: ours", 1), "ours.yaml")
+    packs = load_packs(file)
+    assert packs.at("A", None) is packs.at("B", None)
+
+
 def test_the_faults_of_a_pack_that_is_named_are_told_with_its_own_file(tmp_path: Path) -> None:
     """All errors at once, wherever they stand."""
     a_file(tmp_path, "name: x\n", "ours.yaml")

@@ -1,0 +1,226 @@
+"""How fast the gateway acknowledges what is safe on the broker, and whether a whole day of it stays in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import Consumer, TopicPartition
+
+from bench.findings import Findings, at_most
+from bench.hospital_day import Sent, stream
+from bench.running import fresh_broker
+from cordwatch.feeds.hl7.mllp import frame
+from cordwatch_schemas.topics import RAW, SOURCES
+from tests.kafka.gateway import Gateway
+
+SECTION = "Gateway"
+CONNECTIONS = 20
+WINDOW = 50
+"""Unanswered messages of a connection, as an interface engine that pipelines has them."""
+DAY, MERGES, DAY_S_MAX = 219_564, 299, 300
+MIB = 1024 * 1024
+BIG_FRAMES = 20
+ANSWER_S_MAX = 60.0
+MEMORY_GROWTH_MAX = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of a stream of messages."""
+
+    took_s: float
+    lateness_s: Sequence[float]
+    """From the moment at which each was to be sent until its acknowledgement, sorted."""
+
+    def share(self, part: float) -> float:
+        """Return within how many seconds that part of them was acknowledged."""
+        return self.lateness_s[min(len(self.lateness_s) - 1, int(len(self.lateness_s) * part))]
+
+
+def acknowledging(found: Findings, folder: Path, seconds: int, day: int) -> None:
+    """Send at two paces for *seconds* each, then big frames, then *day* messages as fast as they are answered."""
+    with (
+        fresh_broker(folder / "gateway") as kafka,
+        Gateway(kafka, folder / "gateway" / "gateway.log") as gateway,
+    ):
+        messages = stream(10_000_000)
+        # The broker makes its files when a partition is first written to.
+        _send(gateway, messages, 5_000)
+        for per_s, p99_ms in ((400, 20), (2_000, 50)):
+            done = _send(gateway, messages, per_s * seconds, per_s)
+            found.add(
+                SECTION,
+                f"durable acknowledgements at {per_s:,}/s over {CONNECTIONS} connections",
+                f"p50 {done.share(0.5) * 1000:.0f} ms, p99 {done.share(0.99) * 1000:.0f} ms",
+                f"sent evenly for {seconds} s, not waiting for answers; "
+                "from the moment at which each was to be sent",
+                (at_most(p99_ms / 1000, f"{p99_ms} ms (p99)"), done.share(0.99)),
+            )
+        big = asyncio.run(_answered(gateway.port, [[_big(n) for n in range(BIG_FRAMES)]], 1, None))
+        found.add(
+            SECTION,
+            "a frame of 1 MiB",
+            f"p50 {big.share(0.5) * 1000:.0f} ms, worst {big.share(1) * 1000:.0f} ms",
+            f"{BIG_FRAMES} of them, one after the other",
+            (at_most(0.05, "50 ms (p50)"), big.share(0.5)),
+        )
+    with (
+        fresh_broker(folder / "day") as kafka,
+        Gateway(kafka, folder / "day" / "gateway.log") as gateway,
+    ):
+        _whole_day(found, kafka, gateway, day)
+
+
+def _whole_day(found: Findings, kafka: str, gateway: Gateway, day: int) -> None:
+    messages = stream(day, MERGES)
+    cpu_s = -_cpu_s(gateway)
+    first = _send(gateway, messages, day // 4)
+    quarter_bytes = _resident(gateway)
+    rest = _send(gateway, messages, day - day // 4)
+    cpu_s += _cpu_s(gateway)
+    took_s, end_bytes = first.took_s + rest.took_s, _resident(gateway)
+    found.add(
+        SECTION,
+        f"a day of {day:,} messages, {MERGES} of them merges",
+        f"{took_s:.0f} s, {day / took_s:,.0f} durable acknowledgements/s",
+        f"{CONNECTIONS} connections with up to {WINDOW} unanswered each; {cpu_s:.0f} s of processor time",
+        (at_most(DAY_S_MAX, f"{DAY_S_MAX} s"), took_s),
+    )
+    growth = end_bytes / quarter_bytes
+    found.add(
+        SECTION,
+        "memory over that day",
+        f"{quarter_bytes / MIB:.0f} MiB after a quarter, {end_bytes / MIB:.0f} MiB at its end",
+        "resident",
+        (at_most(MEMORY_GROWTH_MAX, "1.1 times"), growth),
+    )
+    kept, events, wrong = _order(kafka)
+    assert kept == day, f"{kept} of {day} messages are on the raw topic"
+    found.add(
+        SECTION,
+        "messages of a patient out of order",
+        f"{wrong:,}",
+        f"among {events:,} events, on each topic by key",
+        (at_most(0, "0"), wrong),
+    )
+
+
+def _send(
+    gateway: Gateway, messages: Iterator[Sent], count: int, per_s: int | None = None
+) -> Answered:
+    """Send the next *count* messages, every patient's over one connection."""
+    lines: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
+    for one in (next(messages) for _ in range(count)):
+        lines[hash(one.patient) % CONNECTIONS].append(frame(one.data))
+    pace = None if per_s is None else count / per_s
+    return asyncio.run(_answered(gateway.port, lines, WINDOW, pace))
+
+
+async def _answered(
+    port: int, lines: Sequence[Sequence[bytes]], window: int, over_s: float | None
+) -> Answered:
+    began = time.perf_counter()
+    late = await asyncio.gather(*(_line(port, one, window, over_s) for one in lines))
+    return Answered(time.perf_counter() - began, sorted(each for one in late for each in one))
+
+
+async def _line(
+    port: int, frames: Sequence[bytes], window: int, over_s: float | None
+) -> list[float]:
+    """Send *frames* over a connection of their own, spread over *over_s* seconds or as fast as the window lets."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    begun: deque[float] = deque()
+    late: list[float] = []
+    room = asyncio.Semaphore(window)
+    start = time.perf_counter()
+
+    async def write() -> None:
+        for number, one in enumerate(frames):
+            due = time.perf_counter()
+            if over_s is not None:
+                due = start + over_s * number / len(frames)
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            await room.acquire()
+            begun.append(due)
+            writer.write(one)
+            await writer.drain()
+
+    async def read() -> None:
+        for _ in frames:
+            async with asyncio.timeout(ANSWER_S_MAX):
+                content = await reader.readuntil(b"\x1c\r")
+            assert b"MSA|AA|" in content, content
+            late.append(time.perf_counter() - begun.popleft())
+            room.release()
+
+    await asyncio.gather(write(), read())
+    writer.close()
+    return late
+
+
+def _big(number: int) -> bytes:
+    """Return a result with a document of 1 MiB in it."""
+    return frame(
+        b"MSH|^~\\&|DEMO|CORDWATCH|WATCH|CW|20260302120000+0000||ORU^R01|B%08d|P|2.5\r"
+        b"PID|1||BIG%d^^^DEMO^MR\rOBR|1|L%d|F%d|11502-2^Report^LN|||20260302120000+0000\r"
+        b"OBX|1|ED|11502-2^Report^LN||^application^pdf^Base64^%s||||||F\r"
+        % (number, number, number, number, b"QUJD" * (MIB // 4))
+    )
+
+
+def _cpu_s(gateway: Gateway) -> float:
+    fields = Path(f"/proc/{gateway.process.pid}/stat").read_text(encoding="ascii").rsplit(")")[-1]
+    user, system = fields.split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident(gateway: Gateway) -> int:
+    status = Path(f"/proc/{gateway.process.pid}/status").read_text(encoding="ascii")
+    line = next(one for one in status.splitlines() if one.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024
+
+
+def _order(kafka: str) -> tuple[int, int, int]:
+    """
+    Return how many messages are kept, how many events there are, and how many stand behind a later one of their key.
+
+    A merge stands under both its references; it was sent in order with the survivor's messages alone.
+    """
+    last: dict[tuple[str, bytes], str] = {}
+    events = wrong = 0
+    for topic in SOURCES:
+        for key, value in _records(kafka, topic.name):
+            event = json.loads(value)
+            if event.get("retired") == key.decode():
+                continue
+            message_id = str(event["source_message_id"])
+            place = (topic.name, key)
+            wrong += message_id < last.get(place, "")
+            last[place] = message_id
+            events += 1
+    return sum(1 for _ in _records(kafka, RAW.name)), events, wrong
+
+
+def _records(kafka: str, topic: str) -> Iterator[tuple[bytes, bytes]]:
+    """Yield key and value of every record, partition by partition."""
+    consumer = Consumer(
+        {"bootstrap.servers": kafka, "group.id": "bench-order", "enable.partition.eof": True}
+    )
+    parts = list(consumer.list_topics(topic).topics[topic].partitions)
+    consumer.assign([TopicPartition(topic, one, 0) for one in parts])
+    ended = 0
+    while ended < len(parts):
+        record = consumer.poll(30)
+        assert record is not None, "the broker says nothing"
+        if record.error():
+            ended += 1
+        else:
+            yield record.key() or b"", record.value() or b""
+    consumer.close()

@@ -1,0 +1,69 @@
+"""What changes under another pack, clock by clock and alert by alert."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cordwatch.pathway.difference import Standing, alerts_once_on, differences, standing
+from cordwatch.pathway.facts import Fact, fact_of
+from cordwatch.pathway.simulation import simulate
+from cordwatch_schemas.base import Event
+from cordwatch_schemas.pack import Pack, load_pack
+from tests import builders as b
+from tests.builders import T
+
+NL, UK = load_pack("mescc-lymphoma"), load_pack("nice-ng234")
+
+
+def facts_of(events: Sequence[Event]) -> list[Fact]:
+    """Return *events* as facts."""
+    return [fact_of(one) for one in events]
+
+
+def stands(facts: dict[str, list[Fact]], pack: Pack, at: datetime) -> Standing:
+    """Return how they stand, nothing having been told yet."""
+    return standing(facts, (), pack, at)
+
+
+def test_a_reference_that_was_merged_away_is_counted_with_its_survivor() -> None:
+    """Both hold the facts; the clock is one, under the survivor."""
+    events = [b.a_suspicion(patient="A"), *b.a_merge(T(1), "B", "A")]
+    found = stands({"A": facts_of(events), "B": facts_of(events)}, NL, T(2))
+    assert [one.rule for one in found.clocks.values()] == ["mri.mescc-suspected"]
+    assert stands({"A": facts_of(events)}, NL, T(2)).clocks == {}
+
+
+def test_a_clock_of_the_near_future_is_no_clock_yet() -> None:
+    """It begins when its time has come."""
+    facts = {"A": facts_of([b.a_suspicion(T(2))])}
+    assert stands(facts, NL, T(1)).clocks == {}
+    assert len(stands(facts, NL, T(2)).clocks) == 1
+
+
+def test_of_one_alert_under_two_references_the_last_word_counts() -> None:
+    """A merge leaves what was told with both; whichever is read first."""
+    events = [b.a_suspicion(patient="A"), *b.a_merge(T(6.5), "B", "A"), b.an_mri_done(T(7))]
+    early, late = simulate(events[:1], NL, T(6)), simulate(events, NL, T(7))
+    assert [one.status for one in (*early, *late)] == ["open", "resolved"]
+    facts = facts_of(events)
+    for names in (("A", "B"), ("B", "A")):
+        told = {"A": early, "B": late}
+        found = alerts_once_on(dict.fromkeys(names, facts), told, NL, T(7))
+        assert [(one.alert_id, one.status) for one in found] == [(late[0].alert_id, "resolved")]
+
+
+def test_what_the_new_pack_takes_back_disappears() -> None:
+    """Alert and clock are still known there, but nobody is to act on them any more."""
+    facts = {"A": facts_of([b.a_suspicion()])}
+    told = simulate([b.a_suspicion()], NL, T(7))
+    fewer = tuple(rule for rule in NL.rules if rule.id != "mri.mescc-suspected")
+    without = NL.model_copy(update={"version": "2.0.0", "rules": fewer})
+    old, new = (
+        standing(facts, alerts_once_on(facts, {"A": told}, one, T(7)), one, T(7))
+        for one in (NL, without)
+    )
+    changes = [(one.thing.what, one.change) for one in differences(old, new)]
+    assert changes == [("clock", "disappears"), ("alert", "disappears")]
+    back = [(one.thing.what, one.change) for one in differences(new, old)]
+    assert back == [("clock", "appears"), ("alert", "changes")]
