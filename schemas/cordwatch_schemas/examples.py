@@ -48,6 +48,7 @@ from cordwatch_schemas.medications import (
     MedicationOrdered,
     MedicationStopped,
 )
+from cordwatch_schemas.operations import FeedHistory, GatewayState, OperationalAlert
 from cordwatch_schemas.records import (
     FeedPosition,
     Identity,
@@ -92,6 +93,7 @@ def examples() -> Iterator[Contract]:
     yield from _medications()
     yield from _treatments()
     yield from _answers()
+    yield from _histories()
     yield _alert()
     yield from _records()
 
@@ -298,3 +300,33 @@ def _records() -> Iterator[Contract]:
     content_digest = sha256(_MESSAGE).hexdigest()[:16]
     identity = sha256(b"EXAMPLE|WARD|M0001").hexdigest()[:16]
     yield Receipts(received_at=_T0, receipts=(Receipt(identity=identity, content=content_digest),))
+    yield OperationalAlert(
+        alert_id="op_4d1b0c6f2a973e58",
+        kind="feed-silent",
+        status="open",
+        gateway="feeds",
+        source="north-ris",
+        message_type="ORU",
+        since=_at(1),
+        raised_at=_at(2),
+        reason="silent for 60 min; at this hour of the week at most 30 min are usual",
+    )
+
+
+def _histories() -> Iterator[Contract]:
+    yield FeedHistory(
+        gateway="feeds",
+        source="north-ris",
+        message_type="ORU",
+        saved_at=_at(1),
+        since=_at(-700),
+        longest_silence_s=21_600,
+        silences={8: (1_740, 900, 1_800, 1_200)},
+    )
+    yield GatewayState(
+        gateway="feeds",
+        saved_at=_at(1.5),
+        last_message_at={"north-ris|ORU": _at(1)},
+        quiet_s={"north-ris|ORU": 1_800.0},
+        limit_s={"north-ris|ORU": 3_600.0},
+    )

@@ -22,6 +22,7 @@ from cordwatch_schemas.base import Code, Contract
 from cordwatch_schemas.examples import examples
 from cordwatch_schemas.imaging import ImagingEvent
 from cordwatch_schemas.medications import MedicationEvent
+from cordwatch_schemas.operations import FeedRecord, OperationalAlert
 from cordwatch_schemas.records import (
     FeedPosition,
     Identity,
@@ -44,6 +45,7 @@ _UNIONS = {
     "MedicationEvent": MedicationEvent,
     "TreatmentEvent": TreatmentEvent,
     "Answer": Answer,
+    "FeedRecord": FeedRecord,
 }
 _SINGLE: dict[str, type[Contract]] = {
     "alert": Alert,
@@ -52,6 +54,7 @@ _SINGLE: dict[str, type[Contract]] = {
     "identity": Identity,
     "feed-position": FeedPosition,
     "receipts": Receipts,
+    "operational-alert": OperationalAlert,
 }
 
 _PARTS: dict[str, type[Contract]] = {"Code": Code, "Receipt": Receipt}

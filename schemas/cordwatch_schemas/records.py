@@ -8,6 +8,9 @@ from pydantic import Field
 
 from cordwatch_schemas.base import Contract, Instant, PatientRef, RecordId, ShortText
 
+Resolution = Literal["retried", "dismissed"]
+"""How a record left quarantine: read after all by mended profiles, or put aside by a named person."""
+
 
 class RawMessage(Contract):
     """A message as it came, kept before anything is read out of it (topic `cordwatch.raw.v1`)."""
@@ -35,6 +38,11 @@ class Quarantined(Contract):
 
     `reason` names the field and the fault, never the content. The original is
     only here, on an access-controlled topic.
+
+    The last record of a key and id counts: what was read after all, or put
+    aside by a person, is told by a further record with a `resolution`, and what
+    fails again for another reason by one with that reason. These do not repeat
+    the original, so that it is kept no longer than it was to be.
     """
 
     schema_version: Literal[1] = 1
@@ -47,6 +55,15 @@ class Quarantined(Contract):
     reason: ShortText
     content_sha256: RecordId
     content_base64: str
+    """The original; empty in a further record of the same id."""
+    peer: ShortText | None = None
+    """Address that sent it, by which a profile may be chosen; none: a file, or no HL7 v2."""
+    resolution: Resolution | None = None
+    """Absent: nobody has mended it yet."""
+    resolved_at: Instant | None = None
+    resolved_by: ShortText | None = None
+    """Who put it aside, by name or staff id."""
+    resolved_because: ShortText | None = None
 
 
 class Identity(Contract):

@@ -56,6 +56,10 @@ QUARANTINE = Topic(
 )
 POSITIONS = Topic("positions", "FeedPosition", "feed", "compact", FOREVER, partitions=1)
 RECEIPTS = Topic("receipts", "Receipts", "gateway process", "delete", 7 * DAY_S, partitions=1)
+HISTORIES = Topic("feed-histories", "FeedRecord", "gateway, feed", "compact", FOREVER, partitions=1)
+OPERATIONS = Topic(
+    "operations", "OperationalAlert", "gateway, subject", "delete", 60 * DAY_S, partitions=1
+)
 PAGES = Topic("pages", "Page", "alert", "compact", FOREVER)
 AUDIT = Topic("audit", "AuditRecord", "sequence", "delete", 365 * DAY_S, partitions=1)
 
@@ -65,5 +69,18 @@ SOURCES = (ADMISSIONS, IMAGING_ORDERS, MEDICATIONS, TREATMENTS)
 WATCHED = (*SOURCES, FORWARDED, ACKS)
 """Everything that watch consumes; all co-partitioned by patient."""
 
-TOPICS = (*WATCHED, ALERTS, FACTS, IDENTITIES, RAW, QUARANTINE, POSITIONS, RECEIPTS, PAGES, AUDIT)
+TOPICS = (
+    *WATCHED,
+    ALERTS,
+    FACTS,
+    IDENTITIES,
+    RAW,
+    QUARANTINE,
+    POSITIONS,
+    RECEIPTS,
+    HISTORIES,
+    OPERATIONS,
+    PAGES,
+    AUDIT,
+)
 """Every topic there is, in the order in which it is provisioned."""

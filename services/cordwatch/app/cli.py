@@ -22,6 +22,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo_command:demo", "A day on the wards, on an embedded broker."),
     "explain": ("simulate:explain", "Why alerts fired for one patient, and why others did not."),
     "feeds": ("feeds:feeds", "Run the gateway: HL7 v2 over MLLP into Kafka."),
+    "operations": ("operations:operations", "What is wrong with the feeds: silence, quarantine."),
     "pack": ("packs:pack", "Check, show and compare pathway packs."),
     "profile": ("profiles:profile", "Check, show and try source profiles."),
     "quarantine": ("quarantine:quarantine", "What could not be understood, and why."),

@@ -46,6 +46,15 @@ _ANSWERS = (b'"acknowledged"', b'"stood-down"', b'"classified"')
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """A record to be sent: topic, key, value."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Translated:
     """What one item of input came to."""
 
@@ -65,16 +74,16 @@ class Translated:
     """Its sender used the control id for other bytes before."""
     position: FeedPosition | None = None
     """How far a feed was read, once all before it is safe."""
+    profile: str = ""
+    """Name of the profile by which it was read; empty: none fits, or it is of our own."""
+    message_type: str = ""
+    """`ADT^A01`, as far as it is known; `FHIR`."""
+    besides: Sequence[Published] = ()
+    """Records of the gateway's own that go with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A record to be sent: topic, key, value."""
-
-    topic: str
-    key: bytes
-    value: bytes
-
+FHIR_TYPE = "FHIR"
+"""What stands for the message type of a FHIR text, which tells of resources of several kinds."""
 
 UNKNOWN_SENDER = Fault("MSH-3", "sender is not known to any profile")
 
@@ -118,6 +127,8 @@ def translate(
         mapped.events,
         mapped.faults,
         (mapped.identity,) if mapped.identity else (),
+        profile=source.name,
+        message_type=mapped.message_type,
     )
 
 
@@ -151,6 +162,8 @@ def from_fhir(
         found.identities,
         found.excerpts,
         found.missing,
+        profile=source.name,
+        message_type=FHIR_TYPE,
     )
 
 
@@ -206,19 +219,32 @@ def raw_record(found: Translated, received_at: datetime, *, replayed: bool = Fal
 
 def derived_records(found: Translated, received_at: datetime) -> Iterator[Published]:
     """Return what follows from the message: events, identity, and what goes to quarantine."""
+    yield from told_records(found)
+    yield from found.besides
+    if found.position is not None:
+        key = found.position.feed.encode()
+        yield Published(POSITIONS.name, key, found.position.model_dump_json().encode())
+    key = f"{found.sender}|{found.control_id}".encode()
+    for kept in quarantine_records(found, received_at):
+        yield Published(QUARANTINE.name, key, kept.model_dump_json().encode())
+
+
+def told_records(found: Translated) -> Iterator[Published]:
+    """Return what the message says: events, answers and identities."""
     for told in found.told:
         topic = _NAMES[topic_of(told)] if isinstance(told, Event) else ACKS.name
         yield Published(topic, told.patient.encode(), told.model_dump_json().encode())
     for identity in found.identities:
         key = identity.patient.encode()
         yield Published(IDENTITIES.name, key, identity.model_dump_json().encode())
-    if found.position is not None:
-        key = found.position.feed.encode()
-        yield Published(POSITIONS.name, key, found.position.model_dump_json().encode())
+
+
+def quarantine_records(found: Translated, received_at: datetime) -> Iterator[Quarantined]:
+    """Return what of the message could not be understood, a record for each fault."""
     for number, fault in enumerate(found.faults):
         data = (found.excerpts[number] if found.excerpts else b"") or found.item.data
         content = sha256(data).hexdigest()
-        kept = Quarantined(
+        yield Quarantined(
             quarantine_id=f"{content[:32]}-{number}",
             source=_id(found.sender),
             source_message_id=_id(found.control_id),
@@ -228,6 +254,5 @@ def derived_records(found: Translated, received_at: datetime) -> Iterator[Publis
             reason=fault.reason[:200],
             content_sha256=content,
             content_base64=base64.b64encode(data).decode(),
+            peer=found.item.peer or None,
         )
-        key = f"{found.sender}|{found.control_id}".encode()
-        yield Published(QUARANTINE.name, key, kept.model_dump_json().encode())

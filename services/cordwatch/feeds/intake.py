@@ -24,6 +24,7 @@ from cordwatch.runtime.logging import get_logger
 _ANOTHER_MESSAGE = re.compile(rb"[\r\n](?:MSH|[FB]HS)(?=[^A-Za-z0-9\s])")
 
 OUR_FAULT = Fault("application", "mapping failed; the original is kept")
+NOT_LISTED = Fault("MSH-3", "sending application is not on the allow-list")
 
 log = get_logger("cordwatch.feeds")
 
@@ -54,8 +55,7 @@ def understand(
             fault = Fault("MSH", "more than one message in a frame")
             return Translated(item, "quarantined", sender, control_id, None, (), (fault,))
         if applications and header.part(3, 1).decode("latin-1") not in applications:
-            fault = Fault("MSH-3", "sending application is not on the allow-list")
-            return Translated(item, "quarantined", sender, control_id, None, (), (fault,))
+            return Translated(item, "quarantined", sender, control_id, None, (), (NOT_LISTED,))
     try:
         found = translate(item, sources, received_at, replayed=replayed, peer=piece.peer)
     except Exception as error:

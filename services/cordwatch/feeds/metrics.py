@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from cordwatch.feeds.fhir.notification import KINDS
 from cordwatch.feeds.group_reading import Settled
 from cordwatch.feeds.hl7.acknowledge import CODES
+from cordwatch.feeds.operations_metrics import OperationsMetrics
 
 Refusal = Literal["address", "limit", "tls"]
 Closing = Literal["peer", "idle", "unread", "drained", "error"]
@@ -37,6 +38,7 @@ class FeedsMetrics:
         self._connections(registry)
         self._broker(registry)
         self._fhir(registry)
+        self.operations = OperationsMetrics(registry)
         touched: tuple[tuple[Counter, Iterable[str]], ...] = (
             (self.messages, OUTCOMES),
             (self.acks, (*CODES, *COMMITS)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,11 +12,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from cordwatch.feeds.code_map import CodeMap
+from cordwatch.feeds.gateway import FHIR_TYPE
 from cordwatch.feeds.hl7.acknowledge import read_header
 from cordwatch.feeds.hl7.places import Override, Overrides, Place
 from cordwatch.feeds.mapping.fields_read import FIELDS_READ
 from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM, REPORT_FINDINGS
 from cordwatch.feeds.mapping.mapper import MESSAGE_TYPES
+from cordwatch.feeds.quarantine_rate import AT_LEAST
+from cordwatch.feeds.silence import AT_LEAST_S, SilencePlan, SilencePlans
 from cordwatch.feeds.source import DEFAULT_CHARSET, DEFAULT_ZONE, Source
 from cordwatch_schemas.code_table import SYSTEMS, canonical_system, meaning
 from cordwatch_schemas.positions import BadYaml, Fault, read_yaml
@@ -95,7 +98,13 @@ def _message_type(text: str) -> str:
     return text
 
 
+def _feed_type(text: str) -> str:
+    return text if text == FHIR_TYPE else _message_type(text)
+
+
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 60)]
+FeedType = Annotated[str, AfterValidator(_feed_type)]
 MessageType = Annotated[str, AfterValidator(_message_type)]
 
 
@@ -187,6 +196,56 @@ class Events(_Data):
         return self
 
 
+class SilenceOf(_Data):
+    """How long messages of one type may stay away; what is not stated is as for the others."""
+
+    at_least: Minutes | None = None
+    at_most: Minutes | None = None
+    never: bool = False
+    """Their silence means nothing."""
+
+
+class Silence(_Data):
+    """When the sender's silence is told; in between it is learnt from what came, by hour of the week."""
+
+    at_least: Minutes = AT_LEAST_S / 60
+    """A shorter silence is never told, in minutes."""
+    at_most: Minutes | None = None
+    """A longer one always is."""
+    types: dict[FeedType, SilenceOf] = {}
+    """Types that must come, by name (`ORU`) or with the event (`ADT^A40`), with limits of their own."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for kind, one in {"": SilenceOf(), **self.types}.items():
+            least, most = one.at_least or self.at_least, one.at_most or self.at_most
+            if most is not None and most < least:
+                raise ValueError(f"{kind} at_most is below at_least".strip())
+        return self
+
+    def plans(self) -> SilencePlans:
+        """Return the same in seconds."""
+        most = self.at_most * 60 if self.at_most else None
+        usual = SilencePlan(self.at_least * 60, most)
+        types = {
+            kind: SilencePlan(
+                one.at_least * 60 if one.at_least else usual.at_least_s,
+                one.at_most * 60 if one.at_most else most,
+                never=one.never,
+                expected=True,
+            )
+            for kind, one in self.types.items()
+        }
+        return SilencePlans(usual, types)
+
+
+class Quarantine(_Data):
+    """When it is told that more goes to quarantine than usual."""
+
+    at_least: Annotated[int, Field(ge=1, le=100_000)] = AT_LEAST
+    """Fewer messages in a quarter of an hour are never told."""
+
+
 class Profile(_Data):
     """How one source is read."""
 
@@ -202,6 +261,8 @@ class Profile(_Data):
         {}, alias="fields"
     )
     events: Events = Events()
+    silence: Silence = Silence()
+    quarantine: Quarantine = Quarantine()
 
     def source(self, key: bytes) -> Source:
         """Return how to read a message, with the *key* for references."""
@@ -219,6 +280,9 @@ class Profile(_Data):
             overrides=Overrides(tuple(_override(*one) for one in self.fields_.items())),
             only=frozenset(self.events.only),
             ignored=frozenset(self.events.ignore),
+            name=self.profile,
+            silence=self.silence.plans(),
+            quarantine_at_least=self.quarantine.at_least,
         )
 
 
@@ -282,6 +346,10 @@ class Profiles:
             if profile.sender.fits(application, facility, peer):
                 return source
         return None
+
+    def each(self) -> Sequence[Source]:
+        """Return how each of them reads."""
+        return self.sources
 
     def reference(self, kind: str, number: str) -> str:
         """Return the reference for a number: one key for all, so that a patient is one."""

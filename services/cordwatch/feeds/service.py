@@ -19,9 +19,11 @@ from cordwatch.feeds.gateway import WRITTEN, Translated
 from cordwatch.feeds.group_commit import GroupCommit, Job, Settled
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.intake import understand
+from cordwatch.feeds.listening import Listening
 from cordwatch.feeds.metrics import FeedsMetrics
 from cordwatch.feeds.mllp_server import MllpServer
 from cordwatch.feeds.mllp_session import Shared
+from cordwatch.feeds.operations import Operations, Remembered, remembered
 from cordwatch.feeds.receipt_log import ReceiptLog
 from cordwatch.feeds.receipts import Memory
 from cordwatch.feeds.settings import FeedsSettings
@@ -31,6 +33,7 @@ from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.positions import BadYaml
+from cordwatch_schemas.topics import HISTORIES, OPERATIONS
 
 EXIT_OK = 0
 EXIT_UNANSWERED = 1
@@ -53,11 +56,13 @@ class Feeds:
         load_sources: Callable[[], Sources] | None = None,
         fhir: FhirSide | None = None,
         receipt_log: Callable[[Memory, bytes, Callable[[], None]], ReceiptLog] | None = None,
+        before: Remembered = Remembered(),  # noqa: B008 - frozen
     ) -> None:
         """
         Put the parts together; nothing runs yet. *load_sources* reads the profiles anew.
 
-        *receipt_log* makes the reader of what was answered before this process.
+        *receipt_log* makes the reader of what was answered before this process,
+        *before* is what was learnt of the feeds until now.
 
         Raises:
             BadTls: certificate, key or CA cannot be used.
@@ -78,6 +83,11 @@ class Feeds:
         self.metrics.broker_away.set_function(lambda: float(self.commit.broker_away))
         self.server = MllpServer(Shared.of(settings, self.metrics, self.commit, clock))
         self._clock = clock
+        listening = Listening(settings.name)
+        listening.restore(before.records, before.alerts)
+        self.operations = Operations(
+            listening, self.commit, self.metrics.operations, clock, self._in_use
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._is_broken = False
@@ -114,7 +124,7 @@ class Feeds:
             log.info("listening", address=f"{host}:{port}", tls=self.settings.tls_cert is not None)
             if self.fhir is not None:
                 await self.fhir.start(self._in_use, self.commit, self.metrics, self._broken)
-            await self._stop.wait()
+            await self._listen_until_told_to_stop()
             log.info("stopping", connections=self.server.connections)
             if self.fhir is not None:
                 await self.fhir.stop()
@@ -143,6 +153,19 @@ class Feeds:
             one.cancel()
         took_s = round(self._clock.monotonic() - began_at, 1)
         log.info("receipts read", messages=self.memory.size, seconds=took_s)
+
+    async def _listen_until_told_to_stop(self) -> None:
+        """Watch the feeds meanwhile; an error in that is an error of ours like any other."""
+        listening = asyncio.create_task(self.operations.run())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((listening, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for one in (listening, stopping):
+            one.cancel()
+        await asyncio.wait((listening, stopping))
+        if not listening.cancelled() and (error := listening.exception()) is not None:
+            log.error("listening to the feeds cannot go on", exc_info=error)
+            self._broken()
+        self.operations.save()
 
     def reload(self) -> None:
         """Read the profiles anew; what is read after this is read by them, unless they are bad."""
@@ -173,7 +196,7 @@ class Feeds:
 
     def _deliver(self, group: list[tuple[Job, Settled]]) -> None:
         """Tell the connections, on their own thread."""
-        self._on_loop(partial(_tell, group))
+        self._on_loop(partial(self._tell, group))
 
     def _broken(self) -> None:
         """End the process: a supervisor starts it anew, and senders send again."""
@@ -186,10 +209,17 @@ class Feeds:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(what)
 
-
-def _tell(group: list[tuple[Job, Settled]]) -> None:
-    for job, settled in group:
-        job.done(settled)
+    def _tell(self, group: list[tuple[Job, Settled]]) -> None:
+        for job, settled in group:
+            job.done(settled)
+        # After every answer: an error of ours must not keep one back.
+        try:
+            for job, settled in group:
+                if settled.stored:
+                    self.operations.heard(settled.found, job.received_at)
+        except Exception as error:
+            log.exception("listening to the feeds cannot go on", exc_info=error)
+            self._broken()
 
 
 def run(
@@ -207,8 +237,9 @@ def run(
     Raises:
         BrokerUnreachable, MissingTopics, BadTls, BadFiles, CannotListen: it cannot begin.
     """
-    require_topics(kafka, WRITTEN)
+    require_topics(kafka, (*WRITTEN, HISTORIES, OPERATIONS))
     side = FhirSide(fhir, clock, read_positions(kafka)) if fhir and fhir.is_on else None
+    before = remembered(kafka)
 
     async def main() -> tuple[int, bool]:
         feeds = Feeds(
@@ -219,6 +250,7 @@ def run(
             load_sources=load_sources,
             fhir=side,
             receipt_log=partial(ReceiptLog, kafka),
+            before=before,
         )
         return await feeds.run(), feeds.has_ended
 

@@ -73,6 +73,12 @@ class FeedsSettings(Listening):
         env_prefix="CORDWATCH_FEEDS_", frozen=True, hide_input_in_errors=True, extra="ignore"
     )
 
+    name: str = Field(
+        "feeds",
+        pattern=r"^[a-z][a-z0-9-]*$",
+        max_length=60,
+        description="Of this gateway: what it learns of its feeds is kept under it. Two must not share one.",
+    )
     port: int = Field(2575, ge=0, le=65535, description="Port; 0 takes a free one and logs it.")
     allow: Networks = Field(
         (), description="Peers that may connect: addresses and CIDR, with commas."

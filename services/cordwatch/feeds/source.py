@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from cordwatch.feeds.code_map import CodeMap
 from cordwatch.feeds.hl7.message import Segment
 from cordwatch.feeds.hl7.places import Overrides
+from cordwatch.feeds.quarantine_rate import AT_LEAST
+from cordwatch.feeds.silence import SilencePlans
 
 EXERCISE_KEY = b"cordwatch exercise key: not for real patients"
 """Used where no key is configured (demo, simulate): references are then not secret."""
@@ -40,6 +42,9 @@ class Sources(Protocol):
 
     def reference(self, kind: str, number: str) -> str:
         """Return the reference for a number."""
+
+    def each(self) -> Sequence[Source]:
+        """Return all of them: a single `Source` is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +78,19 @@ class Source:
     """Message types (`SIU`, `ADT^A08`) to read and no others; empty: all."""
     ignored: frozenset[str] = frozenset()
     """Message types to leave alone."""
+    name: str = "default"
+    """The profile's, by which it is spoken of in metrics and operational alerts."""
+    silence: SilencePlans = field(default_factory=SilencePlans)
+    quarantine_at_least: int = AT_LEAST
+    """How many messages in quarantine in a quarter of an hour are worth a word."""
 
     def of(self, data: bytes, peer: str) -> Source:  # noqa: ARG002 - one way to read all
         """Return itself: without profiles all senders are read alike."""
         return self
+
+    def each(self) -> Sequence[Source]:
+        """Return itself."""
+        return (self,)
 
     def reads(self, kind: str) -> bool:
         """Return whether messages of *kind* (`ADT^A08`) are to be read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException, Producer
@@ -252,12 +253,12 @@ def require_topics(settings: KafkaSettings, topics: Sequence[Topic]) -> None:
 
 
 def read_topic(
-    settings: KafkaSettings, topic: str, *, follow: bool
+    settings: KafkaSettings, topic: str, *, follow: bool, since: datetime | None = None
 ) -> Iterator[tuple[bytes | None, bytes | None] | None]:
     """
     Return key and value of every record of *topic* from the start; None at the present end, once.
 
-    With *follow* it goes on after the end, giving None in every quiet second.
+    *since* leaves out what was sent before. With *follow* it goes on after the end, giving None in every quiet second.
 
     Raises:
         BrokerUnreachable: no broker answers at the address.
@@ -277,6 +278,10 @@ def read_topic(
         consumer.assign(assigned)
         consumer.seek_to_beginning(*assigned)
         ends = consumer.end_offsets(assigned)
+        if since is not None:
+            at_ms = round(since.timestamp() * 1000)
+            for one, begin in consumer.offsets_for_times(dict.fromkeys(assigned, at_ms)).items():
+                consumer.seek(one, begin.offset if begin else ends[one])
         at_end = False
         while True:
             if not at_end and all(consumer.position(one) >= ends[one] for one in assigned):

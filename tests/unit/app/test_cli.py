@@ -181,7 +181,13 @@ def test_wrong_use_is_answered_in_a_line(
         "stand-down X --by me --reason why",
         "classify X positive --by me --patient p",
         "feeds",
+        "operations",
+        "operations --feeds",
         "quarantine list",
+        "quarantine show X",
+        "quarantine retry --all",
+        "quarantine dismiss --all --by me --because why",
+        "quarantine export {folder}/out",
         "replay {file}",
         "report --live",
         "topics plan",
@@ -194,7 +200,8 @@ def test_an_unreachable_broker_is_named(tmp_path: Path, command: str) -> None:
     """It was tried for as long as was asked; then an address, a code, and nothing else."""
     file = a_file(tmp_path, a_suspicion(at=T(0)))
     arguments = ["--kafka", "127.0.0.1:1", "--broker-timeout", "0.5"]
-    done = cordwatch(*arguments, *(one.format(file=file) for one in command.split()))
+    told_paths = {"file": file, "folder": tmp_path}
+    done = cordwatch(*arguments, *(one.format(**told_paths) for one in command.split()))
     assert done.returncode == 4
     *warned, told = done.stderr.splitlines()
     assert told == "cordwatch: no Kafka broker answers at 127.0.0.1:1 (tried for 0.5 s)"

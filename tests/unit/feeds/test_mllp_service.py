@@ -17,6 +17,7 @@ from typing import Any, cast
 import pytest
 
 from cordwatch.feeds import service
+from cordwatch.feeds.group_commit import Record
 from cordwatch.feeds.hl7.mllp import frame
 from cordwatch.feeds.receipt_log import ReceiptLog
 from cordwatch.feeds.receipts import ACCEPTED, Memory, fingerprint_of, receipt_of
@@ -122,10 +123,12 @@ async def test_while_the_broker_is_away_it_is_not_well_and_ends_with_one(
 async def test_an_error_of_ours_ends_it_with_seventy(broker: FakeBroker) -> None:
     """A supervisor starts it again; it does not go on with a doubt."""
 
-    def fails(_: object) -> None:
-        raise ZeroDivisionError
+    def fails(record: Record) -> None:
+        if record[0] == RAW.name:
+            raise ZeroDivisionError
 
-    broker.answers = [fails]
+    # Before the message the gateway says where it stands.
+    broker.answers = [fails, fails]
     async with running() as (feeds, task, _):
         await send(feeds, a_message("G1"))
         async with asyncio.timeout(PATIENCE_S):

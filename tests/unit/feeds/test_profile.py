@@ -19,6 +19,7 @@ from cordwatch.feeds.hl7.places import Override, Overrides, Place
 from cordwatch.feeds.mapping.fields_read import FIELDS_READ
 from cordwatch.feeds.mapping.mapper import map_parsed
 from cordwatch.feeds.profile import Profile, Profiles, load_profile
+from cordwatch.feeds.silence import SilencePlan
 from cordwatch.feeds.source import Source
 from cordwatch.feeds.trial import TracedSegment, trial
 from cordwatch_schemas.positions import BadYaml, read_yaml
@@ -50,6 +51,8 @@ fields:
   OBX-5: {values: {POS: 1}}
 events: {only: [ADT^A99], ignore: [SIU]}
 from: {peers: [10.1.2.0/33]}
+silence: {at_lest: 1, at_most: 0, types: {ADT^A99: {}, ORU: {always: true}}}
+quarantine: {at_least: 0}
 """
 
 
@@ -93,7 +96,40 @@ def test_every_fault_is_told_at_once_with_its_place() -> None:
         (17, 25, "fields.OBX-5.values.POS"),
         (18, 17, "events.only.0"),
         (19, 16, "from.peers.0"),
+        (20, 11, "silence.at_lest"),
+        (20, 32, "silence.at_most"),
+        (20, 43, "silence.types.ADT^A99"),
+        (20, 62, "silence.types.ORU.always"),
+        (21, 24, "quarantine.at_least"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{at_least: 60, at_most: 59}", "x.yaml:1:10 silence at_most is below at_least"),
+        ("{at_most: 10}", "x.yaml:1:10 silence at_most is below at_least"),
+        ("{types: {ORU: {at_most: 14}}}", "x.yaml:1:10 silence ORU at_most is below at_least"),
+    ],
+)
+def test_a_silence_that_is_told_before_it_may_be_is_a_fault(text: str, told: str) -> None:
+    """The default of at_least counts too: 15 minutes."""
+    with pytest.raises(BadYaml) as bad:
+        profile(f"silence: {text}")
+    assert str(bad.value) == told
+
+
+def test_what_is_said_of_silence_is_in_minutes_and_by_type() -> None:
+    """What a type does not state is as for the others; one that is named is expected."""
+    source = profile(
+        "profile: ris\nsilence: {at_least: 20, at_most: 600, types: {ORU: {at_most: 60},"
+        " ADT^A40: {never: true}, FHIR: {at_least: 0.5}}}\nquarantine: {at_least: 3}"
+    ).source(KEY)
+    assert (source.name, source.quarantine_at_least) == ("ris", 3)
+    assert source.silence.of("SIU") == SilencePlan(1_200, 36_000)
+    assert source.silence.of("ORU") == SilencePlan(1_200, 3_600, expected=True)
+    assert source.silence.of("ADT^A40").never
+    assert source.silence.of("FHIR").at_least_s == 30
 
 
 def test_only_and_ignore_exclude_each_other() -> None:

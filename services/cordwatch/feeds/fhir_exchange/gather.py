@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from cordwatch.feeds.fhir.bundle import Context
@@ -137,14 +138,10 @@ def _with(found: Translated, faults: Sequence[Fault]) -> Translated:
         return found
     excerpts = (*(found.excerpts or (b"",) * len(found.faults)), *(b"" for _ in faults))
     outcome = found.outcome if found.told else "quarantined"
-    return Translated(
-        found.item,
-        outcome,
-        found.sender,
-        found.control_id,
-        found.sent_at,
-        found.told,
-        (*found.faults, *faults),
-        found.identities,
-        excerpts,
+    return replace(
+        found,
+        outcome=outcome,
+        faults=(*found.faults, *faults),
+        excerpts=excerpts,
+        missing=frozenset(),
     )
