@@ -30,22 +30,7 @@ def follow(
     Raises:
         BrokerUnreachable: no broker answers at the start.
     """
-    consumer = Consumer(
-        {
-            "bootstrap.servers": settings.address,
-            "group.id": "cordwatch-following",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-            # The end is known by a fetch that brings nothing: half a second by default.
-            "fetch.wait.max.ms": 100,
-            "reconnect.backoff.max.ms": RECONNECT_MS_MAX,
-            # A broker that is away is told of by whoever writes to it, once and not ten times a second.
-            "log_level": 2,
-            "error_cb": _tell,
-        },
-        logger=_client_log,
-    )
+    consumer = _client(settings)
     try:
         consumer.assign([_start(consumer, settings, topic, since)])
         at_end = False
@@ -69,6 +54,25 @@ def follow(
                     log.warning("a topic cannot be read for now", topic=topic, error=error.name())
     finally:
         consumer.close()
+
+
+def _client(settings: KafkaSettings) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": settings.address,
+            "group.id": "cordwatch-following",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            # The end is known by a fetch that brings nothing: half a second by default.
+            "fetch.wait.max.ms": 100,
+            "reconnect.backoff.max.ms": RECONNECT_MS_MAX,
+            # A broker that is away is told of by whoever writes to it, once and not ten times a second.
+            "log_level": 2,
+            "error_cb": _tell,
+        },
+        logger=_client_log,
+    )
 
 
 def _tell(error: KafkaError) -> None:
