@@ -182,7 +182,7 @@ async def test_nothing_is_taken_in_before_the_receipts_are_read(
                 await asyncio.sleep(0.005)
             reader, _ = await send(feeds, a_message("G1"))
             assert b"MSA|AA|G1\r" in await reader.readuntil(b"\x1c\r")
-        assert broker.records == []
+        assert {topic for topic, _, _ in broker.records} <= {HISTORIES.name}
         value = feeds.registry.get_sample_value
         assert value("cordwatch_feeds_messages_total", {"outcome": "repeated"}) == 1
         assert value("cordwatch_feeds_remembered_messages") == 1
