@@ -38,7 +38,7 @@ def test_three_copies_need_two_in_sync(replication: int, in_sync: str) -> None:
 
 
 def test_state_alone_is_compacted_for_ever() -> None:
-    """Source topics expire; facts never do, nor does how far a feed was read."""
+    """Source topics expire; facts never do, nor does how far a feed was read, nor what was learnt of it."""
     compacted = {topic.noun for topic in TOPICS if topic.cleanup == "compact"}
-    assert compacted == {"facts", "identities", "pages", "positions"}
+    assert compacted == {"facts", "feed-histories", "identities", "pages", "positions"}
     assert wanted_config(FACTS, 1)["retention.ms"] == "-1"
