@@ -30,7 +30,13 @@ def _differences(one: History) -> list[str]:
 
 def first_difference(seeds: range) -> int | None:
     """Return the first of *seeds* on whose history core and oracle differ."""
-    return next((seed for seed in seeds if _differences(history(seed))), None)
+    for seed in seeds:
+        try:
+            if _differences(history(seed)):
+                return seed
+        except Exception as error:
+            raise RuntimeError(f"one of the two breaks on the history of seed {seed}") from error
+    return None
 
 
 def show(seed: int) -> None:

@@ -160,7 +160,12 @@ FAULTS = (
         '            and fact.values.get("site") != "other"\n',
         "",
     ),
-    Fault("a cancelled plan is a plan", "cure", "cancelled is not None and all(", "False and all("),
+    Fault(
+        "a cancelled plan is a plan",
+        "cure",
+        "cancelled is not None and wanted",
+        "False and wanted",
+    ),
     Fault(
         "chains of merges end at the first link",
         "identity",

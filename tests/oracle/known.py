@@ -92,7 +92,11 @@ class Known(list[Fact]):
 
 
 def remembered(function: Callable[P, R]) -> Callable[P, R]:
-    """Let *function* of facts (and more) answer a second time without working it out again."""
+    """
+    Let *function* of facts (and more) answer a second time without working it out again.
+
+    The answer is shared by all who ask: nobody may change it.
+    """
 
     @wraps(function)
     def ask(*args: P.args, **more: P.kwargs) -> R:

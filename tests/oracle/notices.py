@@ -139,7 +139,7 @@ def _scans(case: Case) -> Iterator[Condition]:
             for scan in scans(case.facts, clock.start_at, MR):
                 if not scan.regions and scan.at <= case.now:
                     found = notice("region-unstated", scan.fact, clocks=[clock])
-                    told.setdefault(found.cause, found)
+                    told.setdefault(found.cause, replace(found, since=scan.at))
     yield from told.values()
     unproved: dict[str, Condition] = {}
     for clock in pressing:

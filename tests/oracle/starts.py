@@ -44,7 +44,7 @@ def death(facts: list[Fact]) -> Fact | None:
 @remembered
 def is_contradicted(facts: list[Fact], died: Fact) -> bool:
     """Return whether a living patient's fact is dated more than an hour after the death."""
-    living = of_kinds(facts, *ONCE)
+    living = list(of_kinds(facts, *ONCE))
     # Of a scan or a treatment the last word counts: a reading that was replaced is no life sign.
     living += [f for kind in LIVING - ONCE for f in current(facts, kind, by=by_itself)]
     return any(fact.at > died.latest_at + AFTER_DEATH for fact in living)

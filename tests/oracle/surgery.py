@@ -78,7 +78,8 @@ def _indications(case: Case) -> Iterator[Condition]:
     """An absolute indication is answered by the surgeon, or by an operation that stands."""
     answers = [f for f in of_kinds(case.facts, "consulted") if "spinal-surgeon" in f.event.roles]
     meant = [f for f in meant_to_treat(case.facts) if f.event.modality == "surgery"]
-    answers += [*meant, *_begun(case, "surgery")]
+    # What is known to have begun answers at once, even where its clock is minutes fast.
+    answers += [*meant, *(f for f in treatments_begun(case.facts) if f.event.modality == "surgery")]
     found = [f for f in of_kinds(case.facts, "assessed") if f.event.surgical_indications]
     for fact in sorted(found, key=by_time):
         if fact.at <= case.now and not any(fact.at <= answer.latest_at for answer in answers):

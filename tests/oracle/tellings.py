@@ -113,8 +113,8 @@ def _is_unprovided(clock: Clock, facts: list[Fact], now: datetime) -> bool:
 def meant_to_treat(facts: list[Fact]) -> list[Fact]:
     """Return the plans and bookings of spinal treatment that nobody cancelled, begun or not."""
     kinds = ("treatment-booked", "treatment-no-show", "treatment-cancelled")
-    latest = current(facts, "treatment-planned", "treatment-cancelled", by=by_thing)
-    latest += current(facts, *kinds, by=by_thing)
+    planned = current(facts, "treatment-planned", "treatment-cancelled", by=by_thing)
+    latest = [*planned, *current(facts, *kinds, by=by_thing)]
     wanted = {"treatment-planned", "treatment-booked"}
     return [f for f in latest if f.kind in wanted and is_spinal_treatment(f)]
 

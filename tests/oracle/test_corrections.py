@@ -30,6 +30,21 @@ def test_a_report_that_turned_negative_is_withdrawn_even_if_it_turns_back() -> N
     ]
 
 
+def test_a_report_that_was_corrected_and_then_turned_negative_is_withdrawn() -> None:
+    """A deficit wants the consultation too: the core took that for the re-timed start of the report's clock."""
+    events = [
+        b.a_report(T(0), record_id="R1"),
+        b.a_report(T(0.5), record_id="R2", corrects="R1", received_at=T(2.5)),
+        b.a_deficit(T(2.6)),
+        b.a_report(T(2.8), "negative"),
+    ]
+    told = [one for one in both(events, 2.8) if one[0] == "mdt.consult"]
+    assert told == [
+        ("mdt.consult", "reminder", 2, "withdrawn"),
+        ("mdt.consult", "reminder", 2.5, "withdrawn"),
+    ]
+
+
 def test_a_repeated_diagnosis_of_an_earlier_onset_supersedes() -> None:
     """Of repeats the earliest onset rules, whichever was written down last; the oracle asked for the later record."""
     suspected: dict[str, Any] = {"codes": (b.CORD_COMPRESSION,), "status": "suspected"}
@@ -303,3 +318,36 @@ def test_an_operation_is_one_cause_although_its_first_date_was_missed() -> None:
     ]
     told = [one for one in both(events, 3) if one[0] == "rt.regimen"]
     assert told == [("rt.regimen", None, 1, "open")]
+
+
+def test_a_new_plan_does_not_bring_a_cancelled_date_back() -> None:
+    """Booked too late, cancelled, planned anew without a date: the core went on about the old booking."""
+    events = [
+        b.a_report(T(0)),
+        b.a_treatment_booked(T(1), T(30)),
+        b.a_treatment_cancelled(T(2)),
+        b.a_plan(T(3)),
+    ]
+    late = [one for one in both(events, 3) if one[0] == "treatment-booked-late"]
+    assert late == [("treatment-booked-late", None, 1, "resolved")]
+
+
+def test_an_operation_that_is_told_to_begin_in_minutes_answers_already() -> None:
+    """Advice errs towards silence: the oracle asked for a surgeon until the fast clock's minute had come."""
+    events = [
+        b.known_lymphoma(),
+        b.a_treatment_started(
+            T(1) + 4 * MINUTE, "OP1", modality="surgery", received_at=T(1), recorded_at=T(1)
+        ),
+        b.an_assessment(T(1), surgical_indications=("instability",)),
+    ]
+    assert [one for one in both(events, 1) if one[0] == "surgery.indication"] == []
+
+
+def test_a_scan_is_known_from_its_exam_time_though_the_report_is_minutes_fast() -> None:
+    """The part that was imaged is not stated: the oracle waited for the report's own minute."""
+    report = b.a_report(
+        T(2) + 4 * MINUTE, "negative", b.SPINE_MRI_PART_UNSTATED, exam_at=T(1), received_at=T(2)
+    )
+    told = [one for one in both([b.a_suspicion(), report], 2) if one[0] == "region-unstated"]
+    assert told == [("region-unstated", None, 2, "open")]

@@ -12,7 +12,7 @@ from tests.oracle.faults import FAULTS, Fault, core_with
 from tests.sim.wards import History, history
 
 FAULTS_AT_LEAST = 20
-HISTORIES = 500
+HISTORIES = 400
 """Of the 10,000 that every run of CI compares; from a fixed seed, so that this test is no lottery."""
 
 PACK = load_pack("mescc-lymphoma")

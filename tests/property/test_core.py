@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,3 +133,18 @@ def test_tellings_of_one_fact_merge_in_any_order(order: list[int]) -> None:
     for place in order[1:]:
         merged = merge_tellings(merged, told[place])
     assert (merged.received_at, merged.recorded_at, merged.recorded_last_at) == (T(0), T(1), T(3))
+
+
+@given(st.permutations([0, 1, 2]))
+def test_a_time_is_known_as_exactly_as_anybody_told_it(order: list[int]) -> None:
+    """Told by the day, by an hour of two, and to the second: the doubt goes, whoever was heard first."""
+    how: list[dict[str, Any]] = [
+        {"occurred_latest_at": T(24), "occurred_precision": "day"},
+        {"occurred_latest_at": T(1), "occurred_basis": "ambiguous"},
+        {},
+    ]
+    told = [fact_of(a_suspicion(at=T(0), received_at=T(30), **more)) for more in how]
+    merged: Fact = told[order[0]]
+    for place in order[1:]:
+        merged = merge_tellings(merged, told[place])
+    assert merged == told[2]

@@ -11,6 +11,7 @@ from typing import Any
 from cordwatch_schemas.admissions import MergeCancelled, Merged
 from cordwatch_schemas.base import Event
 from tests.builders import (
+    CORD_COMPRESSION,
     T,
     a_deficit,
     a_dexamethasone_order,
@@ -18,7 +19,12 @@ from tests.builders import (
     a_dose,
     a_merge,
     a_merge_cancelled,
+    a_plan,
+    a_refutation,
+    a_report,
     a_retraction,
+    a_suspicion,
+    a_treatment_cancelled,
     an_mri_booked,
     an_mri_cancelled,
     an_mri_ordered,
@@ -134,6 +140,9 @@ def _a_taper(chance: random.Random, times: _Times, who: str) -> list[Told]:
     """Return dexamethasone that is given, lowered so many times, and stopped."""
     at, drug = times.next(), {"patient": who, "order": f"{who}-RX3"}
     told: list[Told] = [a_dexamethasone_order(at, 8, **drug), a_dose(at, patient=who)]
+    if chance.random() < 0.5:
+        # At the very instant from which on it is wanted.
+        told.append(a_report(at, patient=who, order=f"{who}-O6"))
     for step in range(chance.randint(0, 3)):
         at += timedelta(minutes=chance.choice([60, 120, 1_440]))
         told.append(a_dexamethasone_order(at, 4 / (step + 1), **drug))
@@ -168,10 +177,47 @@ def _an_order_gone(chance: random.Random, times: _Times, who: str) -> list[Told]
     return told
 
 
+def _a_mistake(chance: random.Random, times: _Times, who: str) -> list[Told]:
+    """Return a diagnosis that wants something at once and is refuted later, perhaps in its visit only."""
+    at, visit = times.next(), chance.choice([None, "V1"])
+    status = chance.choice(["confirmed", "suspected"])
+    code: dict[str, Any] = {"codes": (CORD_COMPRESSION,), "status": status, "encounter": visit}
+    gone_at = at + chance.choice([1, 4, 6, 10]) * HOUR
+    where = chance.choice([None, visit, "V2"])
+    gone = a_refutation(gone_at, CORD_COMPRESSION, patient=who, encounter=where)
+    return [known_lymphoma(at, patient=who, **code), gone]
+
+
+def _a_plan_gone(chance: random.Random, times: _Times, who: str) -> list[Told]:
+    """Return a treatment that is planned for a confirmed MESCC and cancelled, perhaps planned anew."""
+    at, (name, (modality, site)) = times.next(), chance.choice(list(h.COURSES.items()))
+    course: dict[str, Any] = {"number": f"{who}-{name}", "modality": modality, "site": site}
+    gone_at = at + chance.choice([2, 6, 12]) * HOUR
+    told: list[Told] = [
+        a_report(at, patient=who, order=f"{who}-O5"),
+        a_plan(at + chance.choice([0, 1]) * HOUR, patient=who, **course),
+        a_treatment_cancelled(gone_at, patient=who, **course),
+    ]
+    if chance.random() < 0.3:
+        told.append(a_plan(gone_at + HOUR, patient=who, **course))
+    return told
+
+
+def _an_old_suspicion(chance: random.Random, times: _Times, who: str) -> list[Told]:
+    """Return what is for the board only, told again from a file or much too late, and what is suspected anew."""
+    at, late = times.next(), chance.random() < 0.5
+    before = at - (35 * DAY if late else HOUR)
+    old = a_suspicion(before, patient=who, replayed=not late, received_at=at)
+    return [old, h.suspicion(chance, at + chance.choice([0, 1]) * HOUR, who)]
+
+
 _PATHS: Sequence[tuple[_Path, float]] = (
-    (_a_taper, 0.1),
-    (_a_deficit, 0.08),
-    (_an_order_gone, 0.08),
+    (_a_taper, 0.12),
+    (_a_deficit, 0.06),
+    (_an_order_gone, 0.06),
+    (_a_mistake, 0.06),
+    (_a_plan_gone, 0.06),
+    (_an_old_suspicion, 0.06),
 )
 """What must happen one after the other for some rule to be asked at all, and how often it does."""
 
@@ -287,6 +333,8 @@ def _merges(chance: random.Random, times: _Times, names: Sequence[str]) -> list[
         survivor, retired = chance.choice(names), chance.choice(names)
         at = times.next()
         told += a_merge(at, survivor, retired)
+        if chance.random() < 0.3:
+            told += a_merge(at + HOUR, chance.choice([*names, "p9"]), retired)
         if chance.random() < 0.4:
             told += a_merge_cancelled(at + chance.choice([0, 1, 5]) * HOUR, survivor, retired)
     return told

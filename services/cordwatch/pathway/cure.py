@@ -33,17 +33,30 @@ class Course:
         return self.facts.get(f"treatment-{kind}")
 
     @property
+    def meant(self) -> list[Fact]:
+        """Return its plan and its booking, as far as they were not cancelled since."""
+        wanted = (self.get("planned"), self.booked)
+        return [fact for fact in wanted if fact is not None and not self._is_void(fact)]
+
+    @property
+    def booked(self) -> Fact | None:
+        """Return its booking, None where that was cancelled since: a new plan does not bring the date back."""
+        fact = self.get("booked")
+        return None if fact is None or self._is_void(fact) else fact
+
+    def _is_void(self, wanted: Fact) -> bool:
+        cancelled = self.get("cancelled")
+        return cancelled is not None and wanted.known_at <= cancelled.known_at
+
+    @property
     def is_cancelled(self) -> bool:
         """Return whether nothing was planned or booked again since the cancellation."""
-        cancelled = self.get("cancelled")
-        again = [fact for kind in ("planned", "booked") if (fact := self.get(kind))]
-        return cancelled is not None and all(fact.known_at <= cancelled.known_at for fact in again)
+        return self.get("cancelled") is not None and not self.meant
 
     @property
     def is_active(self) -> bool:
         """Return whether it is planned or booked, and neither begun nor cancelled."""
-        wanted = self.get("planned") or self.get("booked")
-        return wanted is not None and self.get("started") is None and not self.is_cancelled
+        return bool(self.meant) and self.get("started") is None
 
     @property
     def treats_cord(self) -> bool:

@@ -147,22 +147,21 @@ def _why_gone(picture: Picture, alert: Alert) -> tuple[AlertStatus, str]:
     """Return how a clock that was alerted ended, now that the facts no longer give it."""
     same_rule = [clock for clock in picture.clocks if clock.rule.id == alert.rule]
     ended = picture.history.ended.get(alert.cause)
-    if ended is None:
-        cause = picture.history.by_id.get(alert.cause)
-        if cause is not None and not picture.pack_of(cause).has(alert.rule):
-            return "withdrawn", "the pathway pack that holds has no such rule"
-        if alert.cause in _readings_that_turned(picture):
-            return "withdrawn", "the report no longer reads positive"
-        episode_level = [clock for clock in same_rule if not clock.is_mri]
-        if episode_level and alert.cause in picture.history.by_id:
+    chain = _fates(picture, ended) if ended is not None else []
+    if (chain[-1].by.id if chain else alert.cause) in _readings_that_turned(picture):
+        return "withdrawn", "the report no longer reads positive"
+    if chain:
+        # The retraction of what replaced it retracts the thing itself.
+        stands = chain[-1].fate == "replaced"
+        if stands and any(_follows(clock, chain) for clock in same_rule):
             return "superseded", "its start was re-timed"
-        return "withdrawn", "the facts no longer give it"
-    chain = _fates(picture, ended)
-    # The retraction of what replaced it retracts the thing itself.
-    stands = chain[-1].fate == "replaced"
-    if stands and any(_follows(clock, chain) for clock in same_rule):
+        return "withdrawn", f"its cause was {chain[-1].fate}"
+    cause = picture.history.by_id.get(alert.cause)
+    if cause is not None and not picture.pack_of(cause).has(alert.rule):
+        return "withdrawn", "the pathway pack that holds has no such rule"
+    if cause is not None and any(not clock.is_mri for clock in same_rule):
         return "superseded", "its start was re-timed"
-    return "withdrawn", f"its cause was {chain[-1].fate}"
+    return "withdrawn", "the facts no longer give it"
 
 
 def _readings_that_turned(picture: Picture) -> set[str]:

@@ -201,14 +201,17 @@ def merge_tellings(known: Fact, told: Fact) -> Fact:
     Return *known* after the same fact was told again; *known* itself if that adds nothing.
 
     Every field moves one way only (receipt by minimum, last record by
-    maximum), so that any order and number of deliveries, and a worker that
+    maximum, the time as exactly as anybody told it), so that any order and number of deliveries, and a worker that
     wakes up late, end in the same row.
     """
     first = told if told.received_at < known.received_at else known
+    exact = min(known, told, key=lambda one: (one.latest_at, one.precision, one.basis))
     merged = replace(
         known,
         at=min(known.at, told.at),
-        latest_at=min(known.latest_at, told.latest_at),
+        latest_at=exact.latest_at,
+        precision=exact.precision,
+        basis=exact.basis,
         recorded_at=_least(known.recorded_at, told.recorded_at),
         recorded_last_at=_most(known.recorded_last_at, told.recorded_last_at),
         received_at=first.received_at,

@@ -149,7 +149,7 @@ def _scheduled(booking: Fact) -> datetime:
 def _treatment(picture: Picture, now: datetime) -> Iterator[Condition]:
     clocks = [one for one in picture.clocks if one.rule.satisfied_by == "treatment-started"]
     courses = picture.endings.courses
-    bookings = [one.get("booked") for one in courses if one.is_active]
+    bookings = [one.booked for one in courses if one.is_active]
     active = [fact for fact in bookings if fact is not None]
     for course in courses:
         cancelled = course.get("cancelled") if course.is_cancelled else None
@@ -162,7 +162,7 @@ def _treatment(picture: Picture, now: datetime) -> Iterator[Condition]:
             concerned = _concerned(clocks, fact.start_at, now)
             if concerned:
                 yield Condition(rule, fact, fact.start_at, concerned)
-        booked = course.get("booked")
+        booked = course.booked
         if booked is not None and course.is_active:
             yield from _late(
                 "treatment-booked-late",
@@ -174,9 +174,7 @@ def _treatment(picture: Picture, now: datetime) -> Iterator[Condition]:
 
 def _planned_again(courses: Iterable[Course], cause: Fact) -> bool:
     """Return whether treatment was planned or booked at or after *cause*, and that not cancelled in turn."""
-    standing = [course for course in courses if not course.is_cancelled]
-    plans = (course.get(kind) for course in standing for kind in ("planned", "booked"))
-    return any(plan is not None and plan.start_at >= cause.start_at for plan in plans)
+    return any(plan.start_at >= cause.start_at for course in courses for plan in course.meant)
 
 
 def _stay(picture: Picture, now: datetime) -> Iterator[Condition]:

@@ -32,8 +32,7 @@ def surgery_contraindicated(picture: Picture, _: datetime) -> Iterator[Condition
         named = [_INDICATIONS[one] for one in indicated[-1].values["surgical_indications"]]
         detail += f"; recorded as indication: {', '.join(named)}"
     for course in _of(picture, "surgery"):
-        plan = course.get("planned") or course.get("booked")
-        if plan is not None and course.is_active:
+        for plan in course.meant[:1] if course.is_active else ():
             since = max(plan.start_at, min(at for at, _ in against))
             yield Condition("surgery.contraindicated", plan, since, detail=detail)
 
@@ -47,8 +46,8 @@ def surgery_indicated(picture: Picture, _: datetime) -> Iterator[Condition]:
     ]
     for course in _of(picture, "surgery"):
         # An operation that was begun was somebody's opinion, whatever became of its plan before.
-        kinds = ("started",) if course.is_cancelled else ("planned", "booked", "started")
-        heard += [fact.done_at for kind in kinds if (fact := course.get(kind)) is not None]
+        begun = course.get("started")
+        heard += [fact.done_at for fact in (*course.meant, begun) if fact is not None]
     last = max(heard, default=None)
     waiting = [one for one in _indicated(picture) if last is None or one.start_at > last]
     for one in waiting if picture.is_of_interest else ():
