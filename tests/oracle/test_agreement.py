@@ -10,7 +10,7 @@ from tests.sim.wards import history
 
 PACK = load_pack("mescc-lymphoma")
 AT_ONCE = 50
-FRESH = 100
+FRESH = 50
 
 
 def differing(seeds: range) -> list[str]:

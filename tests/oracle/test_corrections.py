@@ -351,3 +351,14 @@ def test_a_scan_is_known_from_its_exam_time_though_the_report_is_minutes_fast() 
     )
     told = [one for one in both([b.a_suspicion(), report], 2) if one[0] == "region-unstated"]
     assert told == [("region-unstated", None, 2, "open")]
+
+
+def test_a_booking_from_before_the_cancellation_mends_nothing_though_recorded_later() -> None:
+    """What was booked before it was cancelled is no new date: the core let the notice rest."""
+    events = [
+        b.a_report(T(0)),
+        b.a_treatment_cancelled(T(2)),
+        b.a_treatment_booked(T(1), T(9), recorded_at=T(3), received_at=T(3)),
+    ]
+    gone = [one for one in both(events, 3) if one[0] == "treatment-cancelled"]
+    assert gone == [("treatment-cancelled", None, 2, "open")]

@@ -44,6 +44,12 @@ class Course:
         fact = self.get("booked")
         return None if fact is None or self._is_void(fact) else fact
 
+    @property
+    def cancelled(self) -> Fact | None:
+        """Return its cancellation, None where a plan was recorded since; a booking mends by its own time only."""
+        plan = self.get("planned")
+        return self.get("cancelled") if plan is None or self._is_void(plan) else None
+
     def _is_void(self, wanted: Fact) -> bool:
         cancelled = self.get("cancelled")
         return cancelled is not None and wanted.known_at <= cancelled.known_at

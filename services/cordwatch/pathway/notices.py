@@ -152,9 +152,8 @@ def _treatment(picture: Picture, now: datetime) -> Iterator[Condition]:
     bookings = [one.booked for one in courses if one.is_active]
     active = [fact for fact in bookings if fact is not None]
     for course in courses:
-        cancelled = course.get("cancelled") if course.is_cancelled else None
         for rule, fact in (
-            ("treatment-cancelled", cancelled),
+            ("treatment-cancelled", course.cancelled),
             ("treatment-no-show", course.get("no-show")),
         ):
             if fact is None or _planned_again(courses, fact):
