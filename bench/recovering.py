@@ -38,7 +38,7 @@ def rows_of(count: int, now: datetime) -> Iterator[tuple[int, bytes, bytes]]:
             patient.put(row)
             yield patient.partition, row_key(name, row), row[ROW_ID_BYTES:]
         patient.wake_us, patient.open = micros(now + 4 * HOUR), (RULE,)
-        yield patient.partition, wake_key(name), patient.wake_row(PACK.label)
+        yield patient.partition, wake_key(name), patient.wake_row(PACK.stamp)
 
 
 def recovering(found: Findings, folder: Path, *counts: int) -> None:

@@ -6,9 +6,9 @@ import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Literal
 
+from cordwatch.feeds.digest import digest_of
 from cordwatch.feeds.fhir.bundle import Resource
 from cordwatch.feeds.fhir.mapper import map_fhir
 from cordwatch.feeds.files import Item
@@ -204,7 +204,7 @@ def raw_record(found: Translated, received_at: datetime, *, replayed: bool = Fal
     raw = RawMessage(
         source=_id(found.sender),
         source_message_id=_id(found.control_id),
-        content_sha256=sha256(found.item.data).hexdigest(),
+        content_sha256=digest_of(found.item.data).hex(),
         received_at=received_at,
         format=found.item.format,
         piece=found.item.kind,
@@ -243,7 +243,7 @@ def quarantine_records(found: Translated, received_at: datetime) -> Iterator[Qua
     """Return what of the message could not be understood, a record for each fault."""
     for number, fault in enumerate(found.faults):
         data = (found.excerpts[number] if found.excerpts else b"") or found.item.data
-        content = sha256(data).hexdigest()
+        content = digest_of(data).hex()
         yield Quarantined(
             quarantine_id=f"{content[:32]}-{number}",
             source=_id(found.sender),

@@ -10,6 +10,7 @@ from sqlite3 import connect
 from threading import Lock
 from typing import Any
 
+from cordwatch.feeds.digest import digest_of
 from cordwatch.feeds.gateway import Translated
 from cordwatch.feeds.hl7.acknowledge import read_header
 from cordwatch_schemas.records import Receipt
@@ -57,7 +58,7 @@ def fingerprint_of(data: bytes) -> Fingerprint:
     header = read_header(data)
     control_id = header.field(10)
     identity = _digest(header.field(3), header.field(4), control_id)
-    return Fingerprint(identity, _digest(data), bool(control_id))
+    return Fingerprint(identity, digest_of(data)[:DIGEST_BYTES], bool(control_id))
 
 
 def result_of(found: Translated) -> bytes:

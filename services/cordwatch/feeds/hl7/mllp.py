@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from cordwatch.feeds.hl7.framing import KEPT_OF_OVERSIZED_BYTES, MAX_MESSAGE_BYTES, Piece, PieceKind
 
 VT, FS, CR = b"\x0b", b"\x1c", b"\r"
-_FRAME_EDGE = re.compile(rb"\x1c|\x0b(?=MSH)")
+_BEGUN_ANEW = VT + b"MSH"
 _OUTSIDE_BLANKS = b"\r\n \t\x00\x1c"
 _MARGIN = 4
 """A VT and the `MSH` after it may lie across two chunks."""
@@ -59,8 +58,10 @@ class FrameReader:
         if not self._inside:
             found = self._buffer.find(VT, self._scanned)
             return None if found < 0 else found
-        match = _FRAME_EDGE.search(self._buffer, self._scanned)
-        return match.start() if match else None
+        end = self._buffer.find(FS, self._scanned)
+        anew = self._buffer.find(_BEGUN_ANEW, self._scanned, end if end >= 0 else None)
+        found = anew if anew >= 0 else end
+        return None if found < 0 else found
 
     def _cut(self, edge: int, *, whole: bool) -> Iterator[Piece]:
         data = bytes(self._buffer[:edge])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from hashlib import sha256
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from cordwatch.feeds import code_map
+from cordwatch.feeds.digest import digest_of
 from cordwatch.feeds.hl7.message import Message, Segment, Unreadable
 from cordwatch.feeds.hl7.times import BadTime, Stamp, as_precise_as, offset_of, read_time
 from cordwatch.feeds.source import Source
@@ -66,7 +66,7 @@ class Reading:
 
     def begin(self) -> None:
         """Read the header: the message's own time and its sender."""
-        self.digest = sha256(self.data).hexdigest()
+        self.digest = digest_of(self.data).hex()
         written = self.message.header.text(7)
         if written:
             try:
