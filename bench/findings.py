@@ -46,10 +46,19 @@ class Findings:
     sections: dict[str, list[tuple[str, str, str, str]]] = field(default_factory=dict)
 
     def add(
-        self, section: str, what: str, figure: str, how: str, aim: tuple[Aim, float] | None = None
+        self,
+        section: str,
+        what: str,
+        figure: str,
+        how: str,
+        aim: tuple[Aim, float] | None = None,
+        *,
+        why_missed: str = "",
     ) -> None:
-        """Note a figure under its heading, with its aim and the value to judge by, and say it."""
+        """Note a figure under its heading, with its aim and the value to judge by, and say it; *why_missed* if it is."""
         verdict = "" if aim is None else aim[0].verdict(aim[1])
+        if why_missed and "missed" in verdict:
+            verdict = f"{verdict}: {why_missed}"
         self.sections.setdefault(section, []).append((what, figure, verdict, how))
         print(f"{section} | {what}: {figure} {verdict} ({how})", flush=True)
 
