@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cordwatch.pathway.simulation import simulate
+from cordwatch_schemas.acknowledgements import Classified
 from cordwatch_schemas.pack import load_pack
 from tests import builders as b
 from tests.builders import T
@@ -362,3 +363,22 @@ def test_a_booking_from_before_the_cancellation_mends_nothing_though_recorded_la
     ]
     gone = [one for one in both(events, 3) if one[0] == "treatment-cancelled"]
     assert gone == [("treatment-cancelled", None, 2, "open")]
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_report_that_is_classified_twice_at_once_pages_once(number: int) -> None:
+    """Of two answers for one instant the core took the one whose id came first, and paged again for the other."""
+    events = [
+        Classified(
+            event_id=f"c{number}-{second}",
+            patient="A",
+            by="Dr Example",
+            occurred_at=T(0),
+            received_at=T(0) + timedelta(seconds=second),
+            channel="command-line",
+            report_number="O1",
+            finding="positive",
+        )
+        for second in (4, 5)
+    ]
+    assert both(events, 0.1) == [("steroid.start", "prompt", 0, "open")]

@@ -276,6 +276,8 @@ def _gather(key: str, facts: Sequence[Fact]) -> Study:
             one.known_at,
             -one.start_at.timestamp(),
             one.values.get("finding") == "positive",
+            # Said twice at one time: the first that was heard counts, or the second would page again.
+            one.received_at,
             one.id,
         )
     )
