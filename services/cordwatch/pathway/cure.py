@@ -55,11 +55,6 @@ class Course:
         return cancelled is not None and wanted.known_at <= cancelled.known_at
 
     @property
-    def is_cancelled(self) -> bool:
-        """Return whether nothing was planned or booked again since the cancellation."""
-        return self.get("cancelled") is not None and not self.meant
-
-    @property
     def is_active(self) -> bool:
         """Return whether it is planned or booked, and neither begun nor cancelled."""
         return bool(self.meant) and self.get("started") is None

@@ -203,6 +203,14 @@ def test_a_correction_of_a_correction_supersedes() -> None:
     assert rules(events, 7.5) == [("mri.mescc-suspected", "superseded")]
 
 
+def test_a_record_that_is_taken_back_in_the_same_instant_never_was() -> None:
+    """Whichever of the two has the smaller id; a record does not take itself back."""
+    for number in range(6):
+        told = b.a_suspicion(T(0), record_id="R1", event_id=f"s{number}")
+        back = b.a_retraction(T(0), "assessed", "R1", event_id=f"r{number}")
+        assert rules([told, back], 7) == []
+
+
 def test_records_that_correct_each_other_end() -> None:
     """A source in a circle: neither stands, and nobody waits for the end of the circle."""
     events = [
