@@ -61,7 +61,7 @@ def recovering(found: Findings, folder: Path, *counts: int) -> None:
             f"{count * 4:,} rows, {cpu_s - empty_cpu_s:.1f} s of processor time; from the assignment of the partitions until the worker watches; "
             "every stored wake-up was believed, nobody was decided on anew",
             _judged(SECONDS.get(count), took_s),
-            why_missed="each row is fetched, keyed and kept by Python, on one core",
+            why_missed="where the time goes was not taken apart",
         )
         found.add(
             "Recovery from the broker",

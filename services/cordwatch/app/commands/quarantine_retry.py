@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from cordwatch.app.commands.groups import groups
 from cordwatch.app.commands.options import kafka_of, source_of, source_options
 from cordwatch.app.commands.quarantine_selection import (
     require_selection,
@@ -94,7 +95,7 @@ def retry(
     messages = by_message([one for one in held if chosen.fits(one)], held)
     read = (reread(one, data, reads, clock.now(), listed) for one, data in _texts(kafka, messages))
     results: Counter[str] = Counter()
-    for group in _groups(read):
+    for group in groups(read, GROUP):
         if not dry_run:
             _publish(kafka, group)
         for one in group:
@@ -123,17 +124,6 @@ def _texts(
     if whole or parts:
         kept = read_topic(kafka, QUARANTINE.name, follow=False)
         yield from originals(kept, [*whole, *parts])
-
-
-def _groups(read: Iterator[Reread]) -> Iterator[list[Reread]]:
-    group: list[Reread] = []
-    for one in read:
-        group.append(one)
-        if len(group) >= GROUP:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 def _publish(kafka: KafkaSettings, group: Sequence[Reread]) -> None:

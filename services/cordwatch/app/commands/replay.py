@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from cordwatch.app.commands.groups import groups
 from cordwatch.app.commands.options import kafka_of, source_of, source_options, translated
 from cordwatch.app.commands.replay_raw import of_files, raw_options, replay_raw
 from cordwatch.feeds.gateway import WRITTEN, Translated, derived_records, raw_record
@@ -37,17 +37,6 @@ def publish_group(
         events += len(found.told)
     publisher.confirm()
     return events
-
-
-def _groups(found: Iterator[Translated]) -> Iterator[list[Translated]]:
-    group: list[Translated] = []
-    for one in found:
-        group.append(one)
-        if len(group) >= GROUP:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 @click.command()
@@ -119,7 +108,7 @@ def _replay_files(
         with click.progressbar(
             length=size, label="replay", file=click.get_text_stream("stderr")
         ) as bar:
-            for group in _groups(found):
+            for group in groups(found, GROUP):
                 events += publish_group(publisher, group, clock, replayed=replayed)
                 outcomes.update(one.outcome for one in group if one.item.kind != "batch-count")
                 faults += sum(len(one.faults) for one in group)
