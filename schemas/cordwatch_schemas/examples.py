@@ -49,6 +49,7 @@ from cordwatch_schemas.medications import (
     MedicationStopped,
 )
 from cordwatch_schemas.operations import FeedHistory, GatewayState, OperationalAlert
+from cordwatch_schemas.pages import Answered, Delivery, LedgerEntry, Matter
 from cordwatch_schemas.records import (
     FeedPosition,
     Identity,
@@ -95,6 +96,7 @@ def examples() -> Iterator[Contract]:
     yield from _answers()
     yield from _histories()
     yield _alert()
+    yield _ledger_entry(_alert())
     yield from _records()
 
 
@@ -268,6 +270,40 @@ def _alert() -> Alert:
         missing=("cervical", "thoracic", "lumbar"),
         clause="Urgent diagnostic approach: suspected MESCC, MRI of the entire spine within 12 hours",
         pack="mescc-lymphoma@1.0.0",
+    )
+
+
+def _ledger_entry(alert: Alert) -> LedgerEntry:
+    delivery = Delivery(
+        dedup_key="cw1:8e5d0c1fa4b72936",
+        destination="haematology-on-call",
+        role="ward-physician",
+        round=1,
+        rung=0,
+        ward=alert.ward,
+        wanted="acknowledged",
+        accepted="told",
+        note="seen by a.staff",
+        decided_at=_at(9),
+        attempts=1,
+        first_attempt_at=_at(9),
+        last_attempt_at=_at(9),
+        told_at=_at(9),
+        settled_at=_at(9),
+        outcome="accepted",
+    )
+    answer = Answered(
+        event_id="ans_77b0c2", kind="acknowledged", by="a.staff", at=_at(9.1), channel="board"
+    )
+    return LedgerEntry(
+        matter=Matter.of_alert(alert),
+        first_seen_at=_at(9),
+        reason="acknowledged",
+        round=1,
+        round_at=_at(9),
+        quiet_until=_at(9.6),
+        deliveries=(delivery,),
+        answers=(answer,),
     )
 
 

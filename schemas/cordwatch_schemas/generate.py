@@ -23,6 +23,7 @@ from cordwatch_schemas.examples import examples
 from cordwatch_schemas.imaging import ImagingEvent
 from cordwatch_schemas.medications import MedicationEvent
 from cordwatch_schemas.operations import FeedRecord, OperationalAlert
+from cordwatch_schemas.pages import Answered, Delivery, LedgerEntry, Matter
 from cordwatch_schemas.records import (
     FeedPosition,
     Identity,
@@ -49,6 +50,7 @@ _UNIONS = {
 }
 _SINGLE: dict[str, type[Contract]] = {
     "alert": Alert,
+    "ledger-entry": LedgerEntry,
     "raw-message": RawMessage,
     "quarantined": Quarantined,
     "identity": Identity,
@@ -57,12 +59,17 @@ _SINGLE: dict[str, type[Contract]] = {
     "operational-alert": OperationalAlert,
 }
 
-_PARTS: dict[str, type[Contract]] = {"Code": Code, "Receipt": Receipt}
+_PARTS: dict[str, type[Contract]] = {
+    "Code": Code,
+    "Receipt": Receipt,
+    "Matter": Matter,
+    "Delivery": Delivery,
+    "Answered": Answered,
+}
 """Models that stand inside contracts."""
 
 PENDING = {
     "StateRow": "a row of watch's own state; watch alone reads and writes it",
-    "Page": "the pager's ledger, which comes with the pager",
     "AuditRecord": "the audit trail, which comes with the board",
 }
 """Contracts that a topic names and that are not written yet, with the reason."""

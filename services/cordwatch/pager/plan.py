@@ -1,0 +1,226 @@
+"""The pager plan: who must know what, in which order, how soon they must answer: a hospital's own, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, model_validator
+
+from cordwatch.pager.hours import WeeklyHours
+from cordwatch.pager.transports.settings import Destination
+from cordwatch_schemas.pack_data import NotEmpty, PackData, Span
+from cordwatch_schemas.pages import Matter, Name
+from cordwatch_schemas.positions import read_yaml
+
+StepName = Literal[
+    "operational", "advisory", "notice", "reminder", "warning", "urgent", "prompt", "due", "overdue"
+]
+STEPS: tuple[StepName, ...] = (
+    "operational",
+    "advisory",
+    "notice",
+    "reminder",
+    "warning",
+    "urgent",
+    "prompt",
+    "due",
+    "overdue",
+)
+"""The steps of the ladder, the least pressing first. The level of an alert is its step."""
+
+PRESSING = frozenset({"prompt", "due", "overdue"})
+"""Never muted, never held back for calm: a time has come or a drug is wanted now."""
+
+Role = Literal[
+    "nurse-in-charge",
+    "ward-physician",
+    "responsible-physician",
+    "radiation-oncologist",
+    "spinal-surgeon",
+    "mscc-coordinator",
+    "duty-manager",
+    "integration-engineer",
+]
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is not a time zone, like Europe/Amsterdam") from None
+    return name
+
+
+class Step(PackData):
+    """One step of the ladder: whom to tell at once, whom after them, and what an answer does."""
+
+    tell: Annotated[tuple[Role, ...], NotEmpty]
+    """All of them, at once."""
+    then: tuple[Role, ...] = ()
+    """One after another, while nobody answers."""
+    answer_within: Span = timedelta(minutes=15)
+    """Without an answer in that time the next one is told. Accepted is not delivered."""
+    quiet_for: Span = timedelta(minutes=30)
+    """For how long an acknowledgement quietens this step. It never stops a clock."""
+    again_after: Span | None = None
+    """Told anew after so long, while it still holds; absent: the next level does that."""
+
+
+class RuleSteps(PackData):
+    """What one rule does differently."""
+
+    rule: Annotated[str, Field(min_length=1)]
+    steps: dict[StepName, Step]
+
+
+class Watch(PackData):
+    """Who stands for a role, where and when, and by which destinations they are reached."""
+
+    role: Role
+    facilities: tuple[Name, ...] = ()
+    """Neither facilities nor wards: everywhere."""
+    wards: tuple[Name, ...] = ()
+    hours: WeeklyHours | None = None
+    """Absent: always."""
+    by: Annotated[tuple[Name, ...], NotEmpty]
+    """Destinations, the first one first; the others follow while nobody answers."""
+
+    def covers(self, matter: Matter) -> bool:
+        """Return whether the patient is on one of its wards."""
+        return (not self.facilities or matter.facility in self.facilities) and (
+            not self.wards or matter.ward in self.wards
+        )
+
+
+class Mute(PackData):
+    """Hours in which less pressing steps wait for the morning."""
+
+    hours: WeeklyHours
+    steps: Annotated[tuple[StepName, ...], NotEmpty]
+
+    @model_validator(mode="after")
+    def _never_what_presses(self) -> Self:
+        if PRESSING & set(self.steps):
+            raise ValueError(f"{', '.join(sorted(PRESSING))} are never muted")
+        return self
+
+
+class Calm(PackData):
+    """How many pages a recipient gets at most in a while; what presses is never held back, nothing is dropped."""
+
+    pages: Annotated[int, Field(ge=1, le=1_000)] = 30
+    within: Span = timedelta(hours=2)
+
+
+class Plan(PackData):
+    """The whole plan."""
+
+    version: Literal[1] = 1
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    board_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    """Pages link to it."""
+    show_ward: bool = True
+    """Whether a page says on which ward the patient is; name and number it never says."""
+    destinations: dict[Name, Destination]
+    roster: Annotated[tuple[Watch, ...], NotEmpty]
+    ladder: dict[StepName, Step]
+    by_rule: tuple[RuleSteps, ...] = ()
+    mute: tuple[Mute, ...] = ()
+    calm: Calm = Calm()
+    settle: Span = timedelta(minutes=10)
+    """A notice that comes and goes is told once in that time."""
+    fallback_after: Span = timedelta(seconds=60)
+    """A destination that has not accepted by then is passed over for the next."""
+    tell_of_the_last: Span = timedelta(days=7)
+    """What was raised earlier, and never told, is history."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        missing = [step for step in STEPS if step not in self.ladder]
+        if missing:
+            raise ValueError(f"ladder has no step for {', '.join(missing)}")
+        unknown = {one for watch in self.roster for one in watch.by} - set(self.destinations)
+        if unknown:
+            raise ValueError(
+                f"roster names destinations that are none: {', '.join(sorted(unknown))}"
+            )
+        return self
+
+    def step(self, matter: Matter) -> Step:
+        """Return what is to be done at this level of this rule."""
+        name = step_of(matter)
+        for one in self.by_rule:
+            if one.rule == matter.rule and name in one.steps:
+                return one.steps[name]
+        return self.ladder[name]
+
+    def destinations_of(self, role: str, matter: Matter, at: datetime) -> tuple[str, ...]:
+        """Return how a role is reached for a patient at a time; nothing where nobody is there."""
+        zone = ZoneInfo(self.zone)
+        for watch in self.roster:
+            is_on = watch.hours is None or watch.hours.holds(at, zone)
+            if watch.role == role and watch.covers(matter) and is_on:
+                return watch.by
+        return ()
+
+    def muted_until(self, matter: Matter, at: datetime) -> datetime | None:
+        """Return when the hours end in which this step waits; None: it does not."""
+        zone, name = ZoneInfo(self.zone), step_of(matter)
+        ends = [
+            mute.hours.end_after(at, zone)
+            for mute in self.mute
+            if name in mute.steps and mute.hours.holds(at, zone)
+        ]
+        return max(ends, default=None)
+
+    def rungs(self, matter: Matter, at: datetime) -> Iterator[tuple[int, str, str]]:
+        """
+        Yield rung, role and destination of a round, in order.
+
+        Rung 0 is told at once. A role that nobody stands for passes to the next at
+        once; where nobody of `tell` is there, the first of `then` takes the place.
+        """
+        step = self.step(matter)
+        reached = [(role, self.destinations_of(role, matter, at)) for role in step.tell]
+        first = [(role, by) for role, by in reached if by]
+        later = [(role, self.destinations_of(role, matter, at)) for role in step.then]
+        later = [(role, by) for role, by in later if by]
+        if not first and later:
+            first, later = later[:1], later[1:]
+        for role, by in first:
+            yield 0, role, by[0]
+        for rung, told in enumerate(_after(first, later), 1):
+            yield rung, *told
+
+
+Reached = Sequence[tuple[str, tuple[str, ...]]]
+
+
+def _after(first: Reached, later: Reached) -> Iterator[tuple[str, str]]:
+    """Yield the second channels of those told first, then the other roles with all of their channels."""
+    for place in range(1, max((len(by) for _, by in first), default=0)):
+        yield from ((role, by[place]) for role, by in first if place < len(by))
+    for role, by in later:
+        yield from ((role, destination) for destination in by)
+
+
+def step_of(matter: Matter) -> StepName:
+    """Return the step of the ladder that a matter stands on."""
+    if matter.level is not None:
+        return matter.level
+    return "notice" if matter.kind == "clock" else matter.kind
+
+
+def load_plan(path: str | Path) -> Plan:
+    """
+    Return the plan in a file.
+
+    Raises:
+        BadYaml: it is malformed; says `file:line:column`, field and reason, all errors at once.
+        OSError: it cannot be read.
+    """
+    return read_yaml(Path(path).read_bytes(), Plan, str(path))
