@@ -165,7 +165,8 @@ class Machine:
     def _index(self, entry: LedgerEntry) -> None:
         alert_id, group = entry.matter.alert_id, entry.matter.group
         self._outbox.note(entry)
-        if entry.matter.status == "open" or self._outbox.holds(entry):
+        is_over = entry.matter.status != "open" and entry.reason == "over"
+        if not is_over or self._outbox.holds(entry):
             self.entries[alert_id] = entry
             self._past.pop(alert_id, None)
             self._groups[group].add(alert_id)
