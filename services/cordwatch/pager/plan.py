@@ -64,8 +64,8 @@ class Step(PackData):
     """One after another, while nobody answers."""
     answer_within: Span = timedelta(minutes=15)
     """Without an answer in that time the next one is told. Accepted is not delivered."""
-    quiet_for: Span = timedelta(minutes=30)
-    """For how long an acknowledgement quietens this step. It never stops a clock."""
+    quiet_for: Span | None = timedelta(minutes=30)
+    """For how long an acknowledgement quietens this step; null: until the next level. It never stops a clock."""
     again_after: Span | None = None
     """Told anew after so long, while it still holds; absent: the next level does that."""
 
