@@ -105,7 +105,7 @@ class Machine:
 
     def done(self, attempt: Attempt, outcome: Outcome, now: datetime) -> None:
         """Take in what became of an attempt."""
-        self._outbox.done(attempt, now, outcome.retry_after_s)
+        self._outbox.done(attempt, outcome, now)
         entry = self.entries.get(attempt.alert_id)
         if entry is not None:
             before = _delivery(entry, attempt.dedup_key)
