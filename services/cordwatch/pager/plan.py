@@ -125,6 +125,8 @@ class Plan(PackData):
     """Pages link to it."""
     show_ward: bool = True
     """Whether a page says on which ward the patient is; name and number it never says."""
+    show_reference: bool = True
+    """Whether its text has the first characters of the patient reference; its title never does."""
     destinations: dict[Name, Destination]
     roster: Annotated[tuple[Watch, ...], NotEmpty]
     ladder: dict[StepName, Step]
@@ -148,7 +150,15 @@ class Plan(PackData):
             raise ValueError(
                 f"roster names destinations that are none: {', '.join(sorted(unknown))}"
             )
+        in_rooms = {w.role for w in self.roster if all(self._is_room(one) for one in w.by)}
+        if in_rooms:
+            raise ValueError(
+                f"nobody need look into a room: {', '.join(sorted(in_rooms))} must have another way"
+            )
         return self
+
+    def _is_room(self, destination: str) -> bool:
+        return self.destinations[destination].is_room
 
     def step(self, matter: Matter) -> Step:
         """Return what is to be done at this level of this rule."""
