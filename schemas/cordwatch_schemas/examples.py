@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
+from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown, Unacknowledged
 from cordwatch_schemas.admissions import (
     AdmissionCancelled,
     Admitted,
@@ -233,6 +233,7 @@ def _answers() -> Iterator[Contract]:
     yield Acknowledged(
         **answer("acknowledged", 9.1, channel="pager", alert_id=alert, reason="scan is at 16:00")
     )
+    yield Unacknowledged(**answer("unacknowledged", 9.3, channel="pager", alert_id=alert))
     yield StoodDown(
         **answer(
             "stood-down",

@@ -95,6 +95,8 @@ class Delivery(Contract):
     """An attempt may have arrived although nobody said so."""
     refused: bool = False
     """The destination will not take it: the next one is told at once."""
+    passed_over: bool = False
+    """Another one was told in its place, since this one refused or did not take it in time."""
     note: ShortText = ""
     """Why it is to be acknowledged or closed, in words without patient data."""
     decided_at: Instant

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from cordwatch.pager.hours import WeeklyHours
+from cordwatch.pager.plan_faults import faults_between
 from cordwatch.pager.transports.settings import Destination
 from cordwatch_schemas.pack_data import NotEmpty, PackData, Span
 from cordwatch_schemas.pages import Matter, Name
-from cordwatch_schemas.positions import read_yaml
+from cordwatch_schemas.positions import BadYaml, Fault, read_placed, read_yaml
 
 StepName = Literal[
     "operational", "advisory", "notice", "reminder", "warning", "urgent", "prompt", "due", "overdue"
@@ -47,6 +49,16 @@ Role = Literal[
 ]
 
 
+def _some_time(span: timedelta) -> timedelta:
+    if span <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    return span
+
+
+SomeTime = Annotated[Span, AfterValidator(_some_time)]
+"""Elapsed time that does pass."""
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -62,11 +74,11 @@ class Step(PackData):
     """All of them, at once."""
     then: tuple[Role, ...] = ()
     """One after another, while nobody answers."""
-    answer_within: Span = timedelta(minutes=15)
+    answer_within: SomeTime = timedelta(minutes=15)
     """Without an answer in that time the next one is told. Accepted is not delivered."""
-    quiet_for: Span = timedelta(minutes=30)
-    """For how long an acknowledgement quietens this step. It never stops a clock."""
-    again_after: Span | None = None
+    quiet_for: SomeTime | None = timedelta(minutes=30)
+    """For how long an acknowledgement quietens this step; null: until the next level. It never stops a clock."""
+    again_after: SomeTime | None = None
     """Told anew after so long, while it still holds; absent: the next level does that."""
 
 
@@ -113,7 +125,7 @@ class Calm(PackData):
     """How many pages a recipient gets at most in a while; what presses is never held back, nothing is dropped."""
 
     pages: Annotated[int, Field(ge=1, le=1_000)] = 30
-    within: Span = timedelta(hours=2)
+    within: SomeTime = timedelta(hours=2)
 
 
 class Plan(PackData):
@@ -135,30 +147,10 @@ class Plan(PackData):
     calm: Calm = Calm()
     settle: Span = timedelta(minutes=10)
     """A notice that comes and goes is told once in that time."""
-    fallback_after: Span = timedelta(seconds=60)
+    fallback_after: SomeTime = timedelta(seconds=60)
     """A destination that has not accepted by then is passed over for the next."""
     tell_of_the_last: Span = timedelta(days=7)
     """What was raised earlier, and never told, is history."""
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        missing = [step for step in STEPS if step not in self.ladder]
-        if missing:
-            raise ValueError(f"ladder has no step for {', '.join(missing)}")
-        unknown = {one for watch in self.roster for one in watch.by} - set(self.destinations)
-        if unknown:
-            raise ValueError(
-                f"roster names destinations that are none: {', '.join(sorted(unknown))}"
-            )
-        in_rooms = {w.role for w in self.roster if all(self._is_room(one) for one in w.by)}
-        if in_rooms:
-            raise ValueError(
-                f"nobody need look into a room: {', '.join(sorted(in_rooms))} must have another way"
-            )
-        return self
-
-    def _is_room(self, destination: str) -> bool:
-        return self.destinations[destination].is_room
 
     def step(self, matter: Matter) -> Step:
         """Return what is to be done at this level of this rule."""
@@ -225,12 +217,32 @@ def step_of(matter: Matter) -> StepName:
     return "notice" if matter.kind == "clock" else matter.kind
 
 
-def load_plan(path: str | Path) -> Plan:
+class _AsWritten(BaseModel):
+    """The keys and values of a plan, whatever they are."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+def load_plan(path: str | Path, rules: Collection[str] | None = None) -> Plan:
     """
-    Return the plan in a file.
+    Return the plan in a file. *rules*: the names that `by_rule` may name; None: any.
 
     Raises:
         BadYaml: it is malformed; says `file:line:column`, field and reason, all errors at once.
         OSError: it cannot be read.
     """
-    return read_yaml(Path(path).read_bytes(), Plan, str(path))
+    text, name = Path(path).read_bytes(), str(path)
+    faults: list[Fault] = []
+    plan = None
+    try:
+        plan = read_yaml(text, Plan, name)
+    except BadYaml as error:
+        faults += error.faults
+    # What does not fit together is looked for in what was written: in a plan with another fault too.
+    with contextlib.suppress(BadYaml):
+        written = read_placed(text, _AsWritten, name)
+        between = faults_between(written.value.model_extra or {}, STEPS, PRESSING, rules)
+        faults += [written.fault(path, reason) for path, reason in between]
+    if plan is None or faults:
+        raise BadYaml(name, faults)
+    return plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -53,14 +53,7 @@ LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,59}$")]
 Mailbox = Annotated[str, Field(pattern=r"^[^@\s<>,;:\"]+@[A-Za-z0-9.-]+$", max_length=254)]
 
 
-class Reached(PackData):
-    """What every destination has."""
-
-    is_room: ClassVar[bool] = False
-    """Told into a room, where nobody is bound to look: never the only way to reach somebody."""
-
-
-class OverHttps(Reached):
+class OverHttps(PackData):
     """What is reached over HTTP."""
 
     ca_file: File | None = None
@@ -69,7 +62,7 @@ class OverHttps(Reached):
     """HTTP proxy on the way out."""
 
 
-class Nowhere(Reached):
+class Nowhere(PackData):
     """Accepts everything and tells nobody: for a synthetic patient, and to try a plan out."""
 
     kind: Literal["nowhere"]
@@ -118,7 +111,7 @@ class Webhook(OverHttps):
     per_minute: PerMinute | None = None
 
 
-class Email(Reached):
+class Email(PackData):
     """E-mail by SMTP: one thread of mails per matter, and one that closes it."""
 
     kind: Literal["email"]
@@ -145,7 +138,6 @@ class Email(Reached):
 class Slack(OverHttps):
     """A Slack room, by incoming webhook."""
 
-    is_room: ClassVar[bool] = True
     kind: Literal["slack"]
     url_file: SecretFile
     """File with the webhook's address: who knows it can write into the room."""
@@ -156,14 +148,13 @@ class Slack(OverHttps):
 class Teams(OverHttps):
     """A Teams room, by the webhook of a workflow."""
 
-    is_room: ClassVar[bool] = True
     kind: Literal["teams"]
     url_file: SecretFile
     """File with the webhook's address: who knows it can write into the room."""
     per_minute: PerMinute = 60
 
 
-class Acm(Reached):
+class Acm(PackData):
     """A hospital communication system that takes IHE PCD-04: HL7 2.6 ORU^R40 over MLLP."""
 
     kind: Literal["acm"]
@@ -181,6 +172,9 @@ Destination = Annotated[
     Field(discriminator="kind"),
 ]
 """Every kind of destination."""
+
+ROOM_KINDS = frozenset({"slack", "teams"})
+"""Told into a room, where nobody is bound to look: never the only way to reach somebody."""
 
 
 def secrets_of(destination: Destination) -> tuple[str, ...]:
