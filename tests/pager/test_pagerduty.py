@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from cordwatch.pager.transports.transport import Outcome
 from tests.pager.builders import NOW, a_matter, a_page
 from tests.pager.fake_pager import FakePager, FakeServer, Said
 from tests.pager.pagerduty_rules import PagerDutyRules
+from tests.pager.secret_file import SecretFile
 
 KEY, OLD_KEY = "k" * 32, "o" * 32
 ACCEPTED = Outcome("accepted", "accepted")
@@ -31,15 +31,13 @@ KEY_OF_PAGE = a_page().dedup_key
 
 
 @pytest.fixture
-def key_file(tmp_path: Path) -> Path:
+def key_file(secret: SecretFile) -> SecretFile:
     """Return a file with the integration key."""
-    file = tmp_path / "key"
-    file.write_text(KEY + "\n")
-    return file
+    return secret.holds(KEY)
 
 
 @asynccontextmanager
-async def a_transport(url: str, key_file: Path) -> AsyncIterator[PagerDutyTransport]:
+async def a_transport(url: str, key_file: SecretFile) -> AsyncIterator[PagerDutyTransport]:
     """Yield the transport to *url*, with its key in *key_file*."""
     settings = PagerDuty(kind="pagerduty", url=url, routing_key_file=str(key_file))
     sender = HttpSender(connect_s=0.5, whole_s=0.5)
@@ -48,7 +46,7 @@ async def a_transport(url: str, key_file: Path) -> AsyncIterator[PagerDutyTransp
     await transport.close()
 
 
-async def test_told_acknowledged_and_closed_is_one_incident(key_file: Path) -> None:
+async def test_told_acknowledged_and_closed_is_one_incident(key_file: SecretFile) -> None:
     """Under one key: a telephone rings once, and it ends as it began."""
     async with FakePager(lambda: NOW) as pager, a_transport(pager.enqueue, key_file) as on:
         for action in ("tell", "acknowledge", "close"):
@@ -62,7 +60,7 @@ async def test_told_acknowledged_and_closed_is_one_incident(key_file: Path) -> N
     ] * 2
 
 
-async def test_an_answer_that_was_lost_is_one_incident_after_all(key_file: Path) -> None:
+async def test_an_answer_that_was_lost_is_one_incident_after_all(key_file: SecretFile) -> None:
     """Nobody knows whether it arrived; told again under the same key, nobody is woken twice."""
     async with FakePager(lambda: NOW) as pager, a_transport(pager.enqueue, key_file) as on:
         pager.faults.extend(["answer-lost", "bad-answer", "timeout", "reset", None])
@@ -78,7 +76,7 @@ async def test_an_answer_that_was_lost_is_one_incident_after_all(key_file: Path)
     assert pager.rules.extra_incidents == 0
 
 
-async def test_over_the_limit_it_asks_for_time(key_file: Path) -> None:
+async def test_over_the_limit_it_asks_for_time(key_file: SecretFile) -> None:
     """429, with how long to wait where it says so."""
     rules = PagerDutyRules(per_minute=1)
     async with FakePager(lambda: NOW, rules) as pager:
@@ -90,35 +88,35 @@ async def test_over_the_limit_it_asks_for_time(key_file: Path) -> None:
     assert rules.under("other") is None
 
 
-async def test_a_key_is_changed_while_a_page_is_open(key_file: Path) -> None:
+async def test_a_key_is_changed_while_a_page_is_open(key_file: SecretFile) -> None:
     """The file is read anew; what was told under the old key ends under it too."""
     async with FakePager(lambda: NOW) as pager, a_transport(pager.enqueue, key_file) as on:
-        key_file.write_text(OLD_KEY + "\n")
+        key_file.holds(OLD_KEY)
         await on.send(a_page())
-        key_file.write_text(f"{KEY}\n{OLD_KEY}\n")
+        key_file.holds(KEY, OLD_KEY)
         assert await on.send(a_page("close")) == ACCEPTED
         await on.send(a_page(dedup_key="newer"))
     assert [(one.routing_key, one.dedup_key) for one in pager.open_incidents()] == [(KEY, "newer")]
 
 
-async def test_a_key_that_is_gone_is_not_asked_with(key_file: Path) -> None:
+async def test_a_key_that_is_gone_is_not_asked_with(key_file: SecretFile) -> None:
     """While a file is being changed nothing is sent, and it is another time; never an empty key."""
     async with FakePager(lambda: NOW) as pager, a_transport(pager.enqueue, key_file) as on:
-        key_file.write_text("\n")
+        key_file.holds("")
         assert await on.send(a_page()) == Outcome("later", "no-secret")
-        key_file.unlink()
+        key_file.is_gone()
         assert await on.send(a_page()) == Outcome("later", "no-secret")
-        key_file.write_text(KEY)
+        key_file.holds(KEY)
         assert await on.send(a_page()) == ACCEPTED
     assert len(pager.asked) == 1
 
 
-async def test_a_look_tells_nobody(key_file: Path) -> None:
+async def test_a_look_tells_nobody(key_file: SecretFile) -> None:
     """The key is judged by an acknowledgement of what never was."""
     async with FakePager(lambda: NOW) as pager, a_transport(pager.enqueue, key_file) as on:
         assert await on.check() == ACCEPTED
         assert pager.rules.incidents == {}
-        key_file.write_text("too short")
+        key_file.holds("too short")
         assert await on.check() == Outcome("refused", "bad-request")
 
 
@@ -145,7 +143,7 @@ async def test_accepted_names_the_key() -> None:
     assert read_answer(Reply(202, {}, b'{"dedup_key":"key"}'), "key", NOW) == ACCEPTED
 
 
-async def test_a_redirect_is_not_followed(key_file: Path) -> None:
+async def test_a_redirect_is_not_followed(key_file: SecretFile) -> None:
     """The page and its key go nowhere that the plan does not name."""
     async with FakePager(lambda: NOW) as elsewhere:
         answer = Said(307, {"Location": elsewhere.enqueue})
@@ -183,7 +181,7 @@ def test_our_severities_are_of_their_words() -> None:
     }
 
 
-async def test_a_fault_of_our_own_passes_to_the_next(key_file: Path) -> None:
+async def test_a_fault_of_our_own_passes_to_the_next(key_file: SecretFile) -> None:
     """A zone that is none breaks the text: refused, so that somebody else is told at once."""
     settings = PagerDuty(kind="pagerduty", routing_key_file=str(key_file))
     broken = PagerDutyTransport("on-call", settings, Wording(zone="No/Where"), HttpSender())
