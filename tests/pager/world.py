@@ -40,6 +40,8 @@ class FakeTransport:
     per_minute: int | None = None
     resend_s: float | None = None
     actions: frozenset[Action] = frozenset({"tell", "acknowledge", "close"})
+    kind: str = "nowhere"
+    closing_lasts_s: float = 900.0
 
     async def send(self, page: Page) -> Outcome:
         """Never called: the world sends."""
