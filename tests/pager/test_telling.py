@@ -30,7 +30,7 @@ def rung(rules: dict[str, PagerDutyRules]) -> dict[str, int]:
 
 def are_open(rules: dict[str, PagerDutyRules]) -> dict[str, list[State]]:
     """Return what is open where, by state."""
-    found = {name: sorted(str(one.state) for one in r.open()) for name, r in rules.items()}
+    found = {name: sorted(one.state for one in r.open()) for name, r in rules.items()}
     return {name: states for name, states in found.items() if states}
 
 

@@ -42,8 +42,6 @@ class FakeTransport:
     resend_s: float | None = None
     closing_lasts_s: float = 0.0
     actions: frozenset[Action] = frozenset({"tell", "acknowledge", "close"})
-    kind: str = "nowhere"
-    closing_lasts_s: float = 900.0
 
     async def send(self, page: Page) -> Outcome:
         """Never called: the world sends."""

@@ -71,7 +71,10 @@ class PagerMetrics:
             registry=registry,
         )
         self.open = Gauge(
-            "cordwatch_pager_open_matters", "Matters that hold, by kind", ["kind"], registry=registry
+            "cordwatch_pager_open_matters",
+            "Matters that hold, by kind",
+            ["kind"],
+            registry=registry,
         )
         self.deferred = Gauge(
             "cordwatch_pager_deferred_matters",
