@@ -29,6 +29,8 @@ BODY_MAX = 8_000
 _UNAUTHORISED: Final = frozenset({530, 534, 535})
 _TOO_LARGE: Final = frozenset({523, 552})
 _PERMANENT = 500
+_ONE_LINE = SMTP_POLICY.clone(max_line_length=998)
+"""Folded, a subject begins with a blank in some readers; only encoded words need it."""
 
 
 class EmailTransport:
@@ -78,6 +80,8 @@ class EmailTransport:
         smtp = aiosmtplib.SMTP(
             hostname=settings.host,
             port=settings.port,
+            # Not asked of the network, which may be what is broken.
+            local_hostname=_domain(settings),
             use_tls=settings.security == "tls",
             start_tls=settings.security == "starttls",
             tls_context=self._tls if settings.security != "none" else None,
@@ -102,11 +106,8 @@ class EmailTransport:
             return Outcome("accepted", "accepted")
         settings = self._settings
         try:
-            refused, _ = await smtp.send_message(
-                message,
-                sender=settings.sender,
-                recipients=list(settings.to),
-                timeout=self._whole_s,
+            refused, _ = await smtp.sendmail(
+                settings.sender, list(settings.to), message.as_bytes(), timeout=self._whole_s
             )
         except (aiosmtplib.SMTPException, OSError) as error:
             return _not_sent(error)
@@ -119,12 +120,12 @@ def _not_connected(error: Exception) -> Outcome:
     """Return what it means that there was no session: nothing was sent."""
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in _causes(error)):
         return Outcome("refused", "untrusted")
-    if isinstance(error, aiosmtplib.SMTPNotSupported):
-        # It offers no TLS, or no log-in: neither mail nor password go there in the open.
-        return Outcome("refused", "untrusted")
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return of_code(error.code)
-    return Outcome("later", "no-connection")
+    if isinstance(error, OSError):
+        return Outcome("later", "no-connection")
+    # It offers no TLS, or no log-in: neither mail nor password go there in the open.
+    return Outcome("refused", "untrusted")
 
 
 def _not_sent(error: Exception) -> Outcome:
@@ -168,14 +169,14 @@ def message_of(page: Page, settings: Email, wording: Wording) -> EmailMessage:
     same mail sent twice has one number, by which many mailboxes show it once.
     """
     text = text_of(page, wording)
-    domain = settings.sender.rpartition("@")[2]
-    root = _message_id(page.matter.alert_id, domain)
-    message = EmailMessage(policy=SMTP_POLICY)
+    subject = cut_bytes(one_line(text.title), SUBJECT_BYTES_MAX)
+    root = _message_id(page.matter.alert_id, settings)
+    message = EmailMessage(policy=_ONE_LINE if subject.isascii() else SMTP_POLICY)
     message["From"] = settings.sender
     message["To"] = ", ".join(settings.to)
-    message["Subject"] = cut_bytes(one_line(text.title), SUBJECT_BYTES_MAX)
+    message["Subject"] = subject
     message["Date"] = format_datetime(page.at)
-    message["Message-ID"] = _message_id(f"{page.dedup_key}|{page.action}", domain)
+    message["Message-ID"] = _message_id(f"{page.dedup_key}|{page.action}", settings)
     message["In-Reply-To"] = root
     message["References"] = root
     message["Auto-Submitted"] = "auto-generated"
@@ -186,5 +187,9 @@ def message_of(page: Page, settings: Email, wording: Wording) -> EmailMessage:
     return message
 
 
-def _message_id(made_of: str, domain: str) -> str:
-    return f"<{sha256(made_of.encode()).hexdigest()[:32]}@{domain}>"
+def _message_id(made_of: str, settings: Email) -> str:
+    return f"<{sha256(made_of.encode()).hexdigest()[:32]}@{_domain(settings)}>"
+
+
+def _domain(settings: Email) -> str:
+    return settings.sender.rpartition("@")[2]
