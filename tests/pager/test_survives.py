@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 
@@ -12,6 +13,7 @@ from cordwatch.pager.plan import STEPS
 from cordwatch_schemas.pages import Matter
 from tests.pager.matters import T0, a_matter, a_plan, after, ended, seen
 from tests.pager.outages import (
+    Fault,
     FaultyPagerDuty,
     Outage,
     Phase,
@@ -38,7 +40,7 @@ def many(count: int, level: str = "due") -> list[Matter]:
 
 
 @pytest.mark.parametrize("make", [like_2025_08_28, flat_outage])
-def test_an_outage_loses_nothing(make: type[Outage]) -> None:
+def test_an_outage_loses_nothing(make: Callable[[datetime], Outage]) -> None:
     """500 pages into an outage: all accepted, each one incident, drained as fast as the limit allows."""
     rules = PagerDutyRules()
     outage = make(T0)
@@ -141,7 +143,7 @@ def test_killed_at_any_point_nothing_is_lost_or_doubled(point: str) -> None:
         assert still == {"al-1", "al-2", "al-3"}, seed
 
 
-FAULTS = (500, 503, 429, "reset", "timeout", "answer-lost", "bad-answer")
+FAULTS: tuple[Fault, ...] = (500, 503, 429, "reset", "timeout", "answer-lost", "bad-answer")
 
 
 def a_tangle(seed: int) -> tuple[World, PagerDutyRules, dict[str, Matter]]:

@@ -38,7 +38,9 @@ class FakeTransport:
 
     name: str
     per_minute: int | None = None
+    kind: str = "pagerduty"
     resend_s: float | None = None
+    closing_lasts_s: float = 0.0
     actions: frozenset[Action] = frozenset({"tell", "acknowledge", "close"})
 
     async def send(self, page: Page) -> Outcome:

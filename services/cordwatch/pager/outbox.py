@@ -61,7 +61,8 @@ class _Lane:
     """What is known of one destination."""
 
     per_minute: int | None
-    resend: timedelta | None
+    resend_s: float | None
+    closing_lasts: timedelta
     made: deque[datetime] = field(default_factory=deque)
     """Attempts of the last minute."""
     in_flight: set[str] = field(default_factory=set)
@@ -118,7 +119,7 @@ class Outbox:
     def __init__(self, transports: Mapping[str, Transport]) -> None:
         """Begin empty, for these destinations."""
         self._lanes = {
-            name: _Lane(one.per_minute, timedelta(seconds=one.resend_s) if one.resend_s else None)
+            name: _Lane(one.per_minute, one.resend_s, timedelta(seconds=one.closing_lasts_s))
             for name, one in transports.items()
         }
 
@@ -209,9 +210,6 @@ class Outbox:
         return sum(len(lane.waiting) for lane in self._lanes.values())
 
 
-RESEND_CLOSED = timedelta(minutes=15)
-
-
 def _waiting(matter: Matter, delivery: Delivery, lane: _Lane) -> _Waiting | None:
     action, due_at = next_action(delivery), delivery.not_before or delivery.decided_at
     if action is None:
@@ -232,13 +230,12 @@ def _waiting(matter: Matter, delivery: Delivery, lane: _Lane) -> _Waiting | None
 
 def _resend_at(lane: _Lane, delivery: Delivery) -> datetime | None:
     """Return when a destination that forgets must be told the same again; None: it does not forget."""
-    if lane.resend is None or delivery.settled_at is None or delivery.accepted == "nothing":
+    if lane.resend_s is None or delivery.settled_at is None or delivery.accepted == "nothing":
         return None
-    ended_at = delivery.settled_at if delivery.accepted == "closed" else None
     last_at = delivery.last_attempt_at or delivery.settled_at
-    if ended_at is not None and last_at - ended_at > RESEND_CLOSED:
+    if delivery.accepted == "closed" and last_at - delivery.settled_at > lane.closing_lasts:
         return None
-    return delivery.not_before or last_at + lane.resend
+    return delivery.not_before or last_at + timedelta(seconds=lane.resend_s)
 
 
 def _urgency(matter: Matter, delivery: Delivery) -> Urgency:

@@ -137,6 +137,8 @@ class Plan(PackData):
     """Pages link to it."""
     show_ward: bool = True
     """Whether a page says on which ward the patient is; name and number it never says."""
+    show_reference: bool = True
+    """Whether its text has the first characters of the patient reference; its title never does."""
     destinations: dict[Name, Destination]
     roster: Annotated[tuple[Watch, ...], NotEmpty]
     ladder: dict[StepName, Step]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from cordwatch.pager.transports.settings import ROOM_KINDS
 from cordwatch_schemas.positions import Path
 
 Told = tuple[Path, str]
@@ -40,6 +41,8 @@ def _ladder(plan: Mapping[str, Any], steps: Sequence[str]) -> Iterator[Told]:
 
 def _roster(plan: Mapping[str, Any]) -> Iterator[Told]:
     destinations = plan.get("destinations")
+    kinds = {name: _mapping(one).get("kind") for name, one in _mapping(destinations).items()}
+    rooms = {name for name, kind in kinds.items() if kind in ROOM_KINDS}
     for line, watch in _each(plan.get("roster")):
         seen = set[str]()
         for place, name in enumerate(_texts(watch.get("by"))):
@@ -49,6 +52,11 @@ def _roster(plan: Mapping[str, Any]) -> Iterator[Told]:
             elif isinstance(destinations, dict) and name not in destinations:
                 yield path, "is none of the destinations"
             seen.add(name)
+        if seen and seen <= rooms:
+            yield (
+                ("roster", line, "by"),
+                "has rooms only, and nobody is bound to look there: name another way too",
+            )
 
 
 def _by_rule(plan: Mapping[str, Any], rules: Collection[str] | None) -> Iterator[Told]:

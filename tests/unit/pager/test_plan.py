@@ -60,6 +60,10 @@ def test_everything_wrong_is_said_at_once_with_its_place(tmp_path: Path) -> None
     [
         ({"due": ""}, "12:3 ladder has no step for due"),
         (
+            {"nurse": "  nurse: {kind: slack, url_file: room}"},
+            "8:50 roster.0.by has rooms only, and nobody is bound to look there: name another way too",
+        ),
+        (
             {"prompt": "  prompt: {tell: [spinal-surgeon]}"},
             "18:11 ladder.prompt tells nobody: nobody on the roster stands for any of its roles",
         ),

@@ -46,8 +46,17 @@ REASONS = (
     "timeout",
     "reset",
     "bad-answer",
+    "untrusted",
+    "no-secret",
+    "internal",
 )
-"""Every `Outcome.reason` there is."""
+"""
+Every `Outcome.reason` there is. `untrusted`: its certificate is not one that we
+trust; `no-secret`: the file with its key cannot be read; `internal`: our own fault.
+"""
+
+ATTEMPT_S_MAX = 15.0
+"""Longer than any transport's own bound: nothing hangs even where one is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,11 @@ class Transport(Protocol):
         ...
 
     @property
+    def kind(self) -> str:
+        """Return what it is, `pagerduty` ...: a metric label."""
+        ...
+
+    @property
     def actions(self) -> frozenset[Action]:
         """Return what it can be told; what is missing here counts as accepted."""
         ...
@@ -91,7 +105,18 @@ class Transport(Protocol):
 
     @property
     def resend_s(self) -> float | None:
-        """Return after how long it must be told the same again while it holds; None: never."""
+        """
+        Return after how long it must be told the same again; None: never.
+
+        That means an accepted page too: `tell` while it holds, then `close` for as
+        long as `closing_lasts_s` says. The page is the one of the first time, with
+        `at` (and `attempt`) anew.
+        """
+        ...
+
+    @property
+    def closing_lasts_s(self) -> float:
+        """Return for how long after it was first accepted a `close` is told again every `resend_s`."""
         ...
 
     async def send(self, page: Page) -> Outcome:
