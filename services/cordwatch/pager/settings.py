@@ -55,7 +55,7 @@ class PagerSettings(Listening):
         (),
         description="URLs of Alertmanagers whose silences of a page are read as seen, with commas.",
     )
-    silences_s: float = Field(30.0, ge=1, description="Seconds between two readings of silences.")
+    silences_s: float = Field(30.0, gt=0, description="Seconds between two readings of silences.")
     heartbeat_url: str | None = Field(
         None, description="URL that is called while the pager makes progress; none: no call."
     )

@@ -135,6 +135,7 @@ async def test_one_who_hangs_or_refuses_keeps_no_other_back() -> None:
         found.status = 200
         sent = pager.count("alertmanager", "sent")
         await until(lambda: pager.count("alertmanager", "sent") > sent)
+    assert pager.count("url", "failed") > 1
 
 
 @pytest.mark.parametrize(

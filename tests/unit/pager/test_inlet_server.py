@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +15,11 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from cordwatch.pager.inlets.metrics import InletMetrics
 from cordwatch.pager.inlets.pagerduty import SIGNATURE
-from cordwatch.pager.inlets.side import BadFiles, People
+from cordwatch.pager.inlets.side import BadFiles, Inside, People
 from cordwatch.pager.settings import PagerSettings
+from cordwatch.pager.transports.alertmanager import KEY_LABEL
 from tests.unit.pager.answering import (
     CANARY,
     KEY,
@@ -42,8 +44,11 @@ ANSWER_S = 0.5
 class Bench:
     """Inlets that listen on loopback, and what came of what they were sent."""
 
-    def __init__(self, people: People, broker: SlowBroker, http: aiohttp.ClientSession) -> None:
-        self.people, self.broker, self.http = people, broker, http
+    def __init__(
+        self, people: People, broker: SlowBroker, http: aiohttp.ClientSession, metrics: InletMetrics
+    ) -> None:
+        self.people, self.broker, self.http, self.metrics = people, broker, http, metrics
+        self.leads = True
 
     @property
     def base(self) -> str:
@@ -75,7 +80,7 @@ class Bench:
 
     def count(self, inlet: str, outcome: str) -> float:
         """Return how often that came of something."""
-        return self.people.metrics.heard.labels(inlet, outcome)._value.get()  # type: ignore[no-any-return]
+        return self.metrics.heard.labels(inlet, outcome)._value.get()  # type: ignore[no-any-return]
 
 
 def settings_in(folder: Path, **more: Any) -> PagerSettings:
@@ -95,18 +100,25 @@ def settings_in(folder: Path, **more: Any) -> PagerSettings:
 
 @asynccontextmanager
 async def a_bench(
-    folder: Path, broker: SlowBroker | None = None, **more: Any
+    folder: Path, broker: SlowBroker | None = None, known: Iterable[bytes | None] = (), **more: Any
 ) -> AsyncIterator[Bench]:
-    """Yield inlets that listen."""
+    """Yield inlets that listen, and know what was answered before."""
     broker = broker or SlowBroker()
-    people = People(settings_in(folder, **more), clock(), CollectorRegistry(), broker.connect)
-    await people.start(find, lambda: True)
-    try:
-        async with aiohttp.ClientSession() as http:
-            yield Bench(people, broker, http)
-    finally:
-        broker.is_back.set()
-        await people.stop()
+    people = People(settings_in(folder, **more), clock(), broker.connect)
+    people.recall(known)
+    async with aiohttp.ClientSession() as http:
+        bench = Bench(people, broker, http, InletMetrics(CollectorRegistry()))
+        inside = Inside(find, lambda: True, lambda: bench.leads)
+        task = asyncio.create_task(people.run(inside, bench.metrics))
+        while people.inlets is None or not people.inlets.is_listening:
+            assert not task.done()
+            await asyncio.sleep(0.005)
+        try:
+            yield bench
+        finally:
+            broker.is_back.set()
+            task.cancel()
+            await asyncio.wait([task])
 
 
 async def test_an_acknowledgement_is_on_the_topic_before_it_is_answered(tmp_path: Path) -> None:
@@ -136,14 +148,18 @@ async def test_what_was_answered_before_a_restart_is_known_after_it(tmp_path: Pa
     async with a_bench(tmp_path) as bench:
         await bench.pagerduty()
         written = [one.model_dump_json().encode() for one in bench.broker.answers]
-    broker = SlowBroker()
-    people = People(settings_in(tmp_path), clock(), CollectorRegistry(), broker.connect)
-    people.recall(iter([None, b"{}", *written]))
-    await people.start(find, lambda: True)
-    async with aiohttp.ClientSession() as http:
-        assert await Bench(people, broker, http).pagerduty() == (200, "repeated")
-    await people.stop()
-    assert broker.answers == []
+    async with a_bench(tmp_path, known=[None, b"{}", *written]) as bench:
+        assert await bench.pagerduty() == (200, "repeated")
+        assert bench.broker.answers == []
+
+
+async def test_a_pager_that_stands_by_takes_no_answer(tmp_path: Path) -> None:
+    """It knows no page: the answer comes again, and by then it may lead."""
+    async with a_bench(tmp_path) as bench:
+        bench.leads = False
+        assert await bench.pagerduty() == (503, "standing-by")
+        bench.leads = True
+        assert await bench.pagerduty() == (200, "published")
 
 
 @pytest.mark.parametrize(
@@ -283,7 +299,7 @@ async def test_silences_are_read_as_seen_once(tmp_path: Path) -> None:
         "startsAt": "2026-03-02T01:30:00Z",
         "updatedAt": "2026-03-02T01:30:00Z",
         "endsAt": "2026-03-02T03:30:00Z",
-        "matchers": [{"name": "cordwatch_key", "value": KEY, "isRegex": False, "isEqual": True}],
+        "matchers": [{"name": KEY_LABEL, "value": KEY, "isRegex": False, "isEqual": True}],
     }
     bodies: list[Any] = [None, {"no": "list"}, [silence, {"id": 1}], [silence]]
 
@@ -299,15 +315,11 @@ async def test_silences_are_read_as_seen_once(tmp_path: Path) -> None:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
     broker = SlowBroker()
-    settings = settings_in(tmp_path, silences=f"http://{host}:{port}/")
-    settings = settings.model_copy(update={"silences_s": 0.01})
-    people = People(settings, clock(), CollectorRegistry(), broker.connect)
     try:
-        await people.start(find, lambda: True)
-        while len(asked) < 6:  # noqa: ASYNC110 - the other side of a socket
-            await asyncio.sleep(0.01)
+        async with a_bench(tmp_path, broker, silences=f"http://{host}:{port}/", silences_s=0.01):
+            while len(asked) < len(bodies):  # noqa: ASYNC110 - the other side of a socket
+                await asyncio.sleep(0.01)
     finally:
-        await people.stop()
         await runner.cleanup()
     assert [(one.kind, one.by) for one in broker.answers] == [("acknowledged", "n.jansen")]
 
@@ -340,5 +352,5 @@ def test_a_secret_file_that_holds_none_is_refused(tmp_path: Path, content: str, 
     settings = settings_in(tmp_path)
     (tmp_path / "webhook").write_text(content)
     with pytest.raises(BadFiles, match=f"webhook_secret_file: .*{why}") as told:
-        People(settings, clock(), CollectorRegistry(), SlowBroker().connect)
+        People(settings, clock(), SlowBroker().connect)
     assert "hunter2" not in str(told.value)

@@ -19,12 +19,15 @@ from cordwatch.pager.inlets.heard import (
     answer_of,
     event_id_of,
 )
-from cordwatch.pager.inlets.silences import KEY_LABEL, seen_in
+from cordwatch.pager.inlets.silences import seen_in
+from cordwatch.pager.transports.alertmanager import KEY_LABEL, labels_of
+from cordwatch.pager.transports.transport import Page
 from cordwatch_schemas.acknowledgements import Acknowledged, Unacknowledged
 from tests.unit.pager.answering import (
     CANARY,
     KEY,
     NOW,
+    PAGED,
     PAGERDUTY_SECRET,
     PATIENT,
     WEBHOOK_SECRET,
@@ -60,12 +63,21 @@ def because(*arguments: Any, of: Any) -> str:
 # --- PagerDuty
 
 
-def test_a_signed_webhook_is_believed_also_while_the_secret_changes() -> None:
-    """One good signature of several is enough, ours of several secrets too."""
-    pagerduty.verify(BODY, signed(BODY, PAGERDUTY_SECRET), [PAGERDUTY_SECRET])
-    pagerduty.verify(BODY, signed(BODY, b"next", PAGERDUTY_SECRET), [PAGERDUTY_SECRET])
-    pagerduty.verify(BODY, signed(BODY, b"next"), [PAGERDUTY_SECRET, b"next"])
-    pagerduty.verify(BODY, "v2=abc, " + signed(BODY, b"next"), [b"next"])
+@pytest.mark.parametrize(
+    ("signature", "secrets"),
+    [
+        (signed(BODY, PAGERDUTY_SECRET), [PAGERDUTY_SECRET]),
+        (signed(BODY, b"next", PAGERDUTY_SECRET), [PAGERDUTY_SECRET]),
+        (signed(BODY, b"next"), [PAGERDUTY_SECRET, b"next"]),
+        ("v2=abc, " + signed(BODY, b"next"), [b"next"]),
+    ],
+)
+def test_a_signed_webhook_is_believed_also_while_the_secret_changes(
+    signature: str, secrets: list[bytes]
+) -> None:
+    """One good signature of several is enough, of several secrets of ours too."""
+    pagerduty.verify(BODY, signature, secrets)
+    assert because(BODY + b".", signature, secrets, of=pagerduty.verify) == "signature"
 
 
 @pytest.mark.parametrize(
@@ -309,9 +321,11 @@ def a_silence(*matchers: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def test_a_silence_of_a_page_is_seen_by_who_made_it_until_its_end() -> None:
-    """With the comment, cut; the labels that Alertmanager's page fills in do not matter."""
-    ward = {"name": "ward", "value": "HAEM-4", "isRegex": False}
-    (said,) = seen_in([a_silence(ward)], NOW)
+    """With the comment, cut; the silence is as Alertmanager's own form fills it in, from all labels."""
+    page = Page("tell", KEY, PAGED, "ward-physician", 1, 1, NOW)
+    labels = labels_of(page, {"team": "haematology"})
+    matchers = [{"name": name, "value": value, "isRegex": False} for name, value in labels.items()]
+    (said,) = seen_in([a_silence(matchers=matchers)], NOW)
     answer = answer_of(said, find, NOW)
     assert isinstance(answer, Acknowledged)
     assert (answer.by, answer.channel, len(answer.reason or "")) == ("n.jansen", "pager", 200)

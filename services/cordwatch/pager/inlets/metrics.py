@@ -8,10 +8,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cordwatch.pager.inlets.heard import INLETS, Because
 
-Outcome = Literal["published", "full", "late"] | Because
-"""What became of what came in: an answer on the topic, no room for it, no word of the broker in time, or no answer."""
+Outcome = Literal["published", "standing-by", "full", "late"] | Because
+"""
+What became of what came in. `published`: an answer on the topic; `standing-by`:
+another pager leads; `full`: no room for it; `late`: no word of the broker in
+time; else why it is no answer.
+"""
 
-OUTCOMES: tuple[Outcome, ...] = ("published", "full", "late", *get_args(Because))
+OUTCOMES: tuple[Outcome, ...] = ("published", "standing-by", "full", "late", *get_args(Because))
 Way = Literal["url", "alertmanager"]
 BEATS = ("sent", "held", "failed")
 """`held`: not sent, since the pager makes no progress."""

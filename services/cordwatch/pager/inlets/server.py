@@ -43,6 +43,8 @@ _STATUS: dict[Outcome, int] = {
     "stale": 200,
     "malformed": 200,
     "signature": 401,
+    # Who leads knows the page; by the time it is sent again this pager may be the one.
+    "standing-by": 503,
     "full": 503,
     "late": 503,
 }
@@ -56,6 +58,7 @@ class Inlets:
 
     settings: PagerSettings
     find: Find
+    leads: Callable[[], bool]
     desk: Desk
     metrics: InletMetrics
     clock: WallClock
@@ -86,6 +89,11 @@ class Inlets:
             raise CannotListen(f"cannot listen on {host}:{port} ({error.strerror})") from None
         host, port = self.address
         log.info("listening for answers", address=f"{host}:{port}", tls=tls is not None)
+
+    @property
+    def is_listening(self) -> bool:
+        """Return whether answers can be sent."""
+        return self._runner is not None and bool(self._runner.addresses)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -142,6 +150,8 @@ class Inlets:
             said = read(body)
             if self.desk.knows(event_id_of(inlet, said.number)):
                 raise NotHeard("repeated")
+            if not self.leads():
+                return "standing-by"
             answer = answer_of(said, self.find, self.clock.now())
         except NotHeard as error:
             return error.because

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -30,6 +30,7 @@ class SilenceReading:
     urls: Sequence[str]
     every_s: float
     find: Find
+    leads: Callable[[], bool]
     desk: Desk
     metrics: InletMetrics
     clock: WallClock
@@ -39,7 +40,7 @@ class SilenceReading:
         timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
-                for url in self.urls:
+                for url in self.urls if self.leads() else ():
                     await self.read(session, url)
                 await asyncio.sleep(self.every_s)
 

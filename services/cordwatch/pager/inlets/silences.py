@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cordwatch.pager.inlets.heard import NotHeard, Said, instant_of
-
-KEY_LABEL = "cordwatch_key"
-"""The label that holds a page's dedup key: stable, so that a silence of it is of this page alone."""
+from cordwatch.pager.transports.alertmanager import KEY_LABEL
 
 
 def seen_in(silences: object, now: datetime) -> Iterator[Said]:
