@@ -15,6 +15,7 @@ from cordwatch.app.pack_page import pack_page
 from cordwatch.feeds.fhir.coding import FHIR_SYSTEM
 from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM
 from cordwatch.feeds.metrics import FeedsMetrics
+from cordwatch.pager.inlets.metrics import InletMetrics
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.pack import load_pack, shipped_packs
 
@@ -61,6 +62,7 @@ def metrics_page() -> str:
 
 _CATALOGUES: dict[str, Callable[[CollectorRegistry], object]] = {
     "feeds": FeedsMetrics,
+    "pager": InletMetrics,
     "watch": lambda registry: Metrics(load_pack("mescc-lymphoma"), registry),
 }
 
