@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cordwatch.pathway.facts import fact_of
 from cordwatch.pathway.simulation import simulate
 from cordwatch_schemas.acknowledgements import Classified
 from cordwatch_schemas.pack import load_pack
@@ -293,3 +294,22 @@ def test_a_report_that_is_classified_twice_at_once_pages_once(number: int) -> No
         for second in (4, 5)
     ]
     assert both(events, 0.1) == [("steroid.start", "prompt", 0, "open")]
+
+
+def test_of_two_readings_of_one_record_the_wrong_one_is_taken_back_by_its_id() -> None:
+    """They have every number in common: the oracle knew no fact by its id, and kept the wrong one."""
+    wrong = b.a_suspicion(T(0), record_id="R1")
+    right = b.a_suspicion(T(1), record_id="R1", received_at=T(7))
+    gone = b.a_retraction(T(7), "assessed", fact_of(wrong).id, record_id="W1", received_at=T(7.1))
+    told = both([wrong, right, gone], 7.5)
+    assert told == [(SUSPECTED, "reminder", 6, "withdrawn"), (SUSPECTED, "reminder", 7, "open")]
+    again = b.a_retraction(T(8), "record-retracted", fact_of(gone).id)
+    told = both([wrong, right, gone, again], 8)
+    assert [one for one in told if one[2] < 7] == [(SUSPECTED, "reminder", 6, "open")]
+
+
+def test_an_id_names_a_fact_of_its_own_kind_alone() -> None:
+    """What is taken back was told to be something else: nothing is taken back."""
+    told = b.a_suspicion(T(0))
+    gone = b.a_retraction(T(1), "diagnosed", fact_of(told).id)
+    assert both([told, gone], 6) == [(SUSPECTED, "reminder", 6, "open")]
