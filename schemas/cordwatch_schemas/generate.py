@@ -18,6 +18,7 @@ from typing import Any, get_args
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.admissions import AdmissionEvent
 from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.audit import AuditRecord
 from cordwatch_schemas.base import Code, Contract
 from cordwatch_schemas.examples import examples
 from cordwatch_schemas.imaging import ImagingEvent
@@ -55,6 +56,7 @@ _SINGLE: dict[str, type[Contract]] = {
     "feed-position": FeedPosition,
     "receipts": Receipts,
     "operational-alert": OperationalAlert,
+    "audit-record": AuditRecord,
 }
 
 _PARTS: dict[str, type[Contract]] = {"Code": Code, "Receipt": Receipt}
@@ -63,7 +65,6 @@ _PARTS: dict[str, type[Contract]] = {"Code": Code, "Receipt": Receipt}
 PENDING = {
     "StateRow": "a row of watch's own state; watch alone reads and writes it",
     "Page": "the pager's ledger, which comes with the pager",
-    "AuditRecord": "the audit trail, which comes with the board",
 }
 """Contracts that a topic names and that are not written yet, with the reason."""
 
