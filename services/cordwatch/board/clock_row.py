@@ -27,7 +27,7 @@ PRESENTATIONS = {
     "deficit-rapid": "Deficit, within 7 days",
     "mescc-suspected": "Cord compression suspected",
     "mescc-confirmed": "Cord compression confirmed",
-    "deficit-or-confirmed": "Deficit, or cord compression confirmed",
+    "deficit-or-confirmed": "Progressive deficit",
     "dexamethasone-begun": "Dexamethasone begun",
 }
 """What started a clock, as the ward says it."""
@@ -187,7 +187,7 @@ def _row(
         episode=clock.episode,
         rule=clock.rule.id,
         need=NEEDS[clock.rule.satisfied_by],
-        presentation=PRESENTATIONS[clock.rule.starts_at],
+        presentation=_presentation(clock),
         chain=chain_of(clock, picture.endings),
         steps=tuple((step.at, step.level) for step in fixed_steps(clock)),
         start_at=clock.start_at,
@@ -209,6 +209,13 @@ def _row(
         ),
     )
     return stamped(row)
+
+
+def _presentation(clock: Clock) -> str:
+    trigger = clock.rule.starts_at
+    if trigger == "deficit-or-confirmed" and clock.cause.kind != "assessed":
+        trigger = "mescc-confirmed"
+    return PRESENTATIONS[trigger]
 
 
 def stamped(row: ClockRow) -> ClockRow:

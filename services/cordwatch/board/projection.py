@@ -21,7 +21,7 @@ from cordwatch.board.feeds_heard import FeedsHeard
 from cordwatch.board.people import People
 from cordwatch.board.records import Records, Unreadable
 from cordwatch.board.state_rows import fact_key
-from cordwatch.pathway.facts import Fact, merge_tellings
+from cordwatch.pathway.facts import EPOCH, Fact, merge_tellings
 from cordwatch.pathway.identity import Persons, persons
 from cordwatch.pathway.picture import Picture
 from cordwatch_schemas.acknowledgements import Acknowledged, Answer
@@ -39,8 +39,6 @@ from cordwatch_schemas.topics import (
 
 READ: tuple[Topic, ...] = (FACTS, ALERTS, ACKS, IDENTITIES, OPERATIONS, HISTORIES)
 """What the board reads, and all that it reads."""
-ENDED_KEPT = timedelta(hours=36)
-"""A clock that ended is shown for the rest of the day, in any time zone."""
 
 
 class Projection:
@@ -66,6 +64,8 @@ class Projection:
         self._rows: dict[str, dict[str, ClockRow]] = {}
         """By patient, by clock; only of patients with a clock."""
         self._patient_of: dict[str, str] = {}
+        self._next_change: tuple[int, datetime, datetime | None] = (-1, EPOCH, None)
+        """For which version and from when on which change by time is the next."""
 
     # --- records in
 
@@ -247,7 +247,12 @@ class Projection:
 
     def next_change(self, now: datetime) -> datetime | None:
         """Return when a row looks different by time alone."""
-        return min((at for row in self._each() for at in row.changes_after(now)), default=None)
+        version, asked_at, found = self._next_change
+        is_still_so = version == self.version and asked_at <= now and (found is None or now < found)
+        if not is_still_so:
+            found = min((at for row in self._each() for at in row.changes_after(now)), default=None)
+            self._next_change = (self.version, now, found)
+        return found
 
     def forget(self, now: datetime) -> None:
         """Let go of alerts and answers that are older than their topics keep them."""
