@@ -112,9 +112,9 @@ def _texts(
 ) -> Iterator[tuple[Sequence[Held], bytes]]:
     """Return the original of each message; a FHIR text is whole on the raw topic alone."""
     parts: list[Sequence[Held]] = []
-    fhir = {one[0].message: one for one in messages if one[0].format == "fhir"}
+    fhir = [one for one in messages if one[0].format == "fhir"]
     if fhir:
-        since = min(one[0].kept.received_at for one in fhir.values()) - MARGIN
+        since = min(one[0].kept.received_at for one in fhir) - MARGIN
         for held, data in raw_texts(read_topic(kafka, RAW.name, follow=False, since=since), fhir):
             if data:
                 yield held, data
