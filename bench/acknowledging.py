@@ -27,10 +27,7 @@ WINDOW = 50
 DAY, MERGES, DAY_S_MAX = 219_564, 299, 300
 MIB = 1024 * 1024
 BIG_FRAMES = 20
-SHARED = (
-    "broker, sender and gateway share the cores of this machine; a group of messages lies on many partitions, "
-    "and waits for the broker twice"
-)
+SHARED = "broker, sender and gateway share the cores of this machine, and a group waits for the broker twice"
 ANSWER_S_MAX = 60.0
 MEMORY_GROWTH_MAX = 1.1
 

@@ -50,7 +50,7 @@ ACKS = Topic("acks", "Answer", "patient", "delete", 60 * DAY_S)
 ALERTS = Topic("alerts", "Alert", "patient", "delete", 60 * DAY_S)
 FACTS = Topic("facts", "StateRow", "patient, row id", "compact", FOREVER)
 IDENTITIES = Topic("identities", "Identity", "patient", "compact", FOREVER, sensitive=True)
-RAW = Topic("raw", "RawMessage", "source, control id", "delete", 30 * DAY_S, sensitive=True)
+RAW = Topic("raw", "RawMessage", "source", "delete", 30 * DAY_S, sensitive=True)
 QUARANTINE = Topic(
     "quarantine", "Quarantined", "source, control id", "delete", 90 * DAY_S, sensitive=True
 )

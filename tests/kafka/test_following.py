@@ -89,9 +89,9 @@ def test_a_memory_is_filled_with_what_others_answered(real_kafka: str) -> None:
     log = ReceiptLog(KafkaSettings(real_kafka), memory, b"me", broken.set)
     log.start(now - timedelta(minutes=1), known.set)
     assert known.wait(PATIENCE_S)
-    assert [memory.result(one) for one in texts] == [ACCEPTED, None, None]
+    assert [memory.look_up(one)[0] for one in texts] == [ACCEPTED, None, None]
     publish(real_kafka, RECEIPTS.name, (b"x", later))
-    assert eventually(lambda: memory.result(texts[2]) == ACCEPTED)
+    assert eventually(lambda: memory.look_up(texts[2])[0] == ACCEPTED)
     log.stop()
     assert not broken.is_set()
 

@@ -213,8 +213,8 @@ def raw_record(found: Translated, received_at: datetime, *, replayed: bool = Fal
         content_base64=base64.b64encode(found.item.data).decode(),
         control_id_reused=found.control_id_reused,
     )
-    key = f"{found.sender}|{found.control_id}".encode()
-    return Published(RAW.name, key, raw.model_dump_json().encode())
+    # By sender alone: what a group brings of one sender goes to the broker as one batch.
+    return Published(RAW.name, found.sender.encode(), raw.model_dump_json().encode())
 
 
 def derived_records(found: Translated, received_at: datetime) -> Iterator[Published]:

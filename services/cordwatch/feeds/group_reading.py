@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import Translated
 from cordwatch.feeds.hl7.acknowledge import read_header
 from cordwatch.feeds.hl7.framing import Piece
+from cordwatch.feeds.identities import Identities
 from cordwatch.feeds.intake import Understand, records_of
 from cordwatch.feeds.receipts import (
     ACCEPTED,
@@ -38,8 +39,8 @@ class Settled:
 class _Taken:
     found: Translated
     fingerprint: Fingerprint | None = None
-    same_as: int | None = None
-    """The piece of this group that has the same bytes, and what becomes of both."""
+    same_as: tuple[GroupReading, int] | None = None
+    """The piece that has the same bytes, of this group or one before it, and what becomes of both."""
     repeated: bool = False
 
 
@@ -53,9 +54,18 @@ class GroupReading:
     it is published as a new one.
     """
 
-    def __init__(self, understand: Understand, memory: Memory) -> None:
-        """Begin a group."""
+    def __init__(
+        self,
+        understand: Understand,
+        memory: Memory,
+        people: Identities | None = None,
+        before: Sequence[GroupReading] = (),
+    ) -> None:
+        """Begin a group; those *before* it are not in the memory yet, and are settled first."""
         self._understand, self._memory = understand, memory
+        self._people = people or Identities()
+        self._in_hand = (*before, self)
+        self._refused: set[int] = set()
         self._taken: list[_Taken] = []
         self._first: dict[Fingerprint, int] = {}
         self._identities: set[bytes] = set()
@@ -69,16 +79,26 @@ class GroupReading:
         if one is None:
             self._taken.append(_Taken(self._publish(number, piece, received_at, found)))
             return
-        if (first := self._first.get(one)) is not None:
-            same = self._taken[first]
-            self._taken.append(_Taken(same.found, one, first, repeated=True))
-            return
+        for reading in self._in_hand:
+            if (first := reading.found(one)) is not None:
+                same = (reading, first[0])
+                self._taken.append(_Taken(first[1], one, same, repeated=True))
+                return
         self._first[one] = number
-        told = self._memory.result(one)
+        told, is_reused = self._memory.look_up(one)
         if told == ACCEPTED:
             self._taken.append(_Taken(found or accepted(piece), one, repeated=True))
             return
-        self._taken.append(self._read(number, piece, received_at, found, one, told))
+        before = len(self.records)
+        is_reused = told is None and (is_reused or self._is_in_hand(one))
+        found = self._publish(number, piece, received_at, found, reused=is_reused)
+        repeated = told is not None and told == result_of(found)
+        if repeated:
+            del self.records[before:]
+            self._people.forget(found.identities)
+        else:
+            self._identities.add(one.identity)
+        self._taken.append(_Taken(found, one, repeated=repeated))
 
     def receipts(self, refused: set[int]) -> list[Receipt]:
         """Return the receipts of what is published for the first time, and was not *refused*."""
@@ -90,33 +110,30 @@ class GroupReading:
 
     def settled(self, refused: set[int]) -> Iterator[Settled]:
         """Return for each piece, in order, what came of it."""
+        self._refused, self._in_hand = refused, (self,)
         for number, one in enumerate(self._taken):
-            stored = (number if one.same_as is None else one.same_as) not in refused
+            reading, first = one.same_as or (self, number)
+            stored = not reading.is_refused(first)
             yield Settled(one.found, stored, one.repeated and stored)
+
+    def found(self, one: Fingerprint) -> tuple[int, Translated] | None:
+        """Return which piece of this group has these bytes, and what it says."""
+        number = self._first.get(one)
+        return None if number is None else (number, self._taken[number].found)
+
+    def is_refused(self, number: int) -> bool:
+        """Return whether the broker would not take a piece; known once the group is settled."""
+        return number in self._refused
+
+    def names(self, one: Fingerprint) -> bool:
+        """Return whether a message of this group is new under this name."""
+        return one.identity in self._identities
 
     def _fingerprint(self, piece: Piece) -> Fingerprint | None:
         """Return None for what is no message: of one too large only the beginning is here."""
         if not self._memory.remembers or piece.kind != "message" or not piece.data:
             return None
         return fingerprint_of(piece.data)
-
-    def _read(
-        self,
-        number: int,
-        piece: Piece,
-        received_at: datetime,
-        found: Translated | None,
-        one: Fingerprint,
-        told: bytes | None,
-    ) -> _Taken:
-        reused = told is None and self._is_used(one)
-        before = len(self.records)
-        found = self._publish(number, piece, received_at, found, reused=reused)
-        if told is not None and told == result_of(found):
-            del self.records[before:]
-            return _Taken(found, one, repeated=True)
-        self._identities.add(one.identity)
-        return _Taken(found, one)
 
     def _publish(
         self,
@@ -130,13 +147,13 @@ class GroupReading:
         understood = found or self._understand(piece, received_at)
         if reused:
             understood = replace(understood, control_id_reused=True)
-        found, records = records_of(understood, received_at)
+        found, records = records_of(self._people.only_news(understood), received_at)
         self.records += ((number, (one.topic, one.key, one.value)) for one in records)
         return found
 
-    def _is_used(self, one: Fingerprint) -> bool:
-        here = one.has_control_id and one.identity in self._identities
-        return here or self._memory.is_used(one)
+    def _is_in_hand(self, one: Fingerprint) -> bool:
+        """Return whether other bytes under this name of sender and control id were just read."""
+        return one.has_control_id and any(reading.names(one) for reading in self._in_hand)
 
 
 def accepted(piece: Piece) -> Translated:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, cast
 
 from cordwatch.feeds.group_commit import Job, Settled
 from cordwatch.feeds.hl7.acknowledge import answers
+from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.feeds.metrics import Closing, FeedsMetrics
 from cordwatch.feeds.mllp_connection import COMMIT_ACK, COMMIT_NAK, MllpConnection, Received
@@ -109,6 +110,7 @@ class MllpSession(asyncio.Protocol):
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._heard_at = 0.0
         self._peer = ""
+        self._leaving: list[bytes] = []
 
     @property
     def in_flight(self) -> int:
@@ -184,17 +186,18 @@ class MllpSession(asyncio.Protocol):
             self._transport.abort()
 
     def _submit(self, pieces: list[Received]) -> None:
-        shared = self._shared
+        shared, now = self._shared, self._shared.clock.now()
         for received in pieces:
             piece = received.piece
             if piece.kind == "message":
-                shared.metrics.last_message_at.set(shared.clock.now().timestamp())
+                shared.metrics.last_message_at.set(now.timestamp())
             else:
                 oversized = piece.kind == "oversized"
                 shared.metrics.bad_frames.labels("oversized" if oversized else "unreadable").inc()
             shared.room.change(1, len(piece.data))
             done = partial(self._settled, received, shared.clock.monotonic())
-            shared.commit.submit(Job(replace(piece, peer=self._peer), shared.clock.now(), done))
+            sent = Piece(piece.kind, piece.data, piece.reason, self._peer)
+            shared.commit.submit(Job(sent, now, done))
 
     def _settled(self, received: Received, came_at: float, settled: Settled) -> None:
         shared = self._shared
@@ -214,10 +217,18 @@ class MllpSession(asyncio.Protocol):
         for code in codes:
             shared.metrics.acks.labels(code).inc()
         if leaving:
-            self._transport.write(leaving)
+            if not self._leaving:
+                # With those of the same group: every write costs the gateway and the sender a call of the system.
+                asyncio.get_running_loop().call_soon(self._write)
+            self._leaving.append(leaving)
         self._regulate()
         if self._ended:
             self._close_when_answered()
+
+    def _write(self) -> None:
+        leaving, self._leaving = b"".join(self._leaving), []
+        if leaving and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(leaving)
 
     def _answers(self, received: Received, settled: Settled) -> tuple[list[str], list[bytes]]:
         if not received.is_frame:
@@ -278,5 +289,6 @@ class MllpSession(asyncio.Protocol):
             self._close()
 
     def _close(self) -> None:
+        self._write()
         if self._transport is not None:
             self._transport.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from cordwatch.feeds.files import Format, Item
 from cordwatch.feeds.gateway import (
+    ID_CHARACTERS_MAX,
     Published,
     Translated,
     from_fhir,
@@ -294,27 +295,32 @@ def originals(
 
 def raw_texts(
     records: Iterable[tuple[bytes | None, bytes | None] | None],
-    messages: Mapping[tuple[object, ...], Sequence[Held]],
+    messages: Iterable[Sequence[Held]],
 ) -> Iterator[tuple[Sequence[Held], bytes]]:
     """
     Return FHIR texts as the raw topic has them, whole, since a part alone lacks what it refers to.
 
     Those that are not there any more come last, empty.
     """
-    wanted = dict(messages)
+    wanted = {_sent_as(held[0].kept): held for held in messages}
+    sources = {source for source, _, _ in wanted}
     for record in records:
         if not wanted:
             return
         if record is None or record[1] is None:
             continue
-        key = record[0] or b""
-        if not any(name[0] == key for name in wanted):
+        # The key is the source; most records are of others, and need not be read.
+        if (record[0] or b"").decode(errors="replace")[:ID_CHARACTERS_MAX] not in sources:
             continue
         try:
             raw = RawMessage.model_validate_json(record[1])
         except ValidationError:
             continue
-        held = wanted.pop((key, raw.received_at), None)
+        held = wanted.pop(_sent_as(raw), None)
         if held is not None:
             yield held, base64.b64decode(raw.content_base64)
     yield from ((held, b"") for held in wanted.values())
+
+
+def _sent_as(one: Quarantined | RawMessage) -> tuple[str, str, datetime]:
+    return one.source, one.source_message_id, one.received_at

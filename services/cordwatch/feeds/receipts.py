@@ -107,19 +107,15 @@ class Memory:
         """Return how many messages are remembered."""
         return int(self._one("SELECT count(*) FROM receipts")[0])
 
-    def result(self, one: Fingerprint) -> bytes | None:
-        """Return with what result these very bytes were answered; None: they never were."""
-        found = self._one(
-            "SELECT result FROM receipts WHERE identity = ? AND content = ?",
-            _number(one.identity),
-            _number(one.content),
-        )
-        return None if found is None else found[0] or ACCEPTED
-
-    def is_used(self, one: Fingerprint) -> bool:
-        """Return whether something was answered under this name of sender and control id."""
-        asked = "SELECT 1 FROM receipts WHERE identity = ? LIMIT 1"
-        return one.has_control_id and self._one(asked, _number(one.identity)) is not None
+    def look_up(self, one: Fingerprint) -> tuple[bytes | None, bool]:
+        """Return with what result these very bytes were answered (None: never); else whether others were under their name."""
+        name = _number(one.identity)
+        # Most messages come once, and under an id of their own.
+        if self._one("SELECT 1 FROM receipts WHERE identity = ? LIMIT 1", name) is None:
+            return None, False
+        asked = "SELECT result FROM receipts WHERE identity = ? AND content = ?"
+        found = self._one(asked, name, _number(one.content))
+        return (None, one.has_control_id) if found is None else (found[0] or ACCEPTED, False)
 
     def learn(self, receipts: Iterable[Receipt], received_at: datetime) -> None:
         """Take in receipts; too old ones are passed over, of one message the last counts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -28,7 +29,8 @@ from cordwatch.feeds.receipt_log import ReceiptLog
 from cordwatch.feeds.receipts import Memory
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.feeds.source import Sources
-from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
+from cordwatch.runtime.group_publisher import GroupPublisher
+from cordwatch.runtime.kafka import KafkaSettings, require_topics
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
@@ -39,6 +41,8 @@ EXIT_OK = 0
 EXIT_UNANSWERED = 1
 EXIT_BROKEN = 70
 COMMIT_END_S = 2.0
+GARBAGE_MIN = 5_000
+"""Objects between two looks for rings of them: few are left over, and each look is a pause."""
 
 log = get_logger("cordwatch.feeds")
 
@@ -73,9 +77,9 @@ class Feeds:
         self.registry = CollectorRegistry()
         self.metrics = FeedsMetrics(self.registry)
         self.memory = Memory(settings.remember_days)
-        self.commit = GroupCommit(
-            lambda: Publisher(kafka), self._understand, self._deliver, self._broken, self.memory
-        )
+        connect = partial(GroupPublisher, kafka)
+        told = (self._understand, self._deliver, self._broken)
+        self.commit = GroupCommit(connect, *told, self.memory)
         self._receipts = None
         if receipt_log is not None and self.memory.remembers:
             self._receipts = receipt_log(self.memory, self.commit.name, self._broken)
@@ -124,6 +128,10 @@ class Feeds:
             log.info("listening", address=f"{host}:{port}", tls=self.settings.tls_cert is not None)
             if self.fhir is not None:
                 await self.fhir.start(self._in_use, self.commit, self.metrics, self._broken)
+            # What is here now stays for good: looked through again and again, it would hold up answers for 0.1 s each time.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(GARBAGE_MIN)
             await self._listen_until_told_to_stop()
             log.info("stopping", connections=self.server.connections)
             if self.fhir is not None:
@@ -131,7 +139,7 @@ class Feeds:
             unanswered = await self.server.drain(0 if self._is_broken else self.settings.drain_s)
             log.info("stopped", unanswered=unanswered)
         finally:
-            self.has_ended = await asyncio.to_thread(self.commit.stop, COMMIT_END_S)
+            self.has_ended = await self.commit.stop(COMMIT_END_S)
             if self._receipts is not None:
                 await asyncio.to_thread(self._receipts.stop)
             page.stop()
@@ -194,10 +202,6 @@ class Feeds:
     def _understand(self, piece: Piece, received_at: datetime) -> Translated:
         return understand(piece, self._sources, received_at, self.settings.applications)
 
-    def _deliver(self, group: list[tuple[Job, Settled]]) -> None:
-        """Tell the connections, on their own thread."""
-        self._on_loop(partial(self._tell, group))
-
     def _broken(self) -> None:
         """End the process: a supervisor starts it anew, and senders send again."""
         self._is_broken = True
@@ -209,7 +213,8 @@ class Feeds:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(what)
 
-    def _tell(self, group: list[tuple[Job, Settled]]) -> None:
+    def _deliver(self, group: list[tuple[Job, Settled]]) -> None:
+        """Tell the connections."""
         for job, settled in group:
             job.done(settled)
         # After every answer: an error of ours must not keep one back.

@@ -13,6 +13,7 @@ from cordwatch.runtime.logging import get_logger
 
 AT_ONCE = 1_000
 QUIET_S = 0.5
+FETCH_BYTES_MIN = 64 * 1024
 
 _client_log = logging.getLogger("cordwatch.runtime.librdkafka")
 log = get_logger("cordwatch.runtime")
@@ -64,8 +65,9 @@ def _client(settings: KafkaSettings) -> Consumer:
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
-            # The end is known by a fetch that brings nothing: half a second by default.
+            # Ten answers of the broker a second, whatever comes: not one for each record. And the end is known by one that brings nothing.
             "fetch.wait.max.ms": 100,
+            "fetch.min.bytes": FETCH_BYTES_MIN,
             "reconnect.backoff.max.ms": RECONNECT_MS_MAX,
             # A broker that is away is told of by whoever writes to it, once and not ten times a second.
             "log_level": 2,

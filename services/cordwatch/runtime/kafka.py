@@ -23,6 +23,7 @@ from kafka.errors import (
 from cordwatch_schemas.topics import Topic
 
 T = TypeVar("T")
+NOT_SAFE = KafkaTimeoutError("the broker did not acknowledge in time")
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 """What a broker will refuse however often it is asked."""
 ACK_TIMEOUT_S = 30.0
@@ -30,16 +31,14 @@ RECONNECT_MS_MAX = 1_000
 """A broker that is back is noticed in about this time; the client's own default is half a minute."""
 
 SLOW_ANSWER_S = 5.0
-"""A broker that takes longer to acknowledge is as good as away, until it does."""
+SLOW_ANSWERS_MAX = 30
+"""A client that has not even given up after all of these is broken."""
 
 GIVEN_UP_S = 120.0
-"""The client itself gives a record up after so long."""
+"""After so long what is not acknowledged is given up, and a new client tries."""
 
 RECORD_BYTES_MAX = 24 * 1024 * 1024
 BUFFER_WAIT_S = 0.1
-
-SLOW_ANSWERS_MAX = 30
-"""A client that has not even given up after all of these is broken."""
 
 
 class BrokerUnreachable(RuntimeError):
@@ -115,6 +114,23 @@ def admin_client(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
         client.close()
 
 
+def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
+    """Return how librdkafka publishes whatever must be safe."""
+    return {
+        "bootstrap.servers": settings.address,
+        "acks": "all",
+        "enable.idempotence": True,
+        # Where Java's clients and Faust put a key: patients are partitioned alike by all.
+        "partitioner": "murmur2_random",
+        "linger.ms": 5,
+        "message.max.bytes": RECORD_BYTES_MAX,
+        "message.timeout.ms": round(GIVEN_UP_S * 1000),
+        "reconnect.backoff.max.ms": RECONNECT_MS_MAX,
+        # What it would print tells nothing that is not told here.
+        "log_level": 0,
+    }
+
+
 class Publisher:
     """
     Sends records and knows when every one of them is safe: `acks=all`, nothing assumed.
@@ -130,29 +146,15 @@ class Publisher:
         Raises:
             BrokerUnreachable: no broker answers at the address.
         """
-        self._producer = Producer(
-            {
-                "bootstrap.servers": settings.address,
-                "acks": "all",
-                "enable.idempotence": True,
-                # Where Java's clients and Faust put a key: patients are partitioned alike by all.
-                "partitioner": "murmur2_random",
-                "linger.ms": 5,
-                "message.max.bytes": RECORD_BYTES_MAX,
-                "message.timeout.ms": round(GIVEN_UP_S * 1000),
-                "reconnect.backoff.max.ms": RECONNECT_MS_MAX,
-                # What it would print tells nothing that is not told here.
-                "log_level": 0,
-            }
-        )
+        self._producer = Producer(producer_settings(settings))
         try:
             self._producer.list_topics(timeout=settings.timeout_s)
         except KafkaException:
             raise BrokerUnreachable(settings.address, settings.timeout_s) from None
         self._pending: list[_Sent] = []
 
-    def send(self, topic: str, key: bytes, value: bytes) -> None:
-        """Hand over a record; it is safe only after `confirm`."""
+    def send(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """Hand over a record (None: forget the key); it is safe only after `confirm`."""
         self._pending.append(self._sent(topic, key, value))
 
     def confirm(self) -> int:
@@ -202,7 +204,7 @@ class Publisher:
             except BufferError:
                 self._producer.poll(BUFFER_WAIT_S)
             except KafkaException as error:
-                one.error = _as_error(error.args[0])
+                one.error = as_error(error.args[0])
                 return one
             else:
                 return one
@@ -219,10 +221,10 @@ class _Sent:
     def delivered(self, error: Any, _: object) -> None:
         """Note the broker's answer."""
         if error is not None:
-            self.error = _as_error(error)
+            self.error = as_error(error)
 
 
-def _as_error(error: Any) -> KafkaError:
+def as_error(error: Any) -> KafkaError:
     """Return librdkafka's word on a record as the one error family that the rest of cordwatch knows."""
     code = int(error.code())
     # Negative ones are its own: given up, no broker, purged.
@@ -300,6 +302,8 @@ def read_topic(
 
 
 __all__ = [
+    "GIVEN_UP_S",
+    "NOT_SAFE",
     "TOO_LARGE",
     "BrokerUnreachable",
     "KafkaError",

@@ -35,7 +35,7 @@ HERE = "profile: here\nfrom: {peers: [127.0.0.0/8]}\nfacility: "
 def broker(monkeypatch: pytest.MonkeyPatch) -> FakeBroker:
     """Give the broker to which the gateway publishes."""
     broker = FakeBroker()
-    monkeypatch.setattr(service, "Publisher", lambda _: broker.connect())
+    monkeypatch.setattr(service, "GroupPublisher", lambda _: broker.connect())
     return broker
 
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from cordwatch.feeds import service
+from cordwatch.feeds import group_commit, service
 from cordwatch.feeds.group_commit import Record
 from cordwatch.feeds.hl7.mllp import frame
 from cordwatch.feeds.receipt_log import ReceiptLog
@@ -41,7 +41,7 @@ def a_free_port() -> int:
 def broker(monkeypatch: pytest.MonkeyPatch) -> FakeBroker:
     """Give the broker to which the gateway publishes."""
     broker = FakeBroker()
-    monkeypatch.setattr(service, "Publisher", lambda _: broker.connect())
+    monkeypatch.setattr(service, "GroupPublisher", lambda _: broker.connect())
     return broker
 
 
@@ -96,14 +96,15 @@ async def test_told_to_stop_it_answers_and_ends_with_zero(broker: FakeBroker) ->
 
 
 async def test_while_the_broker_is_away_it_is_not_well_and_ends_with_one(
-    broker: FakeBroker,
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some were not answered: their senders send again."""
-    broker.may_answer.clear()
+    monkeypatch.setattr(group_commit, "SLOW_ANSWER_S", 0.01)
+    broker.hold()
     async with running(drain_s=0.05) as (feeds, task, port):
         reader, _ = await send(feeds, a_message("G1"))
         async with asyncio.timeout(PATIENCE_S):
-            while not feeds.commit.broker_away:  # noqa: ASYNC110 - set by the worker's thread
+            while not feeds.commit.broker_away:  # noqa: ASYNC110 - set by a timer
                 await asyncio.sleep(0.005)
         status, state = await asyncio.to_thread(health, port)
         assert (status, state["broker_away"]) == (503, True)
@@ -116,8 +117,8 @@ async def test_while_the_broker_is_away_it_is_not_well_and_ends_with_one(
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)) as end:
             await reader.readuntil(b"\x1c\r")
         assert getattr(end.value, "partial", b"") == b""
-    broker.may_answer.set()
-    assert feeds.commit.stop(PATIENCE_S)
+    broker.let_go()
+    assert await feeds.commit.stop(PATIENCE_S)
 
 
 async def test_an_error_of_ours_ends_it_with_seventy(broker: FakeBroker) -> None:

@@ -261,7 +261,7 @@ def test_a_part_of_a_fhir_text_is_read_again_with_what_it_refers_to() -> None:
     raw = raw_record(bad, CAME)
     other = raw_record(bad, LATER)
     held = shelf(*records).held()
-    messages = {one[0].message: one for one in by_message(held, held)}
+    messages = by_message(held, held)
     found = list(raw_texts([None, (other.key, other.value), (raw.key, raw.value)], messages))
     assert found == [(held, BUNDLE)]
     good = BUNDLE.replace(b"2026-03-02T0800", b"2026-03-02T08:00:00Z")

@@ -28,7 +28,8 @@ def a_memory(result: bytes = ACCEPTED, at: datetime = NOW, days: int = 7) -> Mem
 def test_the_same_bytes_are_known_with_their_result(result: bytes) -> None:
     """And nothing else is."""
     memory = a_memory(result)
-    assert (memory.result(ONE), memory.result(OTHER), memory.size) == (result, None, 1)
+    assert (memory.look_up(ONE), memory.look_up(OTHER)) == ((result, False), (None, False))
+    assert memory.size == 1
 
 
 @pytest.mark.parametrize(
@@ -43,8 +44,7 @@ def test_the_same_bytes_are_known_with_their_result(result: bytes) -> None:
 def test_an_id_belongs_to_its_sender(change: tuple[bytes, bytes], used: bool) -> None:
     """Two systems may count alike; one that sends other bytes under one id is told apart."""
     memory, other = a_memory(), fingerprint_of((MESSAGE % b"1").replace(*change))
-    assert memory.result(other) is None
-    assert memory.is_used(other) is used
+    assert memory.look_up(other) == (None, used)
 
 
 def test_no_control_id_is_no_id_that_is_used_again() -> None:
@@ -52,9 +52,10 @@ def test_no_control_id_is_no_id_that_is_used_again() -> None:
     memory = Memory()
     for number, text in enumerate((MESSAGE % b"", b"no header")):
         memory.learn([receipt_of(fingerprint_of(text), ACCEPTED)], NOW)
-        assert not memory.is_used(fingerprint_of(text + b"\rNTE|1"))
+        assert memory.look_up(fingerprint_of(text + b"\rNTE|1")) == (None, False)
         # By its bytes it is known all the same.
-        assert (memory.result(fingerprint_of(text)), memory.size) == (ACCEPTED, number + 1)
+        assert memory.look_up(fingerprint_of(text)) == (ACCEPTED, False)
+        assert memory.size == number + 1
 
 
 @pytest.mark.parametrize(("later_d", "known"), [(0, True), (6.9, True), (7, True), (8, False)])
@@ -62,8 +63,9 @@ def test_it_is_known_for_seven_days(later_d: float, known: bool) -> None:
     """And forgotten at most a day later."""
     memory = a_memory()
     memory.forget(NOW + timedelta(days=later_d))
-    assert (memory.result(ONE) is not None) is known
-    assert memory.is_used(ONE) is known
+    other = fingerprint_of(MESSAGE % b"1" + b"\rNTE|1")
+    assert memory.look_up(ONE) == (ACCEPTED if known else None, False)
+    assert memory.look_up(other) == (None, known)
     assert memory.size == known
 
 
@@ -79,7 +81,7 @@ def test_the_last_result_counts() -> None:
     """Refused, and days later accepted, since the profile was mended: it is known as accepted."""
     memory = a_memory(FAULTY)
     memory.learn([receipt_of(ONE, ACCEPTED)], NOW + timedelta(days=2))
-    assert (memory.result(ONE), memory.size) == (ACCEPTED, 1)
+    assert (memory.look_up(ONE), memory.size) == ((ACCEPTED, False), 1)
 
 
 def test_with_no_days_nothing_is_remembered() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -95,12 +95,9 @@ def retry(
     messages = by_message([one for one in held if chosen.fits(one)], held)
     read = (reread(one, data, reads, clock.now(), listed) for one, data in _texts(kafka, messages))
     results: Counter[str] = Counter()
-    for group in groups(read, GROUP):
-        if not dry_run:
-            _publish(kafka, group)
-        for one in group:
-            results[one.result] += 1
-            click.echo(json.dumps(as_data(one)) if as_json else line_of(one))
+    for one in read if dry_run else _published(kafka, read):
+        results[one.result] += 1
+        click.echo(json.dumps(as_data(one)) if as_json else line_of(one))
     if not as_json:
         told = ", ".join(f"{count} {name}" for name, count in sorted(results.items()))
         click.echo(f"{told or 'nothing fits'}{'; nothing was published' if dry_run else ''}")
@@ -112,9 +109,9 @@ def _texts(
 ) -> Iterator[tuple[Sequence[Held], bytes]]:
     """Return the original of each message; a FHIR text is whole on the raw topic alone."""
     parts: list[Sequence[Held]] = []
-    fhir = {one[0].message: one for one in messages if one[0].format == "fhir"}
+    fhir = [one for one in messages if one[0].format == "fhir"]
     if fhir:
-        since = min(one[0].kept.received_at for one in fhir.values()) - MARGIN
+        since = min(one[0].kept.received_at for one in fhir) - MARGIN
         for held, data in raw_texts(read_topic(kafka, RAW.name, follow=False, since=since), fhir):
             if data:
                 yield held, data
@@ -126,15 +123,21 @@ def _texts(
         yield from originals(kept, [*whole, *parts])
 
 
-def _publish(kafka: KafkaSettings, group: Sequence[Reread]) -> None:
-    """Publish what *group* says and, once that is safe, that it was read: a crash repeats, never loses."""
+def _published(kafka: KafkaSettings, read: Iterable[Reread]) -> Iterator[Reread]:
+    """
+    Publish what each message says and, once that is safe, that it was read; yield it then.
+
+    A crash in between repeats, and never loses.
+    """
     publisher = Publisher(kafka)
     try:
-        for records in (Reread.told, Reread.closing):
-            for one in group:
-                for record in records(one):
-                    publisher.send(record.topic, record.key, record.value)
-            publisher.confirm()
+        for group in groups(read, GROUP):
+            for records in (Reread.told, Reread.closing):
+                for one in group:
+                    for record in records(one):
+                        publisher.send(record.topic, record.key, record.value)
+                publisher.confirm()
+            yield from group
     finally:
         publisher.close()
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Literal, Protocol
 
 from cordwatch.feeds.hl7.encoding import STANDARD, Delimiters, Unreadable, escape, read_delimiters
@@ -119,8 +120,9 @@ class Header:
         return name if name in _WANTED else "AL"
 
 
+@lru_cache(maxsize=4)
 def read_header(data: bytes) -> Header:
-    """Return as much of the header as can be read; none at all is an empty one."""
+    """Return as much of the header as can be read; none at all is an empty one. Asked for twice in a row."""
     data = data[: HEADER_BYTES_MAX + 3].removeprefix(b"\xef\xbb\xbf")
     try:
         delimiters = read_delimiters(data)

@@ -124,7 +124,7 @@ async def test_after_sighup_fhir_too_is_read_by_the_new_profile(
 
     file.write_text("facility: NORTH", encoding="utf-8")
     broker = FakeBroker()
-    monkeypatch.setattr(service, "Publisher", lambda _: broker.connect())
+    monkeypatch.setattr(service, "GroupPublisher", lambda _: broker.connect())
     side = FhirSide(FhirSettings(port=0), WallClock(), {})
     chosen = FeedsSettings.model_validate({"port": 0, "metrics_port": 0})
     feeds = Feeds(chosen, KafkaSettings(), load(), WallClock(), load_sources=load, fhir=side)

@@ -154,7 +154,7 @@ async def a_gateway(
 ) -> AsyncIterator[tuple[Feeds, FakeBroker, asyncio.Task[int]]]:
     """Give a whole gateway with its FHIR side, and the broker behind it."""
     broker = FakeBroker()
-    monkeypatch.setattr(service, "Publisher", lambda _: broker.connect())
+    monkeypatch.setattr(service, "GroupPublisher", lambda _: broker.connect())
     side = FhirSide(FhirSettings.model_validate(settings), WallClock(), {})
     chosen = FeedsSettings.model_validate({"port": 0, "metrics_port": 0})
     feeds = Feeds(chosen, KafkaSettings(), Source(), WallClock(), fhir=side)

@@ -1,0 +1,91 @@
+"""Groups of records on their way to the broker, several at once, and the word when one of them is safe."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer
+
+from cordwatch.runtime.kafka import KafkaError, KafkaSettings, as_error, producer_settings
+
+POLL_S = 0.2
+CLOSE_S = 2.0
+LINGER_MS = 1
+"""Longer than it takes to hand over a group, so that it leaves as one request."""
+
+Record = tuple[str, bytes, bytes]
+Answered = Callable[[list[KafkaError | None]], None]
+
+
+class GroupPublisher:
+    """
+    Sends groups of records (topic, key, value), one behind the other and without waiting in between.
+
+    The records of a partition arrive in the order in which they were sent, over
+    groups, and over a broker that goes away and comes back: the client gives none
+    of them up by itself, since one behind it could overtake it. Giving up is the
+    caller's, by `close`, and then it is all of them together.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        """Begin to connect; a broker that is away is waited for."""
+        self._producer = Producer(
+            {
+                **producer_settings(settings),
+                "linger.ms": LINGER_MS,
+                # No limits of the client's own: how much is under way is the caller's to say.
+                "message.timeout.ms": 0,
+                "queue.buffering.max.messages": 0,
+            }
+        )
+        self._closing = False
+        self._thread = threading.Thread(target=self._poll, name="delivered", daemon=True)
+        self._thread.start()
+
+    def send(self, records: Sequence[Record], answered: Answered) -> None:
+        """
+        Send *records*, at least one; *answered* hears once, for each why it is not safe, or None.
+
+        On whatever thread, and not while the broker is away.
+        """
+        group = _Group(len(records), answered)
+        for place, (topic, key, value) in enumerate(records):
+            try:
+                self._producer.produce(topic, value, key, on_delivery=partial(group.settle, place))
+            except KafkaException as error:
+                group.settle(place, error.args[0])
+
+    def close(self) -> None:
+        """Give up what is on its way: each record is answered for as not safe, and may have arrived."""
+        self._producer.purge()
+        self._closing = True
+        self._thread.join(CLOSE_S)
+
+    def _poll(self) -> None:
+        while not self._closing or len(self._producer):
+            self._producer.poll(POLL_S)
+
+
+class _Group:
+    """What became of each record of a group."""
+
+    __slots__ = ("_answered", "_errors", "_left", "_lock")
+
+    def __init__(self, count: int, answered: Answered) -> None:
+        self._errors: list[KafkaError | None] = [None] * count
+        self._left = count
+        self._answered = answered
+        self._lock = threading.Lock()
+
+    def settle(self, place: int, error: Any, _: object = None) -> None:
+        """Note the broker's answer for one; the last one settles the group."""
+        if error is not None:
+            self._errors[place] = as_error(error)
+        with self._lock:
+            self._left -= 1
+            is_whole = not self._left
+        if is_whole:
+            self._answered(self._errors)
