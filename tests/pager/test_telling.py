@@ -7,12 +7,17 @@ from typing import Any
 
 import pytest
 
+from cordwatch.pathway.simulation import Told, simulate
+from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.pack import load_pack
 from cordwatch_schemas.pages import Matter
+from tests.builders import a_suspicion, an_mri_cancelled, an_mri_ordered
 from tests.pager.matters import T0, a_matter, a_plan, after, ended, seen, stood_down
 from tests.pager.outages import FaultyPagerDuty, Outage, Phase
 from tests.pager.pagerduty_rules import PagerDutyRules, State
 from tests.pager.world import World, a_world
 
+PACK = load_pack("mescc-lymphoma")
 NAMES = ("nurse", "doctor", "mail", "duty")
 
 
@@ -328,3 +333,24 @@ def test_reading_the_topic_from_its_start_pages_nobody() -> None:
     world.kill()
     world.run(after(20))
     assert (rung(rules), len(world.sent)) == (before, calls)
+
+
+def test_an_order_made_and_cancelled_twenty_times_is_one_page() -> None:
+    """The same through the core: a suspicion, and an order that comes and goes every 15 s for ten minutes."""
+    events: list[Told] = [a_suspicion(T0)]
+    for place in range(20):
+        at = T0 + timedelta(seconds=30 * place)
+        events.append(an_mri_ordered(at, order=f"O{place}"))
+        events.append(an_mri_cancelled(at + timedelta(seconds=15), order=f"O{place}"))
+    world, rules = a_ward()
+    told: dict[str, Alert] = {}
+    for event in events:
+        so_far = [one for one in events if one.received_at <= event.received_at]
+        for alert in simulate(so_far, PACK, event.received_at):
+            known = told.get(alert.alert_id)
+            if known is None or alert.revision > known.revision:
+                told[alert.alert_id] = alert
+                world.publish(Matter.of_alert(alert), at=event.received_at)
+    assert sum(one.rule == "order-cancelled" for one in told.values()) == 20
+    world.run(after(9.9))
+    assert rung(rules) == {"nurse": 1, "doctor": 1}

@@ -126,14 +126,19 @@ def _muted(entry: LedgerEntry, beside: Beside, now: datetime) -> _Held | None:
 
 
 def _settling(entry: LedgerEntry, beside: Beside, now: datetime) -> _Held | None:
-    if entry.round or entry.matter.kind == "clock" or beside.group_told_at is None:
+    if entry.matter.kind == "clock" or not _is_untold(entry):
+        return None
+    if any(not _is_untold(one) for one in beside.siblings):
+        # The same about the same patient is being told; when that ends, this is looked at again.
+        return _Held("settling")
+    if beside.group_told_at is None:
         return None
     until = beside.group_told_at + beside.plan.settle
     return _Held("settling", until) if until > now else None
 
 
 def _calm(entry: LedgerEntry, beside: Beside, now: datetime) -> _Held | None:
-    if entry.round or step_of(entry.matter) in PRESSING:
+    if not _is_untold(entry) or step_of(entry.matter) in PRESSING:
         return None
     first = [(role, by) for rung, role, by in beside.plan.rungs(entry.matter, now) if rung == 0]
     # Whoever of them is free is not told alone: the step is told together, a little later.
@@ -177,9 +182,13 @@ def _told(entry: LedgerEntry, beside: Beside, now: datetime) -> Decision:
     return Decision(entry, _look_again_at(entry, beside.plan, step, planned, now))
 
 
+def _is_untold(entry: LedgerEntry) -> bool:
+    """Return whether it was never told, or was taken back and now holds again."""
+    return all(one.wanted == "closed" for one in _current(entry))
+
+
 def _begins_anew(entry: LedgerEntry, step: Step, now: datetime) -> bool:
-    if entry.round_at is None or all(one.wanted == "closed" for one in _current(entry)):
-        # Never told, or taken back and now it holds again.
+    if entry.round_at is None or _is_untold(entry):
         return True
     if entry.quiet_until is not None:
         # An acknowledgement that has run out, and nothing was done.

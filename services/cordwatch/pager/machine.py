@@ -8,7 +8,7 @@ at any point repeats a page under its own key at most, and loses none.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,7 +28,6 @@ FORGOTTEN_AFTER = timedelta(days=61)
 """Longer than alerts are kept on their topic: one read anew is always known."""
 
 ACCEPTED = Outcome("accepted", "accepted")
-FALLBACK = "fallback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,8 @@ class Work:
     rows: Mapping[str, LedgerEntry | None] = field(default_factory=dict)
     """By alert id; None: forgotten."""
     attempts: tuple[tuple[Attempt, Page], ...] = ()
-    decided: Mapping[str, int] = field(default_factory=dict)
-    """How often each stage decided, where that was new."""
+    decisions: tuple[tuple[str, str], ...] = ()
+    """Alert id and reason, of each that is new."""
     fallbacks: int = 0
     """Deliveries in whose place another one is told."""
 
@@ -69,7 +68,8 @@ class Machine:
         self._alarms = Alarms()
         self._unsure: set[str] = set()
         self._dirty: dict[str, LedgerEntry | None] = {}
-        self._decided: Counter[str] = Counter()
+        self._decisions: list[tuple[str, str]] = []
+        self._fallbacks = 0
         self._outbox = Outbox(transports)
         for entry in ledger:
             self._index(entry)
@@ -136,9 +136,9 @@ class Machine:
         if decides:
             self._decide(now)
         rows, self._dirty = self._dirty, {}
-        decided, self._decided = self._decided, Counter()
-        fallbacks = decided.pop(FALLBACK, 0)
-        return Work(rows, begun, decided, fallbacks)
+        decisions, self._decisions = self._decisions, []
+        fallbacks, self._fallbacks = self._fallbacks, 0
+        return Work(rows, begun, tuple(decisions), fallbacks)
 
     def _begin_attempts(self, now: datetime) -> Iterator[tuple[Attempt, Page]]:
         while taken := self._outbox.take(now):
@@ -208,13 +208,13 @@ class Machine:
                 self._unsure.discard(alert_id)
 
     def _note(self, before: LedgerEntry, after_: LedgerEntry) -> None:
-        """Count what was decided."""
+        """Keep what was decided, to be counted and logged."""
         for delivery in after_.deliveries[len(before.deliveries) :]:
             self.burden.note(before.matter, delivery)
         if after_.reason != before.reason or len(after_.deliveries) > len(before.deliveries):
-            self._decided[after_.reason] += 1
+            self._decisions.append((before.matter.alert_id, after_.reason))
         passed = [sum(one.passed_over for one in each.deliveries) for each in (before, after_)]
-        self._decided[FALLBACK] += passed[1] - passed[0]
+        self._fallbacks += passed[1] - passed[0]
 
     def _beside(self, entry: LedgerEntry, now: datetime) -> Beside:
         matter = entry.matter

@@ -231,8 +231,9 @@ class Pager:
         return self._is_current or behind_s >= HOLD_S
 
     def _count(self, work: Work) -> None:
-        for reason, times in work.decided.items():
-            self.metrics.decided.labels(reason).inc(times)
+        for alert_id, reason in work.decisions:
+            self.metrics.decided.labels(reason).inc()
+            log.info("decided", alert=alert_id, reason=reason)
         self.metrics.fallbacks.inc(work.fallbacks)
         for attempt, page in work.attempts:
             if attempt.action == "tell" and page.attempt == 1:
