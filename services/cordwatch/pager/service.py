@@ -34,6 +34,9 @@ EXIT_BROKEN = 70
 PATIENCE_S = 5.0
 """Pages do not wait longer for a broker that does not take the ledger's rows."""
 
+NO_PATIENCE_S = 0.1
+"""Nor do they wait at each turn anew while it is known to be away."""
+
 HOLD_S = 5.0
 """Nothing new is told for at most so long while more is there to be read: it may be over already."""
 
@@ -89,7 +92,7 @@ class Pager:
         self._behind_since: float | None = None
         self._is_current = False
         self._has_begun = False
-        self._turned_at = clock.monotonic()
+        self._turned_at = self._looked_at = clock.monotonic()
         self._attempts: set[asyncio.Task[None]] = set()
         self._tell_operations: list[OperationalAlert] = []
         self._exit = EXIT_OK
@@ -129,6 +132,7 @@ class Pager:
         self._page.start()
         log.info("metrics", address=self._page.address)
         self._intake.start()
+        self._looked_at = self._clock.monotonic()
         tasks = [asyncio.create_task(self._turns()), asyncio.create_task(self._looks())]
         tasks += [asyncio.create_task(self._beside(one)) for one in beside]
         try:
@@ -193,7 +197,9 @@ class Pager:
             self._hear(machine, batch, now)
         work = machine.work(now, decides=self._decides(machine, now))
         self._count(work)
-        is_written = await self._ledger.write(work.rows, PATIENCE_S)
+        patience_s = NO_PATIENCE_S if self._ledger.is_away else PATIENCE_S
+        is_written = await self._ledger.write(work.rows, patience_s)
+        self._end_if_paused()
         for attempt, page in work.attempts:
             task = asyncio.create_task(self._attempt(attempt, page))
             self._attempts.add(task)
@@ -263,15 +269,12 @@ class Pager:
         self._wake.set()
 
     async def _looks(self) -> None:
-        """Set gauges, tell of itself, forget; and end a process that was paused: another one leads by now."""
-        last, forgotten_at = self._clock.monotonic(), self._clock.monotonic()
+        """Set gauges, tell of itself, forget; every second."""
+        forgotten_at = self._clock.monotonic()
         while True:
             await asyncio.sleep(1)
-            now = self._clock.monotonic()
-            if now - last > 1 + self._pause_s_max:
-                log.error("the process was paused", paused_s=round(now - last, 1))
-                os._exit(EXIT_BROKEN)
-            last = now
+            self._end_if_paused()
+            now = self._looked_at = self._clock.monotonic()
             machine = self.machine
             self.metrics.leads.set(machine is not None)
             self.metrics.ledger_away.set(self._ledger.is_away)
@@ -284,6 +287,13 @@ class Pager:
                 machine.forget(at)
                 forgotten_at = now
                 self._wake.set()
+
+    def _end_if_paused(self) -> None:
+        """End at once a process that stood still: another one may lead by now."""
+        paused_s = self._clock.monotonic() - self._looked_at
+        if paused_s > 1 + self._pause_s_max:
+            log.error("the process was paused", paused_s=round(paused_s, 1))
+            os._exit(EXIT_BROKEN)
 
     async def _tell_of_itself(self) -> None:
         alerts, self._tell_operations = self._tell_operations, []
