@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.app.cli import cordwatch
 from cordwatch.app.pack_page import pack_page
+from cordwatch.board.metrics import BoardMetrics
 from cordwatch.feeds.fhir.coding import FHIR_SYSTEM
 from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM
 from cordwatch.feeds.metrics import FeedsMetrics
@@ -61,6 +62,7 @@ def metrics_page() -> str:
 
 
 _CATALOGUES: dict[str, Callable[[CollectorRegistry], object]] = {
+    "board": BoardMetrics,
     "feeds": FeedsMetrics,
     "pager": InletMetrics,
     "watch": lambda registry: Metrics(load_pack("mescc-lymphoma"), registry),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from email.parser import BytesParser
+from email.policy import default
 from typing import Any
 
-from cordwatch.pager.text import Text, Wording, text_of
+from cordwatch.pager.text import Wording, text_of
 from cordwatch.pager.transports import acm, alertmanager, email, pagerduty, rooms, webhook
 from cordwatch.pager.transports import settings as of
 from cordwatch.pager.transports.transport import Page
 
 HIDDEN = "..."
-WIDTH = 10
 TEXT_MAX = 4_000
 
 
@@ -28,21 +29,21 @@ def preview(  # noqa: PLR0911 - one for each kind
         case of.Webhook():
             return _json(webhook.event_of(page, wording))
         case of.Email():
-            return str(email.message_of(page, destination, wording))
+            sent = BytesParser(policy=default).parsebytes(
+                email.raw_mail(page, destination, wording)
+            )
+            body = sent.get_body()
+            words = str(body.get_content()) if body else ""
+            return "\n".join([*(f"{name}: {value}" for name, value in sent.items()), "", words])
         case of.Slack():
             return rooms.slack_text(text)
         case of.Teams():
             return _json(rooms.teams_card(text))
         case of.Acm():
-            sent = acm.message_of(page, destination, wording).decode("utf-8", "replace")
-            return sent.replace("\r", "\n").rstrip("\n")
+            segments = acm.message_of(page, destination, wording).decode("utf-8", "replace")
+            return segments.replace("\r", "\n").rstrip("\n")
         case of.Nowhere():
-            return plain(text)
-
-
-def plain(text: Text) -> str:
-    """Return the words alone, as every transport takes them."""
-    return text.plain(TEXT_MAX)
+            return text.plain(TEXT_MAX)
 
 
 def _json(value: Any) -> str:

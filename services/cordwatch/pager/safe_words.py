@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 _MARKS = frozenset(" .,'-/@:+()#&")
 _ELLIPSIS = "…"
+
+
+class _Kept(dict[int, str | int]):
+    """What becomes of each character, for `str.translate`: itself, or a blank; found out once."""
+
+    def __init__(self, kept: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._kept = kept
+
+    def __missing__(self, code: int) -> str | int:
+        self[code] = code if self._kept(chr(code)) else " "
+        return self[code]
+
+
+_PLAIN = _Kept(lambda mark: mark in _MARKS or unicodedata.category(mark)[0] in "LMN")
+_VISIBLE = _Kept(lambda mark: unicodedata.category(mark)[0] not in "CZ")
 
 
 def foreign(text: str, limit: int) -> str:
@@ -15,18 +32,12 @@ def foreign(text: str, limit: int) -> str:
     No line breaks (a mail header), no brackets, stars or angles (Slack, Teams,
     HTML), no control or direction marks.
     """
-    kept = "".join(mark if _is_plain(mark) else " " for mark in text[: limit * 4])
-    return cut(" ".join(kept.split()), limit)
-
-
-def _is_plain(mark: str) -> bool:
-    return mark in _MARKS or unicodedata.category(mark)[0] in "LMN"
+    return cut(" ".join(text[: limit * 4].translate(_PLAIN).split()), limit)
 
 
 def one_line(text: str) -> str:
     """Return *text* without line breaks, control or direction marks and lone surrogates."""
-    kept = "".join(" " if unicodedata.category(mark)[0] in "CZ" else mark for mark in text)
-    return " ".join(kept.split())
+    return " ".join(text.translate(_VISIBLE).split())
 
 
 def cut(text: str, limit: int) -> str:

@@ -166,7 +166,7 @@ def _time(due_at: datetime, at: datetime, wording: Wording) -> str:
 
 
 def _reason(matter: Matter) -> str:
-    return cut(one_line(matter.reason), WORDS_MAX) or guidance(matter.rule).name
+    return cut(one_line(matter.reason[: WORDS_MAX * 2]), WORDS_MAX) or guidance(matter.rule).name
 
 
 def _missing(matter: Matter) -> str:

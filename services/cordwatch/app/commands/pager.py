@@ -37,7 +37,7 @@ def pager() -> None:
     """
 
 
-@pager.command()
+@pager.command(short_help="Run the pager.")
 @settings_options(PagerSettings)
 @pack_option
 @click.pass_context

@@ -17,9 +17,10 @@ from cordwatch.app.commands.options import pack_option
 from cordwatch.pager.asked import NotAsked, asked, rules_of
 from cordwatch.pager.lane import dedup_key
 from cordwatch.pager.plan import Plan, load_plan
-from cordwatch.pager.preview import plain, preview
-from cordwatch.pager.text import span, text_of
+from cordwatch.pager.preview import preview
+from cordwatch.pager.text import span
 from cordwatch.pager.transports.build import wording_of
+from cordwatch.pager.transports.settings import Nowhere
 from cordwatch.pager.transports.transport import Page
 from cordwatch.pager.who import Answer
 from cordwatch.pager.who import who as who_is_told
@@ -67,7 +68,7 @@ def at_option(command: F) -> F:
     )(command)
 
 
-@click.command()
+@click.command(short_help="Who would be told, when and by which step.")
 @click.argument("event")
 @plan_option
 @pack_option
@@ -117,7 +118,8 @@ def _told(answer: Answer, plan: Plan, *, every_round: bool) -> Iterator[str]:
     matter, step = answer.matter, answer.step
     where = " ".join(one for one in (matter.facility, matter.ward) if one)
     yield f"{matter.rule} {answer.name}{f' on {where}' if where else ''}, times in {plan.zone}"
-    quiet = "until the next level" if step.quiet_for is None else f"for {span(step.quiet_for)}"
+    for_good = "until the next level" if matter.kind == "clock" else "for good"
+    quiet = for_good if step.quiet_for is None else f"for {span(step.quiet_for)}"
     yield (
         f"answer within {span(step.answer_within)}; an acknowledgement quietens it {quiet}, and "
         "stops no clock"
@@ -155,7 +157,7 @@ def _when(at: datetime, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%a %d %b %H:%M}"
 
 
-@click.command("preview")
+@click.command("preview", short_help="The words of a page, and what a destination would get.")
 @click.argument("event")
 @plan_option
 @pack_option
@@ -168,6 +170,7 @@ def _when(at: datetime, zone: ZoneInfo) -> str:
 )
 @click.option("--note", default="", help="Who has seen it, or why it is over.")
 @click.option("--to", "only", multiple=True, help="Destinations to show; default: the words alone.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a destination.")
 def preview_(
     event: str,
     plan_file: Path,
@@ -176,6 +179,8 @@ def preview_(
     action: Literal["tell", "acknowledge", "close"],
     note: str,
     only: tuple[str, ...],
+    *,
+    as_json: bool,
 ) -> None:
     """
     Show the words of a page about EVENT (see `who`), and with --to what a destination would get.
@@ -191,15 +196,18 @@ def preview_(
     at, wording = _at(at_text, plan), wording_of(plan)
     matter = _matter(event, packs, at)
     role = next((role for _, role, _ in plan.rungs(matter, at)), "nobody")
-    if not only:
-        click.echo(plain(text_of(_page(matter, action, role, "", at, note), wording)))
     for name in only:
         if name not in plan.destinations:
             raise click.BadParameter(f"{name} is none of the plan's", param_hint="--to")
-        destination = plan.destinations[name]
-        click.echo(f"--- {name} ({destination.kind})")
-        page = _page(matter, action, role, name, at, note)
-        click.echo(preview(page, destination, wording))
+    # Without a destination: the words alone.
+    for name in only or ("",):
+        destination = plan.destinations[name] if name else Nowhere(kind="nowhere")
+        sent = preview(_page(matter, action, role, name, at, note), destination, wording)
+        if as_json:
+            told = {"destination": name or None, "kind": destination.kind, "sent": sent}
+            click.echo(json.dumps(told))
+        else:
+            click.echo(f"--- {name} ({destination.kind})\n{sent}" if name else sent)
 
 
 def _page(

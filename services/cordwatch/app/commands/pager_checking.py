@@ -28,7 +28,7 @@ EXIT_FINDING = 1
 TEST = "TEST of the pager. Nobody needs to do anything."
 
 
-@click.command()
+@click.command(short_help="Faults of a plan, hours without anybody, and every destination tried.")
 @plan_option
 @pack_option
 @click.option("--offline", is_flag=True, help="Look at the plan only: no destination, no secret.")
@@ -102,7 +102,7 @@ async def _try(plan: Plan, name: str) -> Outcome:
         await transport.close()
 
 
-@click.command("test")
+@click.command("test", short_help="Send one test page, and close it again.")
 @click.argument("destination")
 @plan_option
 @click.option(

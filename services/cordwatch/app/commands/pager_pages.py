@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -11,7 +11,7 @@ from cordwatch.pager.ledger import read_ledger
 from cordwatch_schemas.pages import Delivery, LedgerEntry
 
 
-@click.command()
+@click.command(short_help="Who was told what, and who answered.")
 @click.option("--open", "only_open", is_flag=True, help="Only what is not over.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the ledger's rows.")
 @click.pass_context
@@ -27,13 +27,15 @@ def pages(ctx: click.Context, *, only_open: bool, as_json: bool) -> None:
               cordwatch pager pages --json | jq 'select(.answers == [])'
     Exit codes: 0; 3 topics are missing; 4 no broker answers.
     """
-    entries = sorted(read_ledger(kafka_of(ctx)), key=lambda one: one.matter.raised_at)
-    for entry in entries:
-        if only_open and entry.matter.status != "open":
-            continue
-        lines = [entry.model_dump_json()] if as_json else _told(entry)
-        for line in lines:
-            click.echo(line)
+    for line in lines_of(read_ledger(kafka_of(ctx)), only_open=only_open, as_json=as_json):
+        click.echo(line)
+
+
+def lines_of(entries: Iterable[LedgerEntry], *, only_open: bool, as_json: bool) -> Iterator[str]:
+    """Yield what is shown of the ledger, the oldest matter first."""
+    for entry in sorted(entries, key=lambda one: one.matter.raised_at):
+        if not only_open or entry.matter.status == "open":
+            yield from [entry.model_dump_json()] if as_json else _told(entry)
 
 
 def _told(entry: LedgerEntry) -> Iterator[str]:

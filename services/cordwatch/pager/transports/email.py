@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterator
-from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.charset import QP, Charset
+from email.header import Header
+from email.message import Message
+from email.policy import compat32
 from email.utils import format_datetime
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import aiosmtplib
 import structlog
@@ -29,6 +31,10 @@ BODY_MAX = 8_000
 _UNAUTHORISED: Final = frozenset({530, 534, 535})
 _TOO_LARGE: Final = frozenset({523, 552})
 _PERMANENT = 500
+_WIRE = compat32.clone(linesep="\r\n")
+"""Not the newer policies: they fold a long subject before its first word, and some readers then show a blank."""
+_UTF_8 = Charset("utf-8")
+_UTF_8.body_encoding = QP
 
 
 class EmailTransport:
@@ -63,7 +69,7 @@ class EmailTransport:
     async def send(self, page: Page) -> Outcome:
         """Make one attempt."""
         return await bounded(
-            self._exchange(message_of(page, self._settings, self._wording)), self.name
+            self._exchange(raw_mail(page, self._settings, self._wording)), self.name
         )
 
     async def check(self) -> Outcome:
@@ -73,11 +79,13 @@ class EmailTransport:
     async def close(self) -> None:
         """Hold nothing: each mail has a connection of its own."""
 
-    async def _exchange(self, message: EmailMessage | None) -> Outcome:
+    async def _exchange(self, message: bytes | None) -> Outcome:
         settings = self._settings
         smtp = aiosmtplib.SMTP(
             hostname=settings.host,
             port=settings.port,
+            # Not asked of the network, which may be what is broken.
+            local_hostname=_domain(settings),
             use_tls=settings.security == "tls",
             start_tls=settings.security == "starttls",
             tls_context=self._tls if settings.security != "none" else None,
@@ -93,7 +101,7 @@ class EmailTransport:
         finally:
             smtp.close()
 
-    async def _converse(self, smtp: aiosmtplib.SMTP, message: EmailMessage | None) -> Outcome:
+    async def _converse(self, smtp: aiosmtplib.SMTP, message: bytes | None) -> Outcome:
         try:
             await smtp.connect()
         except (aiosmtplib.SMTPException, OSError) as error:
@@ -102,11 +110,8 @@ class EmailTransport:
             return Outcome("accepted", "accepted")
         settings = self._settings
         try:
-            refused, _ = await smtp.send_message(
-                message,
-                sender=settings.sender,
-                recipients=list(settings.to),
-                timeout=self._whole_s,
+            refused, _ = await smtp.sendmail(
+                settings.sender, list(settings.to), message, timeout=self._whole_s
             )
         except (aiosmtplib.SMTPException, OSError) as error:
             return _not_sent(error)
@@ -119,12 +124,12 @@ def _not_connected(error: Exception) -> Outcome:
     """Return what it means that there was no session: nothing was sent."""
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in _causes(error)):
         return Outcome("refused", "untrusted")
-    if isinstance(error, aiosmtplib.SMTPNotSupported):
-        # It offers no TLS, or no log-in: neither mail nor password go there in the open.
-        return Outcome("refused", "untrusted")
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return of_code(error.code)
-    return Outcome("later", "no-connection")
+    if isinstance(error, OSError):
+        return Outcome("later", "no-connection")
+    # It offers no TLS, or no log-in: neither mail nor password go there in the open.
+    return Outcome("refused", "untrusted")
 
 
 def _not_sent(error: Exception) -> Outcome:
@@ -160,31 +165,36 @@ def of_code(code: int) -> Outcome:
     return Outcome("later", "server-error")
 
 
-def message_of(page: Page, settings: Email, wording: Wording) -> EmailMessage:
+def raw_mail(page: Page, settings: Email, wording: Wording) -> bytes:
     """
-    Return the mail that *page* is.
+    Return the mail that *page* is, as it goes over the wire.
 
     The thread hangs on the alert, the number of a mail on page and action: the
     same mail sent twice has one number, by which many mailboxes show it once.
     """
     text = text_of(page, wording)
-    domain = settings.sender.rpartition("@")[2]
-    root = _message_id(page.matter.alert_id, domain)
-    message = EmailMessage(policy=SMTP_POLICY)
+    subject = cut_bytes(one_line(text.title), SUBJECT_BYTES_MAX)
+    root = _message_id(page.matter.alert_id, settings)
+    body = text.plain(BODY_MAX).encode("utf-8", "replace").decode()
+    message: Message[Any, Any] = Message()
     message["From"] = settings.sender
     message["To"] = ", ".join(settings.to)
-    message["Subject"] = cut_bytes(one_line(text.title), SUBJECT_BYTES_MAX)
+    message["Subject"] = Header(subject, None if subject.isascii() else "utf-8")
     message["Date"] = format_datetime(page.at)
-    message["Message-ID"] = _message_id(f"{page.dedup_key}|{page.action}", domain)
+    message["Message-ID"] = _message_id(f"{page.dedup_key}|{page.action}", settings)
     message["In-Reply-To"] = root
     message["References"] = root
     message["Auto-Submitted"] = "auto-generated"
     if page.action == "tell" and page.matter.severity in {"critical", "urgent"}:
         message["Importance"] = "high"
         message["X-Priority"] = "1"
-    message.set_content(text.plain(BODY_MAX).encode("utf-8", "replace").decode() + "\n")
-    return message
+    message.set_payload(f"{body}\n", _UTF_8)
+    return message.as_bytes(policy=_WIRE)
 
 
-def _message_id(made_of: str, domain: str) -> str:
-    return f"<{sha256(made_of.encode()).hexdigest()[:32]}@{domain}>"
+def _message_id(made_of: str, settings: Email) -> str:
+    return f"<{sha256(made_of.encode()).hexdigest()[:32]}@{_domain(settings)}>"
+
+
+def _domain(settings: Email) -> str:
+    return settings.sender.rpartition("@")[2]
