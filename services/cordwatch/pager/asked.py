@@ -97,7 +97,7 @@ def made_up(step: StepName, place: Place, at: datetime, **more: Any) -> Matter:
             "facility": place.facility,
             "ward": place.ward,
             "raised_at": at,
-            "reason": "asked",
+            "reason": "",
             **more,
         }
     )

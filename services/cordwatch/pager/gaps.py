@@ -25,7 +25,7 @@ class Gap:
 
     what: str
     """`nobody`: of a step at some hours nobody at all is told. `role`: some role is not there, and
-    nobody comes after it. `never`: a line of the roster never counts. `unused`: a destination."""
+    nobody comes after it. `never`: a line of the roster never counts. `unused`: a destination; `nowhere`: one tells nobody."""
     text: str
 
 
@@ -94,7 +94,9 @@ def _within(some: Sequence[str], all_: Sequence[str]) -> bool:
 
 def _unused(plan: Plan) -> Iterator[Gap]:
     used = {name for watch in plan.roster for name in watch.by}
-    for name in plan.destinations:
+    for name, destination in plan.destinations.items():
+        if destination.kind == "nowhere" and name in used:
+            yield Gap("nowhere", f"destinations.{name}: accepts everything and tells nobody")
         if name not in used:
             yield Gap("unused", f"destinations.{name}: no line of the roster leads to it")
 

@@ -20,11 +20,20 @@ class PagerSettings(Listening):
     )
 
     plan: Path = Field(description="File with the pager plan (docs/pager-plan.md).")
+    name: str = Field(
+        "pager",
+        pattern=r"^[a-z][a-z0-9-]*$",
+        max_length=60,
+        description="Of this pager: what it tells of itself is told under it.",
+    )
     group: str = Field(
         "cordwatch-pager",
         pattern=r"^[A-Za-z0-9._-]+$",
         max_length=100,
-        description="Consumer group: where it went on reading is kept under it.",
+        description="Consumer group: of several pagers in it one leads, the others stand by.",
+    )
+    session_timeout_s: float = Field(
+        10.0, ge=6, le=60, description="Seconds until another pager takes over after a crash."
     )
     metrics_host: str = Field("127.0.0.1", description="Where /metrics and /healthz listen.")
     metrics_port: int = Field(

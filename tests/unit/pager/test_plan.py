@@ -103,7 +103,7 @@ def test_hours_in_which_nobody_is_there_are_found(tmp_path: Path) -> None:
         "mon 00:00 to mon 08:00, mon 18:00 to tue 08:00, tue 18:00 to wed 08:00 and 3 more times"
     )
     elsewhere = "on any ward that the roster does not name"
-    assert [(gap.what, gap.text) for gap in gaps(plan)] == [
+    assert [(gap.what, gap.text) for gap in gaps(plan) if gap.what != "nowhere"] == [
         ("nobody", f"urgent: nobody is told {elsewhere}: {nights}, 118 h a week"),
         (
             "role",
@@ -111,6 +111,13 @@ def test_hours_in_which_nobody_is_there_are_found(tmp_path: Path) -> None:
         ),
         ("role", f"nurse-in-charge: nobody is there {elsewhere}, at any time (told: urgent)"),
     ]
+
+
+def test_destinations_that_tell_nobody_are_found(tmp_path: Path) -> None:
+    """What was meant for a trial must not stay."""
+    found = [gap.text for gap in gaps(plan_of(tmp_path)) if gap.what == "nowhere"]
+    assert len(found) == 4
+    assert found[0] == "destinations.nurse: accepts everything and tells nobody"
 
 
 def test_lines_that_never_count_are_found(tmp_path: Path) -> None:
@@ -123,7 +130,7 @@ def test_lines_that_never_count_are_found(tmp_path: Path) -> None:
             "manager": "  manager: {kind: nowhere}\n  fax: {kind: nowhere}",
         },
     )
-    assert [gap.text for gap in gaps(plan)] == [
+    assert [gap.text for gap in gaps(plan) if gap.what != "nowhere"] == [
         "roster.1 (nurse-in-charge) never counts: roster.0 stands for the same, and for more",
         "destinations.fax: no line of the roster leads to it",
     ]

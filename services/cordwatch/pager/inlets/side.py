@@ -17,12 +17,15 @@ from cordwatch.pager.inlets.silence_reading import SilenceReading
 from cordwatch.pager.inlets.standard import keys_of
 from cordwatch.pager.settings import PagerSettings
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, read_topic
-from cordwatch.runtime.peers import tls_context
+from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.peers import CannotListen, tls_context
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.events import BadEvent, read_answer
 from cordwatch_schemas.topics import ACKS
 
 STOP_S = 2.0
+
+log = get_logger("cordwatch.pager")
 
 
 class BadFiles(ValueError):
@@ -116,7 +119,11 @@ class People:
             self._pagerduty,
             self._webhook,
         )
-        await self.inlets.start()
+        try:
+            await self.inlets.start()
+        except CannotListen as error:
+            log.error("no answers can be taken", reason=str(error))  # noqa: TRY400 - it says all
+            raise
 
     def _work(self, inside: Inside, metrics: InletMetrics) -> Iterator[Coroutine[None, None, None]]:
         settings = self.settings
