@@ -65,7 +65,7 @@ agreement: venv ## Core and naive oracle on 10,000 fresh histories; AGREEMENT="-
 
 # What reaches every line by itself; the many histories of `agreement` would only take longer.
 COVERAGE_TESTS := tests/spec tests/unit/pathway tests/unit/schemas tests/contract tests/property/test_core.py \
-	tests/unit/app/test_pack_command.py tests/unit/watch tests/oracle/test_agreement.py tests/oracle/test_differences.py tests/oracle/test_corrections.py tests/oracle/test_story.py tests/oracle/test_examples.py
+	tests/unit/app/test_pack_command.py tests/unit/watch tests/oracle/test_agreement.py tests/oracle/test_differences.py tests/oracle/test_corrections.py tests/oracle/test_doubtful_times.py tests/oracle/test_story.py tests/oracle/test_examples.py
 
 coverage: venv ## Branch coverage of the core and the contracts: all of it, or it fails
 	rm -rf build/coverage && mkdir -p build/coverage

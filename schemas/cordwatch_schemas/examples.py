@@ -31,6 +31,7 @@ from cordwatch_schemas.admissions import (
     Transferred,
 )
 from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.audit import AuditRecord
 from cordwatch_schemas.base import Code, Contract
 from cordwatch_schemas.imaging import (
     ImagingCancelled,
@@ -95,6 +96,7 @@ def examples() -> Iterator[Contract]:
     yield from _treatments()
     yield from _answers()
     yield from _histories()
+    yield _audit()
     yield _alert()
     yield _ledger_entry(_alert())
     yield from _records()
@@ -347,6 +349,29 @@ def _records() -> Iterator[Contract]:
         since=_at(1),
         raised_at=_at(2),
         reason="silent for 60 min; at this hour of the week at most 30 min are usual",
+    )
+
+
+def _audit() -> AuditRecord:
+    return AuditRecord(
+        chain="board",
+        sequence=0,
+        previous="0" * 64,
+        event={
+            "resourceType": "AuditEvent",
+            "type": {
+                "system": "http://terminology.hl7.org/CodeSystem/audit-event-type",
+                "code": "rest",
+            },
+            "subtype": [{"system": "urn:cordwatch:audit-deed", "code": "row-opened"}],
+            "action": "R",
+            "recorded": _at(9).isoformat(),
+            "outcome": "0",
+            "agent": [{"who": {"identifier": {"value": "n.example"}}, "requestor": True}],
+            "source": {"observer": {"identifier": {"value": "board"}}},
+            "entity": [{"what": {"identifier": {"value": PATIENT}}}],
+        },
+        seal="06566691274dffd2a9510bf75131b471cc28d80c814a5dedda83c2041b2ffc53",
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any, get_args
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.admissions import AdmissionEvent
 from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.audit import AuditRecord
 from cordwatch_schemas.base import Code, Contract
 from cordwatch_schemas.examples import examples
 from cordwatch_schemas.imaging import ImagingEvent
@@ -57,6 +58,7 @@ _SINGLE: dict[str, type[Contract]] = {
     "feed-position": FeedPosition,
     "receipts": Receipts,
     "operational-alert": OperationalAlert,
+    "audit-record": AuditRecord,
 }
 
 _PARTS: dict[str, type[Contract]] = {
@@ -70,7 +72,6 @@ _PARTS: dict[str, type[Contract]] = {
 
 PENDING = {
     "StateRow": "a row of watch's own state; watch alone reads and writes it",
-    "AuditRecord": "the audit trail, which comes with the board",
 }
 """Contracts that a topic names and that are not written yet, with the reason."""
 

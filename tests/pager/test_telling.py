@@ -10,7 +10,7 @@ import pytest
 from cordwatch_schemas.pages import Matter
 from tests.pager.matters import T0, a_matter, a_plan, after, ended, seen, stood_down
 from tests.pager.outages import FaultyPagerDuty, Outage, Phase
-from tests.pager.pagerduty_rules import PagerDutyRules
+from tests.pager.pagerduty_rules import PagerDutyRules, State
 from tests.pager.world import World, a_world
 
 NAMES = ("nurse", "doctor", "mail", "duty")
@@ -28,9 +28,9 @@ def rung(rules: dict[str, PagerDutyRules]) -> dict[str, int]:
     return {name: times for name, times in found.items() if times}
 
 
-def are_open(rules: dict[str, PagerDutyRules]) -> dict[str, list[str]]:
+def are_open(rules: dict[str, PagerDutyRules]) -> dict[str, list[State]]:
     """Return what is open where, by state."""
-    found = {name: sorted(str(one.state) for one in r.open()) for name, r in rules.items()}
+    found = {name: sorted(one.state for one in r.open()) for name, r in rules.items()}
     return {name: states for name, states in found.items() if states}
 
 

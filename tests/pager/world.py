@@ -38,10 +38,10 @@ class FakeTransport:
 
     name: str
     per_minute: int | None = None
+    kind: str = "pagerduty"
     resend_s: float | None = None
+    closing_lasts_s: float = 0.0
     actions: frozenset[Action] = frozenset({"tell", "acknowledge", "close"})
-    kind: str = "nowhere"
-    closing_lasts_s: float = 900.0
 
     async def send(self, page: Page) -> Outcome:
         """Never called: the world sends."""

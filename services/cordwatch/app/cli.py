@@ -18,6 +18,8 @@ EXIT_BROKEN = 70
 _COMMANDS: dict[str, tuple[str, str]] = {
     "ack": ("answers:ack", "Say that an alert has been seen; stops no clock."),
     "alerts": ("alerts:alerts", "Show alerts, live with --follow."),
+    "audit": ("audit:audit", "Verify who looked at the board and who answered."),
+    "board": ("board:board", "Run the board: every clock at a glance, live."),
     "classify": ("answers:classify", "Say what a report shows: positive or negative."),
     "demo": ("demo_command:demo", "A day on the wards, on an embedded broker."),
     "explain": ("simulate:explain", "Why alerts fired for one patient, and why others did not."),
@@ -114,6 +116,7 @@ def _report(error: BaseException) -> tuple[str, int] | None:
         "WrongTopics": EXIT_TOPICS,
         "BadYaml": EXIT_PACK,
         "BadTls": EXIT_USAGE,
+        "BadAccess": EXIT_USAGE,
         "BadFiles": EXIT_USAGE,
         "CannotListen": EXIT_USAGE,
         "EmptyFile": EXIT_USAGE,

@@ -12,9 +12,11 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.app.cli import cordwatch
 from cordwatch.app.pack_page import pack_page
+from cordwatch.board.metrics import BoardMetrics
 from cordwatch.feeds.fhir.coding import FHIR_SYSTEM
 from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM
 from cordwatch.feeds.metrics import FeedsMetrics
+from cordwatch.pager.inlets.metrics import InletMetrics
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.pack import load_pack, shipped_packs
 
@@ -60,7 +62,9 @@ def metrics_page() -> str:
 
 
 _CATALOGUES: dict[str, Callable[[CollectorRegistry], object]] = {
+    "board": BoardMetrics,
     "feeds": FeedsMetrics,
+    "pager": InletMetrics,
     "watch": lambda registry: Metrics(load_pack("mescc-lymphoma"), registry),
 }
 

@@ -8,12 +8,11 @@ from typing import Any, get_args
 
 from cordwatch.pager.plan import StepName
 from cordwatch_schemas.alerts import Level
-from cordwatch_schemas.operations import OperationalKind
+from cordwatch_schemas.operations import OPERATIONAL_KINDS
 from cordwatch_schemas.pack import DeadlineRule, Pack, Packs, Tellable
 from cordwatch_schemas.pages import Matter
 
 LEVELS: tuple[Level, ...] = get_args(Level)
-OPERATIONAL: tuple[str, ...] = get_args(OperationalKind)
 
 
 class NotAsked(ValueError):
@@ -47,7 +46,7 @@ def asked(text: str, packs: Packs, at: datetime) -> Matter:
         for line in lines:
             if line.id == name:
                 return _of_line(kind, line, level, place, at)
-    if name in OPERATIONAL and not level:
+    if name in OPERATIONAL_KINDS and not level:
         return made_up("operational", place, at, rule=name)
     raise NotAsked(f"{name or text!r} is no rule, notice or advisory of {pack.label}")
 
@@ -108,4 +107,4 @@ def rules_of(packs: Packs) -> frozenset[str]:
     """Return every name that an alert of these packs may have, and those of operational alerts."""
     named = [one.id for pack in packs.each for one in pack.rules]
     named += [one.id for pack in packs.each for one in (*pack.notices, *pack.advisories)]
-    return frozenset((*named, *OPERATIONAL))
+    return frozenset((*named, *OPERATIONAL_KINDS))

@@ -8,8 +8,8 @@ at any point repeats a page under its own key at most, and loses none.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -28,6 +28,7 @@ FORGOTTEN_AFTER = timedelta(days=61)
 """Longer than alerts are kept on their topic: one read anew is always known."""
 
 ACCEPTED = Outcome("accepted", "accepted")
+FALLBACK = "fallback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Work:
     rows: Mapping[str, LedgerEntry | None] = field(default_factory=dict)
     """By alert id; None: forgotten."""
     attempts: tuple[tuple[Attempt, Page], ...] = ()
+    decided: Mapping[str, int] = field(default_factory=dict)
+    """How often each stage decided, where that was new."""
+    fallbacks: int = 0
+    """Deliveries in whose place another one is told."""
 
 
 class Machine:
@@ -64,6 +69,7 @@ class Machine:
         self._alarms = Alarms()
         self._unsure: set[str] = set()
         self._dirty: dict[str, LedgerEntry | None] = {}
+        self._decided: Counter[str] = Counter()
         self._outbox = Outbox(transports)
         for entry in ledger:
             self._index(entry)
@@ -105,7 +111,7 @@ class Machine:
 
     def done(self, attempt: Attempt, outcome: Outcome, now: datetime) -> None:
         """Take in what became of an attempt."""
-        self._outbox.done(attempt, now, outcome.retry_after_s)
+        self._outbox.done(attempt, outcome, now)
         entry = self.entries.get(attempt.alert_id)
         if entry is not None:
             before = _delivery(entry, attempt.dedup_key)
@@ -116,26 +122,31 @@ class Machine:
 
     # Out.
 
-    def work(self, now: datetime, *, decides: bool = True) -> Work:
+    def work(self, now: datetime, *, decides: bool = True, attempts: bool = True) -> Work:
         """
         Return what is to be done now.
 
         Without *decides*, as long as what has come is not all read, nothing new
         is decided: what is open in the part already read may be over in the rest.
+        Without *attempts* nothing is begun: the process is about to stop.
         """
         if decides:
             self._decide(now)
-        attempts: list[tuple[Attempt, Page]] = []
-        while taken := self._outbox.take(now):
-            for one in taken:
-                if one.action in self._transports[one.destination].actions:
-                    attempts.append((one, self._begun(one, now)))
-                else:
-                    self.done(one, ACCEPTED, now)
+        begun = tuple(self._begin_attempts(now)) if attempts else ()
         if decides:
             self._decide(now)
         rows, self._dirty = self._dirty, {}
-        return Work(rows, tuple(attempts))
+        decided, self._decided = self._decided, Counter()
+        fallbacks = decided.pop(FALLBACK, 0)
+        return Work(rows, begun, decided, fallbacks)
+
+    def _begin_attempts(self, now: datetime) -> Iterator[tuple[Attempt, Page]]:
+        while taken := self._outbox.take(now):
+            for one in taken:
+                if one.action in self._transports[one.destination].actions:
+                    yield one, self._begun(one, now)
+                else:
+                    self.done(one, ACCEPTED, now)
 
     def next_at(self, now: datetime) -> datetime | None:
         """Return when there is something to do that only needs time to pass."""
@@ -192,10 +203,18 @@ class Machine:
             decision = decide(entry, self._beside(entry, now), now)
             self._alarms.set(alert_id, decision.look_again_at)
             if decision.entry != entry:
-                for delivery in decision.entry.deliveries[len(entry.deliveries) :]:
-                    self.burden.note(entry.matter, delivery)
+                self._note(entry, decision.entry)
                 self._put(decision.entry)
                 self._unsure.discard(alert_id)
+
+    def _note(self, before: LedgerEntry, after_: LedgerEntry) -> None:
+        """Count what was decided."""
+        for delivery in after_.deliveries[len(before.deliveries) :]:
+            self.burden.note(before.matter, delivery)
+        if after_.reason != before.reason or len(after_.deliveries) > len(before.deliveries):
+            self._decided[after_.reason] += 1
+        passed = [sum(one.passed_over for one in each.deliveries) for each in (before, after_)]
+        self._decided[FALLBACK] += passed[1] - passed[0]
 
     def _beside(self, entry: LedgerEntry, now: datetime) -> Beside:
         matter = entry.matter

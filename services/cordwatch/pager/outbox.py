@@ -12,10 +12,12 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import nsmallest
+from typing import NamedTuple
 
 from cordwatch.pager.lane import next_action
 from cordwatch.pager.plan import PRESSING, step_of
-from cordwatch.pager.transports.transport import Action, Transport
+from cordwatch.pager.transports.transport import Action, Outcome, Transport
 from cordwatch_schemas.pages import Delivery, LedgerEntry, Matter
 
 WINDOW = timedelta(seconds=60)
@@ -41,13 +43,14 @@ class Attempt:
 Urgency = tuple[int, int, int, datetime, datetime]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Waiting:
-    """Something that is to be said, from `due_at` on."""
+class _Waiting(NamedTuple):
+    """Something that is to be said, from `due_at` on; in the order of their urgency."""
 
     urgency: Urgency
     dedup_key: str
     due_at: datetime
+    failed_at: datetime | None
+    """When it was last tried in vain, unless the destination refused it."""
     alert_id: str
     action: Action
     was_uncertain: bool
@@ -58,11 +61,14 @@ class _Lane:
     """What is known of one destination."""
 
     per_minute: int | None
-    resend: timedelta | None
+    resend_s: float | None
+    closing_lasts: timedelta
     made: deque[datetime] = field(default_factory=deque)
     """Attempts of the last minute."""
     in_flight: set[str] = field(default_factory=set)
     paused_until: datetime | None = None
+    came_back_at: datetime | None = None
+    """When it last took something: what failed before need wait no longer."""
     waiting: dict[str, _Waiting] = field(default_factory=dict)
     """By dedup key."""
 
@@ -72,6 +78,12 @@ class _Lane:
             return 0
         slots = IN_FLIGHT_MAX - len(self.in_flight)
         return slots if self.per_minute is None else min(slots, self._left(now))
+
+    def due_at(self, one: _Waiting) -> datetime:
+        """Return from when on it may be tried: at once where the destination has come back since."""
+        if one.failed_at and self.came_back_at and one.failed_at < self.came_back_at:
+            return min(one.due_at, self.came_back_at)
+        return one.due_at
 
     def begin(self, key: str, now: datetime) -> None:
         """Note that an attempt is made."""
@@ -107,7 +119,7 @@ class Outbox:
     def __init__(self, transports: Mapping[str, Transport]) -> None:
         """Begin empty, for these destinations."""
         self._lanes = {
-            name: _Lane(one.per_minute, timedelta(seconds=one.resend_s) if one.resend_s else None)
+            name: _Lane(one.per_minute, one.resend_s, timedelta(seconds=one.closing_lasts_s))
             for name, one in transports.items()
         }
 
@@ -153,22 +165,28 @@ class Outbox:
 
     def _of_lane(self, name: str, lane: _Lane, now: datetime) -> list[Attempt]:
         free, for_less, found = lane.free(now), lane.free_for_less(now), []
-        ready = (one for one in lane.waiting.values() if one.due_at <= now)
-        for one in sorted(one for one in ready if one.dedup_key not in lane.in_flight):
+        ready = (
+            one
+            for one in lane.waiting.values()
+            if lane.due_at(one) <= now and one.dedup_key not in lane.in_flight
+        )
+        for one in nsmallest(free, ready):
             is_less = one.urgency[0]
-            if free == 0 or (is_less and for_less == 0):
+            if is_less and for_less == 0:
                 break
-            free, for_less = free - 1, for_less - is_less
+            for_less -= is_less
             found.append(Attempt(one.alert_id, name, one.dedup_key, one.action, one.was_uncertain))
             lane.begin(one.dedup_key, now)
         return found
 
-    def done(self, attempt: Attempt, now: datetime, retry_after_s: float | None = None) -> None:
+    def done(self, attempt: Attempt, outcome: Outcome, now: datetime) -> None:
         """Free the lane; leave the destination alone for as long as it asked."""
         lane = self._lanes[attempt.destination]
         lane.in_flight.discard(attempt.dedup_key)
-        if retry_after_s:
-            until = now + timedelta(seconds=retry_after_s)
+        if outcome.verdict == "accepted":
+            lane.came_back_at = now
+        if outcome.retry_after_s:
+            until = now + timedelta(seconds=outcome.retry_after_s)
             lane.paused_until = max(until, lane.paused_until or until)
 
     def next_at(self, now: datetime) -> datetime | None:
@@ -176,7 +194,9 @@ class Outbox:
         times: list[datetime] = []
         for lane in self._lanes.values():
             dues = [
-                one.due_at for one in lane.waiting.values() if one.dedup_key not in lane.in_flight
+                lane.due_at(one)
+                for one in lane.waiting.values()
+                if one.dedup_key not in lane.in_flight
             ]
             if dues:
                 first = min(dues)
@@ -190,9 +210,6 @@ class Outbox:
         return sum(len(lane.waiting) for lane in self._lanes.values())
 
 
-RESEND_CLOSED = timedelta(minutes=15)
-
-
 def _waiting(matter: Matter, delivery: Delivery, lane: _Lane) -> _Waiting | None:
     action, due_at = next_action(delivery), delivery.not_before or delivery.decided_at
     if action is None:
@@ -204,6 +221,7 @@ def _waiting(matter: Matter, delivery: Delivery, lane: _Lane) -> _Waiting | None
         _urgency(matter, delivery),
         delivery.dedup_key,
         due_at,
+        delivery.last_attempt_at if delivery.failures and not delivery.refused else None,
         matter.alert_id,
         action,
         delivery.uncertain,
@@ -212,13 +230,12 @@ def _waiting(matter: Matter, delivery: Delivery, lane: _Lane) -> _Waiting | None
 
 def _resend_at(lane: _Lane, delivery: Delivery) -> datetime | None:
     """Return when a destination that forgets must be told the same again; None: it does not forget."""
-    if lane.resend is None or delivery.settled_at is None or delivery.accepted == "nothing":
+    if lane.resend_s is None or delivery.settled_at is None or delivery.accepted == "nothing":
         return None
-    ended_at = delivery.settled_at if delivery.accepted == "closed" else None
     last_at = delivery.last_attempt_at or delivery.settled_at
-    if ended_at is not None and last_at - ended_at > RESEND_CLOSED:
+    if delivery.accepted == "closed" and last_at - delivery.settled_at > lane.closing_lasts:
         return None
-    return delivery.not_before or last_at + lane.resend
+    return delivery.not_before or last_at + timedelta(seconds=lane.resend_s)
 
 
 def _urgency(matter: Matter, delivery: Delivery) -> Urgency:

@@ -171,7 +171,7 @@ class Publisher:
         return len(pending)
 
     def publish(
-        self, records: Sequence[tuple[str, bytes, bytes]], still_waiting: Callable[[], None]
+        self, records: Sequence[tuple[str, bytes, bytes | None]], still_waiting: Callable[[], None]
     ) -> list[KafkaError | None]:
         """
         Send *records* (topic, key, value) together; return for each why it is not safe, or None.
@@ -194,7 +194,7 @@ class Publisher:
         self._producer.purge()
         self._producer.flush(0)
 
-    def _sent(self, topic: str, key: bytes, value: bytes) -> _Sent:
+    def _sent(self, topic: str, key: bytes, value: bytes | None) -> _Sent:
         one = _Sent()
         while True:
             try:

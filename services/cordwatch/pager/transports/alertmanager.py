@@ -23,6 +23,9 @@ from cordwatch.pager.transports.secrets import Secret
 from cordwatch.pager.transports.settings import Alertmanager
 from cordwatch.pager.transports.transport import Action, Outcome, Page
 
+KEY_LABEL = "page"
+"""Holds the dedup key: a silence that names it is of this page alone."""
+
 ENDS_AFTER_RESENDS = 4
 CLOSING_LASTS_S = 15 * 60.0
 ANNOTATION_MAX = 1_000
@@ -104,7 +107,7 @@ def labels_of(page: Page, more: Mapping[str, str]) -> dict[str, str]:
         "rule": matter.rule,
         "role": page.role,
         "pressing": "yes" if step_of(matter) in PRESSING else "no",
-        "page": page.dedup_key,
+        KEY_LABEL: page.dedup_key,
     }
     return {**more, **own}
 

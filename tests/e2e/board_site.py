@@ -1,0 +1,198 @@
+"""A board in a process of its own, on an embedded broker in ours, with invented patients on its topics."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from cordwatch.pathway.simulation import Told
+from cordwatch.runtime.embedded_broker import embedded_broker
+from cordwatch.runtime.wall_clock import WallClock
+from cordwatch_schemas.topics import TOPICS
+from tests.builders import (
+    LUMBAR_MRI,
+    a_deficit,
+    a_dose,
+    a_plan,
+    a_radicular_pain,
+    a_report,
+    a_suspicion,
+    a_treatment_booked,
+    an_admission,
+    an_mri_booked,
+    an_mri_done,
+    an_mri_ordered,
+    known_lymphoma,
+)
+from tests.unit.board.hospital import Record, a_gateway, an_identity, kept
+
+START_S_MAX = 60.0
+WARDS = ("HAEM-4", "HAEM-5", "ONC-2", "ACUTE")
+
+
+class BoardSite:
+    """Starts, kills and ends one `cordwatch board`, and publishes what it shows."""
+
+    def __init__(self, kafka: str, folder: Path, *options: str, port: int = 0) -> None:
+        """Begin with no process."""
+        self.kafka, self._folder, self._options, self.port = kafka, folder, options, port
+        self._publisher = Producer(
+            {"bootstrap.servers": kafka, "acks": "all", "partitioner": "murmur2_random"}
+        )
+        self._starts = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self.now = WallClock().now
+
+    @property
+    def address(self) -> str:
+        """Return where its pages are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """Return the process that runs."""
+        assert self._process is not None
+        return self._process
+
+    def publish(self, records: Iterable[Record]) -> None:
+        """Publish *records*; return when the broker has them."""
+        for topic, key, value in records:
+            while True:
+                try:
+                    self._publisher.produce(topic, value, key)
+                    break
+                except BufferError:
+                    self._publisher.poll(0.1)
+        assert self._publisher.flush(30) == 0
+
+    def start(self) -> None:
+        """Start the board, and wait until it listens; on the port that it had before."""
+        self._starts += 1
+        log = self._folder / f"board{self._starts}.log"
+        command = [sys.executable, "-m", "cordwatch.app.cli", "--kafka", self.kafka]
+        command += ["--log-format", "json", "board", "--embedded", "--synthetic"]
+        command += ["--port", str(self.port), "--metrics-port", "0", *self._options]
+        environment = {key: value for key, value in os.environ.items() if "CORDWATCH" not in key}
+        with log.open("wb") as stream:
+            self._process = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
+        self.port = self._listening(log)
+
+    def _listening(self, log: Path) -> int:
+        pause = threading.Event()
+        listening = 0
+        for _ in range(int(START_S_MAX / 0.05)):
+            for line in log.read_text(errors="replace").splitlines():
+                with contextlib.suppress(ValueError):
+                    said = json.loads(line)
+                    if said.get("event") == "listening":
+                        listening = int(said["address"].rpartition(":")[2])
+                    if said.get("event") == "ready" and listening:
+                        return listening
+            if self.process.poll() is not None:
+                break
+            pause.wait(0.05)
+        raise AssertionError(f"the board is not ready:\n{log.read_text(errors='replace')}")
+
+    def kill(self) -> None:
+        """End it without a word (SIGKILL)."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """End it as a supervisor does (SIGTERM); return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@contextmanager
+def board_site(folder: Path, records: Sequence[Record], *options: str) -> Iterator[BoardSite]:
+    """Run a board that has read *records*."""
+    with embedded_broker({topic.name: topic.partitions for topic in TOPICS}) as address:
+        site = BoardSite(address, folder, *options)
+        site.publish(records)
+        site.start()
+        try:
+            yield site
+        finally:
+            if site.process.poll() is None:
+                site.kill()
+
+
+def a_ward_now(now: datetime, more: int = 0) -> list[Told]:
+    """Return some invented patients in every state, as of *now*; *more* of them with back pain long ago."""
+
+    def hours(ago: float) -> datetime:
+        return now - timedelta(seconds=round(ago * 3600))
+
+    told: list[Told] = []
+
+    def patient(name: str, ward: str, bed: str) -> str:
+        told.append(known_lymphoma(hours(300), patient=name))
+        told.append(an_admission(hours(60), patient=name, encounter=f"V{name}", ward=ward, bed=bed))
+        return name
+
+    one = patient("p_7qk2xm4dnv3t", "HAEM-4", "12")
+    told.append(a_suspicion(hours(13.1), patient=one))
+    two = patient("p_c9w8rjh5sy6f", "HAEM-4", "3")
+    told += [
+        a_suspicion(hours(11.2), patient=two),
+        an_mri_ordered(hours(10), patient=two),
+        an_mri_booked(hours(9), hours(-2), patient=two),
+    ]
+    three = patient("p_m3z6h1ke8upa", "ONC-2", "7")
+    told += [
+        a_suspicion(hours(9.5), patient=three),
+        an_mri_done(hours(6), LUMBAR_MRI, patient=three),
+    ]
+    four = patient("p_x2v5b8n1q4wd", "HAEM-5", "21")
+    told += [
+        a_suspicion(hours(8), patient=four),
+        an_mri_done(hours(3), order="O4", patient=four),
+        a_report(hours(0.7), order="O4", patient=four),
+        a_plan(hours(0.5), patient=four),
+        a_treatment_booked(hours(0.4), hours(-20), patient=four),
+    ]
+    five = patient("p_t6r9e2y5u8io", "ACUTE", "2")
+    told.append(a_deficit(hours(13), patient=five))
+    six = patient("p_k1j4h7g0f3ds", "ONC-2", "9")
+    told += [a_radicular_pain(hours(50), patient=six), an_mri_ordered(hours(20), patient=six)]
+    seven = patient("p_l5p8o1i4u7yt", "HAEM-4", "14")
+    told += [
+        a_suspicion(hours(5), patient=seven),
+        an_mri_done(hours(1.5), order="O7", patient=seven),
+        a_report(hours(1), None, order="O7", patient=seven),
+    ]
+    eight = patient("p_q3w6e9r2t5zu", "HAEM-5", "4")
+    told += [
+        a_suspicion(hours(20), patient=eight),
+        an_mri_done(hours(15), order="O8", patient=eight),
+        a_report(hours(14), order="O8", patient=eight),
+        a_dose(hours(13.5), patient=eight),
+    ]
+    for number in range(more):
+        name = patient(f"p_more{number:05}", WARDS[number % len(WARDS)], str(number % 30))
+        told.append(a_radicular_pain(hours(40 + number / 100), patient=name))
+    return told
+
+
+def on_topics(told: Sequence[Told], now: datetime) -> list[Record]:
+    """Return what the topics hold of *told* at *now*, with names and a gateway that was heard just now."""
+    patients = sorted({one.patient for one in told})
+    names = ["ZEBRAFINCH^ZOE", "Zebrafinch^Zack", "OKAPI^OLGA", "TAPIR^TOM", "QUOKKA^QUINN"]
+    identities = [
+        an_identity(one, names[number % len(names)], now, number=f"{number:07}")
+        for number, one in enumerate(patients)
+    ]
+    heard = {"his|ADT": now - timedelta(seconds=9), "north-ris|ORU": now - timedelta(seconds=41)}
+    return [*kept(told, now), *identities, a_gateway(now, heard)]
