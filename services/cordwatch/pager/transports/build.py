@@ -14,7 +14,7 @@ from cordwatch.pager.transports.http import HttpSender
 from cordwatch.pager.transports.mllp import MllpSender
 from cordwatch.pager.transports.nowhere import NowhereTransport
 from cordwatch.pager.transports.pagerduty import PagerDutyTransport
-from cordwatch.pager.transports.rooms import SlackTransport, TeamsTransport
+from cordwatch.pager.transports.rooms import SlackTransport, TeamsTransport, address_of
 from cordwatch.pager.transports.secrets import NoSecret, Secret
 from cordwatch.pager.transports.transport import Transport
 from cordwatch.pager.transports.webhook import WebhookTransport, key_of
@@ -98,5 +98,7 @@ def _missing(name: str, destination: of.Destination) -> Iterator[str]:
             lines = secret.lines()
             if isinstance(destination, of.Webhook):
                 [key_of(line, secret) for line in lines]
+            if isinstance(destination, of.Slack | of.Teams):
+                address_of(lines[0], secret)
         except NoSecret as fault:
             yield str(fault)

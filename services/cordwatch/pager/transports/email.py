@@ -21,6 +21,7 @@ from cordwatch.pager.text import Wording, text_of
 from cordwatch.pager.transports.attempt import bounded
 from cordwatch.pager.transports.secrets import Secret
 from cordwatch.pager.transports.settings import Email
+from cordwatch.pager.transports.tls import trusting
 from cordwatch.pager.transports.transport import Action, Outcome, Page
 
 log = structlog.get_logger("cordwatch.pager")
@@ -61,7 +62,7 @@ class EmailTransport:
             OSError: the CA file cannot be read, or holds no certificate.
         """
         self.name, self._settings, self._wording = name, settings, wording
-        self._tls = ssl.create_default_context(cafile=settings.ca_file)
+        self._tls = trusting(settings.ca_file)
         self._password = Secret(name, settings.password_file) if settings.password_file else None
         self._connect_s, self._whole_s = connect_s, whole_s
         self.per_minute = settings.per_minute

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Final
 import aiohttp
 
 from cordwatch.pager.transports.attempt import bounded
+from cordwatch.pager.transports.tls import trusting
 from cordwatch.pager.transports.transport import Action, Outcome, Page, Verdict
 
 CONNECT_S, WHOLE_S = 3.0, 10.0
@@ -157,7 +157,7 @@ class HttpSender:
         Raises:
             OSError: the CA file cannot be read, or holds no certificate.
         """
-        self._tls = ssl.create_default_context(cafile=ca_file)
+        self._tls = trusting(ca_file)
         self._proxy = proxy
         self._timeout = aiohttp.ClientTimeout(total=whole_s, sock_connect=connect_s)
         self._session: aiohttp.ClientSession | None = None

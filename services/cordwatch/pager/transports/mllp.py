@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
+from cordwatch.pager.transports.tls import trusting
 from cordwatch.pager.transports.transport import Outcome
 
 START, END = b"\x0b", b"\x1c\r"
@@ -32,7 +33,7 @@ class MllpSender:
             OSError: the CA file cannot be read, or holds no certificate.
         """
         self._host, self._port = host, port
-        self._tls = ssl.create_default_context(cafile=ca_file) if tls else None
+        self._tls = trusting(ca_file) if tls else None
         self._connect_s, self._whole_s = connect_s, whole_s
 
     async def exchange(self, message: bytes) -> bytes | Outcome:

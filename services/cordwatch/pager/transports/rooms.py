@@ -50,14 +50,23 @@ class Room(OverHttp):
         return [Request(self._url(), method="GET")]
 
     def _url(self) -> str:
-        url = self._address.present()
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
-            return url
-        raise NoSecret(f"destination {self.name}: {self._address.where} holds no https address")
+        return address_of(self._address.present(), self._address)
+
+
+def address_of(line: str, secret: Secret) -> str:
+    """
+    Return the address that a line of a secret file holds.
+
+    Raises:
+        NoSecret: it is none, or one that would be asked in the open.
+    """
+    try:
+        parts = urlsplit(line)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
+        return line
+    raise NoSecret(f"destination {secret.destination}: {secret.where} holds no https address")
 
 
 class SlackTransport(Room):
