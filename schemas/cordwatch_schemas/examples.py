@@ -95,9 +95,9 @@ def examples() -> Iterator[Contract]:
     yield from _treatments()
     yield from _answers()
     yield from _histories()
-    yield _audit()
     yield _alert()
     yield from _records()
+    yield _audit()
 
 
 def _at(hours: float) -> datetime:

@@ -83,7 +83,7 @@ def test_every_command_documents_its_exit_codes() -> None:
     assert [name for name, text in told.items() if "Exit codes:" not in text] == []
 
 
-PRINTS_NO_DATA = {"ack", "classify", "demo", "feeds", "stand-down", "watch"}
+PRINTS_NO_DATA = {"ack", "board", "classify", "demo", "feeds", "stand-down", "watch"}
 """What they print is a line about what was done, or a log."""
 
 
