@@ -78,6 +78,8 @@ class Translated:
     """Name of the profile by which it was read; empty: none fits, or it is of our own."""
     message_type: str = ""
     """`ADT^A01`, as far as it is known; `FHIR`."""
+    resource_types: frozenset[str] = frozenset()
+    """FHIR: what it tells of, of the types that are read."""
     besides: Sequence[Published] = ()
     """Records of the gateway's own that go with it."""
 
@@ -164,6 +166,7 @@ def from_fhir(
         found.missing,
         profile=source.name,
         message_type=FHIR_TYPE,
+        resource_types=found.types,
     )
 
 

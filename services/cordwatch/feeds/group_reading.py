@@ -159,7 +159,7 @@ class GroupReading:
 def accepted(piece: Piece) -> Translated:
     """Return what is told of a message that was accepted before: no fault, and nothing new."""
     header = read_header(piece.data)
-    item = Item("message", "hl7v2", piece.data)
+    item = Item("message", "hl7v2", piece.data, peer=piece.peer)
     sender = "|".join(header.field(number).decode("latin-1") or "-" for number in (3, 4))
     control_id = header.field(10).decode("latin-1") or "-"
     return Translated(item, "irrelevant", sender, control_id, None)
