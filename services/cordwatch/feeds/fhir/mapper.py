@@ -11,11 +11,13 @@ from cordwatch.feeds.fhir.bundle import (
     Context,
     Entry,
     Resource,
+    Version,
     base_of,
     canonical,
     entries_of,
     key_of,
     read_json,
+    stated_version,
     version_of,
 )
 from cordwatch.feeds.fhir.drugs import read_administration
@@ -76,6 +78,8 @@ class FhirMapped:
     """`Type/id` of what was referred to and is not here."""
     types: frozenset[str] = frozenset()
     """Of the resources that it tells of, those that are read."""
+    versions: Sequence[Version] = ()
+    """Theirs, as far as they state any."""
 
 
 def map_fhir(
@@ -221,6 +225,11 @@ class _Text:
             tuple(self._identities.values()),
             frozenset(self._context.missing),
             frozenset(str(one.get("resourceType")) for one in told) & READERS.keys(),
+            tuple(
+                version
+                for one in told
+                if one.get("resourceType") in READERS and (version := stated_version(one))
+            ),
         )
 
 
