@@ -151,21 +151,21 @@ def _prompts(kafka: str, wanted: set[str]) -> Mapping[str, str]:
 def _storm(found: Findings, folder: Path, count: int = 1_000) -> None:
     """Let so many alerts come in ten seconds, at a pager's own limit of 120 a minute."""
     (folder / "storm").mkdir()
-    with fresh_broker(folder / "storm" / "kafka") as kafka:
-        with (
-            _pager(kafka, folder / "storm", 120) as door,
-            Publisher(kafka, linger_ms=1) as publisher,
-        ):
-            came: dict[str, datetime] = {}
-            began = time.perf_counter()
-            for number in range(count):
-                alert = _an_alert(number, is_critical=number % CRITICAL_EACH == 0)
-                publisher.send(ALERTS.name, alert.patient, alert.model_dump_json().encode())
-                if alert.severity == "critical":
-                    came[dedup_key(alert.alert_id, 1, ROLE, DOOR)] = alert.raised_at
-                time.sleep(max(0.0, began + (number + 1) * STORM_S / count - time.perf_counter()))
-            until(lambda: all(key in door.first for key in came) or None, "what cannot wait")
-            waits = sorted((door.first[key] - at).total_seconds() for key, at in came.items())
+    with (
+        fresh_broker(folder / "storm" / "kafka") as kafka,
+        _pager(kafka, folder / "storm", 120) as door,
+        Publisher(kafka, linger_ms=1) as publisher,
+    ):
+        came: dict[str, datetime] = {}
+        began = time.perf_counter()
+        for number in range(count):
+            alert = _an_alert(number, is_critical=number % CRITICAL_EACH == 0)
+            publisher.send(ALERTS.name, alert.patient, alert.model_dump_json().encode())
+            if alert.severity == "critical":
+                came[dedup_key(alert.alert_id, 1, ROLE, DOOR)] = alert.raised_at
+            time.sleep(max(0.0, began + (number + 1) * STORM_S / count - time.perf_counter()))
+        until(lambda: all(key in door.first for key in came) or None, "what cannot wait")
+        waits = sorted((door.first[key] - at).total_seconds() for key, at in came.items())
     most = waits[int(len(waits) * 0.99)]
     found.add(
         "Paging",

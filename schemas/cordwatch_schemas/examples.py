@@ -96,10 +96,10 @@ def examples() -> Iterator[Contract]:
     yield from _treatments()
     yield from _answers()
     yield from _histories()
-    yield _audit()
     yield _alert()
     yield _ledger_entry(_alert())
     yield from _records()
+    yield _audit()
 
 
 def _at(hours: float) -> datetime:

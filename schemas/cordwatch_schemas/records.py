@@ -29,7 +29,11 @@ class RawMessage(Contract):
     """From a file told again `--as-recorded`: so are its events, however often they are read anew."""
     content_base64: str
     control_id_reused: bool = False
-    """Its sender used the control id for other bytes within the days that receipts are kept."""
+    """
+    Its sender used the control id for other bytes within the days that receipts are kept.
+
+    FHIR: the name of a resource's version for another content.
+    """
 
 
 class Quarantined(Contract):

@@ -129,61 +129,81 @@ def board_site(folder: Path, records: Sequence[Record], *options: str) -> Iterat
                 site.kill()
 
 
-def a_ward_now(now: datetime, more: int = 0) -> list[Told]:
-    """Return some invented patients in every state, as of *now*; *more* of them with back pain long ago."""
+class WardNow:
+    """Invented patients in every state, as of now."""
 
-    def hours(ago: float) -> datetime:
-        return now - timedelta(seconds=round(ago * 3600))
+    def __init__(self, now: datetime) -> None:
+        """Begin with nobody."""
+        self.now = now
+        self.told: list[Told] = []
 
-    told: list[Told] = []
+    def ago(self, hours: float) -> datetime:
+        """Return the instant *hours* ago; negative ones are to come."""
+        return self.now - timedelta(seconds=round(hours * 3600))
 
-    def patient(name: str, ward: str, bed: str) -> str:
-        told.append(known_lymphoma(hours(300), patient=name))
-        told.append(an_admission(hours(60), patient=name, encounter=f"V{name}", ward=ward, bed=bed))
+    def patient(self, name: str, ward: str, bed: str) -> str:
+        """Admit somebody with lymphoma."""
+        self.told.append(known_lymphoma(self.ago(300), patient=name))
+        stay = {"encounter": f"V{name}", "ward": ward, "bed": bed}
+        self.told.append(an_admission(self.ago(60), patient=name, **stay))
         return name
 
-    one = patient("p_7qk2xm4dnv3t", "HAEM-4", "12")
-    told.append(a_suspicion(hours(13.1), patient=one))
-    two = patient("p_c9w8rjh5sy6f", "HAEM-4", "3")
-    told += [
-        a_suspicion(hours(11.2), patient=two),
-        an_mri_ordered(hours(10), patient=two),
-        an_mri_booked(hours(9), hours(-2), patient=two),
-    ]
-    three = patient("p_m3z6h1ke8upa", "ONC-2", "7")
-    told += [
-        a_suspicion(hours(9.5), patient=three),
-        an_mri_done(hours(6), LUMBAR_MRI, patient=three),
-    ]
-    four = patient("p_x2v5b8n1q4wd", "HAEM-5", "21")
-    told += [
-        a_suspicion(hours(8), patient=four),
-        an_mri_done(hours(3), order="O4", patient=four),
-        a_report(hours(0.7), order="O4", patient=four),
-        a_plan(hours(0.5), patient=four),
-        a_treatment_booked(hours(0.4), hours(-20), patient=four),
-    ]
-    five = patient("p_t6r9e2y5u8io", "ACUTE", "2")
-    told.append(a_deficit(hours(13), patient=five))
-    six = patient("p_k1j4h7g0f3ds", "ONC-2", "9")
-    told += [a_radicular_pain(hours(50), patient=six), an_mri_ordered(hours(20), patient=six)]
-    seven = patient("p_l5p8o1i4u7yt", "HAEM-4", "14")
-    told += [
-        a_suspicion(hours(5), patient=seven),
-        an_mri_done(hours(1.5), order="O7", patient=seven),
-        a_report(hours(1), None, order="O7", patient=seven),
-    ]
-    eight = patient("p_q3w6e9r2t5zu", "HAEM-5", "4")
-    told += [
-        a_suspicion(hours(20), patient=eight),
-        an_mri_done(hours(15), order="O8", patient=eight),
-        a_report(hours(14), order="O8", patient=eight),
-        a_dose(hours(13.5), patient=eight),
-    ]
-    for number in range(more):
-        name = patient(f"p_more{number:05}", WARDS[number % len(WARDS)], str(number % 30))
-        told.append(a_radicular_pain(hours(40 + number / 100), patient=name))
-    return told
+    def suspected(self) -> None:
+        """Three who wait for their MRI: nothing ordered, booked too late, done in part."""
+        one = self.patient("p_7qk2xm4dnv3t", "HAEM-4", "12")
+        two = self.patient("p_c9w8rjh5sy6f", "HAEM-4", "3")
+        three = self.patient("p_m3z6h1ke8upa", "ONC-2", "7")
+        self.told += [
+            a_suspicion(self.ago(13.1), patient=one),
+            a_suspicion(self.ago(11.2), patient=two),
+            an_mri_ordered(self.ago(10), patient=two),
+            an_mri_booked(self.ago(9), self.ago(-2), patient=two),
+            a_suspicion(self.ago(9.5), patient=three),
+            an_mri_done(self.ago(6), LUMBAR_MRI, patient=three),
+        ]
+
+    def confirmed(self) -> None:
+        """Three with a report: one positive just now, one positive long ago, one that nobody has classified."""
+        one = self.patient("p_x2v5b8n1q4wd", "HAEM-5", "21")
+        two = self.patient("p_q3w6e9r2t5zu", "HAEM-5", "4")
+        three = self.patient("p_l5p8o1i4u7yt", "HAEM-4", "14")
+        self.told += [
+            a_suspicion(self.ago(8), patient=one),
+            an_mri_done(self.ago(3), order="O4", patient=one),
+            a_report(self.ago(0.7), order="O4", patient=one),
+            a_plan(self.ago(0.5), patient=one),
+            a_treatment_booked(self.ago(0.4), self.ago(-20), patient=one),
+            a_suspicion(self.ago(20), patient=two),
+            an_mri_done(self.ago(15), order="O8", patient=two),
+            a_report(self.ago(14), order="O8", patient=two),
+            a_dose(self.ago(13.5), patient=two),
+            a_suspicion(self.ago(5), patient=three),
+            an_mri_done(self.ago(1.5), order="O7", patient=three),
+            a_report(self.ago(1), None, order="O7", patient=three),
+        ]
+
+    def milder(self, more: int) -> None:
+        """Two with longer windows, and *more* with pain alone."""
+        one = self.patient("p_t6r9e2y5u8io", "ACUTE", "2")
+        two = self.patient("p_k1j4h7g0f3ds", "ONC-2", "9")
+        self.told += [
+            a_deficit(self.ago(13), patient=one),
+            a_radicular_pain(self.ago(50), patient=two),
+            an_mri_ordered(self.ago(20), patient=two),
+        ]
+        for number in range(more):
+            name = f"p_more{number:05}"
+            self.patient(name, WARDS[number % len(WARDS)], str(number % 30))
+            self.told.append(a_radicular_pain(self.ago(40 + number / 100), patient=name))
+
+
+def a_ward_now(now: datetime, more: int = 0) -> list[Told]:
+    """Return what was told of some invented patients in every state, as of *now*, and of *more* of them."""
+    ward = WardNow(now)
+    ward.suspected()
+    ward.confirmed()
+    ward.milder(more)
+    return ward.told
 
 
 def on_topics(told: Sequence[Told], now: datetime) -> list[Record]:

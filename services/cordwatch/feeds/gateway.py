@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from cordwatch.feeds.digest import digest_of
-from cordwatch.feeds.fhir.bundle import Resource
+from cordwatch.feeds.fhir.bundle import Resource, Version
 from cordwatch.feeds.fhir.mapper import map_fhir
 from cordwatch.feeds.files import Item
 from cordwatch.feeds.hl7.encoding import Unreadable, read_delimiters
@@ -78,6 +78,10 @@ class Translated:
     """Name of the profile by which it was read; empty: none fits, or it is of our own."""
     message_type: str = ""
     """`ADT^A01`, as far as it is known; `FHIR`."""
+    resource_types: frozenset[str] = frozenset()
+    """FHIR: what it tells of, of the types that are read."""
+    versions: Sequence[Version] = ()
+    """FHIR: the versions of these, each a name that should stand for one content."""
     besides: Sequence[Published] = ()
     """Records of the gateway's own that go with it."""
 
@@ -164,6 +168,8 @@ def from_fhir(
         found.missing,
         profile=source.name,
         message_type=FHIR_TYPE,
+        resource_types=found.types,
+        versions=found.versions,
     )
 
 

@@ -19,6 +19,7 @@ from cordwatch.feeds.receipts import (
     fingerprint_of,
     receipt_of,
     result_of,
+    versions_of,
 )
 from cordwatch_schemas.records import Receipt
 
@@ -42,6 +43,8 @@ class _Taken:
     same_as: tuple[GroupReading, int] | None = None
     """The piece that has the same bytes, of this group or one before it, and what becomes of both."""
     repeated: bool = False
+    versions: Sequence[Fingerprint] = ()
+    """Of FHIR resources in it, those that were never seen."""
 
 
 class GroupReading:
@@ -69,6 +72,7 @@ class GroupReading:
         self._taken: list[_Taken] = []
         self._first: dict[Fingerprint, int] = {}
         self._identities: set[bytes] = set()
+        self._versions: dict[bytes, bytes] = {}
         self.records: list[tuple[int, Record]] = []
         """What is to be published, each with the number of its piece."""
 
@@ -90,7 +94,8 @@ class GroupReading:
             self._taken.append(_Taken(found or accepted(piece), one, repeated=True))
             return
         before = len(self.records)
-        is_reused = told is None and (is_reused or self._is_in_hand(one))
+        versions, is_another = self._new_versions(found)
+        is_reused = told is None and (is_reused or is_another or self._is_in_hand(one))
         found = self._publish(number, piece, received_at, found, reused=is_reused)
         repeated = told is not None and told == result_of(found)
         if repeated:
@@ -98,15 +103,16 @@ class GroupReading:
             self._people.forget(found.identities)
         else:
             self._identities.add(one.identity)
-        self._taken.append(_Taken(found, one, repeated=repeated))
+        self._taken.append(_Taken(found, one, repeated=repeated, versions=versions))
 
     def receipts(self, refused: set[int]) -> list[Receipt]:
         """Return the receipts of what is published for the first time, and was not *refused*."""
-        return [
-            receipt_of(one.fingerprint, result_of(one.found))
-            for number, one in enumerate(self._taken)
-            if one.fingerprint and not one.repeated and number not in refused
-        ]
+        found = []
+        for number, one in enumerate(self._taken):
+            if one.fingerprint and not one.repeated and number not in refused:
+                found.append(receipt_of(one.fingerprint, result_of(one.found)))
+                found += (receipt_of(version, ACCEPTED) for version in one.versions)
+        return found
 
     def settled(self, refused: set[int]) -> Iterator[Settled]:
         """Return for each piece, in order, what came of it."""
@@ -128,6 +134,22 @@ class GroupReading:
     def names(self, one: Fingerprint) -> bool:
         """Return whether a message of this group is new under this name."""
         return one.identity in self._identities
+
+    def version(self, identity: bytes) -> bytes | None:
+        """Return what a version of a FHIR resource says that was new in this group."""
+        return self._versions.get(identity)
+
+    def _new_versions(self, found: Translated | None) -> tuple[list[Fingerprint], bool]:
+        """Return the versions that were never seen, and whether another content had the name of one."""
+        news, is_another = list[Fingerprint](), False
+        for one in versions_of(found) if found else ():
+            held = [reading.version(one.identity) for reading in self._in_hand]
+            told, is_used = self._memory.look_up(one)
+            if told is None and one.content not in held:
+                is_another = is_another or is_used or any(held)
+                news.append(one)
+                self._versions[one.identity] = one.content
+        return news, is_another
 
     def _fingerprint(self, piece: Piece) -> Fingerprint | None:
         """Return None for what is no message: of one too large only the beginning is here."""
@@ -159,7 +181,7 @@ class GroupReading:
 def accepted(piece: Piece) -> Translated:
     """Return what is told of a message that was accepted before: no fault, and nothing new."""
     header = read_header(piece.data)
-    item = Item("message", "hl7v2", piece.data)
+    item = Item("message", "hl7v2", piece.data, peer=piece.peer)
     sender = "|".join(header.field(number).decode("latin-1") or "-" for number in (3, 4))
     control_id = header.field(10).decode("latin-1") or "-"
     return Translated(item, "irrelevant", sender, control_id, None)

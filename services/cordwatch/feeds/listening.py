@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
+from cordwatch.feeds.fhir.mapper import READERS
 from cordwatch.feeds.gateway import FHIR_TYPE
 from cordwatch.feeds.mapping.mapper import MESSAGE_TYPES
 from cordwatch.feeds.presence import Away, Presence
@@ -27,7 +28,7 @@ from cordwatch_schemas.operations import (
 
 NO_PROFILE = "-"
 """Stands for all senders that fit no profile."""
-CODES = frozenset({one.partition("^")[0] for one in MESSAGE_TYPES} | {FHIR_TYPE})
+CODES = frozenset({one.partition("^")[0] for one in MESSAGE_TYPES} | {FHIR_TYPE, *READERS})
 """Types that are listened for: those that are read. Any other text that a sender wrote is none."""
 
 _NO_SOURCE = Source(name=NO_PROFILE)
@@ -100,16 +101,18 @@ class Listening:
             # The process that could not reach the broker is gone; what it missed is told by its absence.
             self.open[alert.kind] = alert
 
-    def hear(self, profile: str, message_type: str, at: datetime, *, failed: bool) -> None:
-        """Take note of a message of a source, and whether any of it went to quarantine."""
+    def hear(self, profile: str, types: Iterable[str], at: datetime, *, failed: bool) -> None:
+        """Take note of a message of a source, all that it is, and whether any of it went to quarantine."""
         if failed:
             self._rate(profile or NO_PROFILE).add(at)
-        ears = self._ears.get((profile, message_type))
-        if ears is None:
-            feeds = self._feeds_of(profile, message_type)
-            ears = self._ears[profile, message_type] = tuple(map(self._hearing, feeds))
-        for ear in ears:
-            ear.hear(at, self.presence.since_step_s(at))
+        since_step_s = self.presence.since_step_s(at)
+        for message_type in types:
+            ears = self._ears.get((profile, message_type))
+            if ears is None:
+                feeds = self._feeds_of(profile, message_type)
+                ears = self._ears[profile, message_type] = tuple(map(self._hearing, feeds))
+            for ear in ears:
+                ear.hear(at, since_step_s)
 
     def _feeds_of(self, profile: str, message_type: str) -> Iterator[Feed]:
         """Return the feeds that a message belongs to; what a sender wrote that is no type names none."""

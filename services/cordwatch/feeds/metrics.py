@@ -71,12 +71,12 @@ class FeedsMetrics:
         )
         self.reused_control_ids = Counter(
             "cordwatch_feeds_reused_control_ids",
-            "Messages that had the control id of an earlier one and other bytes; kept, and read as any other",
+            "Messages that had the control id of an earlier one and other bytes, or (FHIR) the name of an earlier version and another content; kept, and read as any other",
             registry=registry,
         )
         self.remembered = Gauge(
             "cordwatch_feeds_remembered_messages",
-            "Messages that are known if they come again",
+            "Messages, and versions of FHIR resources, that are known if they come again",
             registry=registry,
         )
         self.acks = Counter(

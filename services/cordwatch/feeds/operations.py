@@ -15,7 +15,9 @@ from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import Published, Translated
 from cordwatch.feeds.group_commit import Job, Settled
 from cordwatch.feeds.hl7.framing import Piece
+from cordwatch.feeds.hl7.message import Unreadable, parse
 from cordwatch.feeds.listening import NO_PROFILE, Listening
+from cordwatch.feeds.mapping.mapper import kind_of
 from cordwatch.feeds.operations_metrics import OperationsMetrics
 from cordwatch.feeds.source import Sources
 from cordwatch.runtime.kafka import KafkaSettings, read_topic
@@ -102,8 +104,24 @@ class Operations:
         failed = bool(found.faults)
         if failed:
             self._metrics.quarantined.labels(found.profile or NO_PROFILE).inc()
-        if failed or found.profile:
-            self.listening.hear(found.profile, found.message_type, received_at, failed=failed)
+        profile, message_type = found.profile, found.message_type
+        if not failed and not profile and found.item.format == "hl7v2":
+            profile, message_type = self._recognised(found.item)
+        if failed or profile:
+            types = (message_type, *found.resource_types)
+            self.listening.hear(profile, types, received_at, failed=failed)
+
+    def _recognised(self, item: Item) -> tuple[str, str]:
+        """Return profile and type of what was accepted before, and not read again: a sign of life all the same."""
+        source = self._sources().of(item.data, item.peer)
+        if source is None:
+            return "", ""
+        try:
+            message = parse(item.data, source.charset_fallback, source.charset_names)
+        except Unreadable:
+            return "", ""
+        source.overrides.apply(message)
+        return source.name, kind_of(message)
 
     async def run(self) -> None:
         """Go on for ever."""

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from cordwatch.feeds.code_map import CodeMap
+from cordwatch.feeds.fhir.mapper import READERS
 from cordwatch.feeds.gateway import FHIR_TYPE
 from cordwatch.feeds.hl7.acknowledge import read_header
 from cordwatch.feeds.hl7.places import Override, Overrides, Place
@@ -99,7 +100,7 @@ def _message_type(text: str) -> str:
 
 
 def _feed_type(text: str) -> str:
-    return text if text == FHIR_TYPE else _message_type(text)
+    return text if text == FHIR_TYPE or text in READERS else _message_type(text)
 
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -59,6 +59,13 @@ def fingerprint_of(data: bytes) -> Fingerprint:
     control_id = header.field(10)
     identity = _digest(header.field(3), header.field(4), control_id)
     return Fingerprint(identity, digest_of(data)[:DIGEST_BYTES], bool(control_id))
+
+
+def versions_of(found: Translated) -> Iterator[Fingerprint]:
+    """Return the fingerprints of the versions in a FHIR text: the server's name of each, and what it says."""
+    for one in found.versions:
+        identity = _digest(found.sender.encode(), one.name.encode("utf-8", "surrogatepass"))
+        yield Fingerprint(identity, _digest(one.content.encode()), has_control_id=True)
 
 
 def result_of(found: Translated) -> bytes:

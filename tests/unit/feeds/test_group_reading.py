@@ -254,3 +254,58 @@ def test_a_position_is_always_kept() -> None:
 def understand_nothing(piece: Piece, at: datetime) -> Translated:
     """Fail: what these tests take in was read before."""
     raise AssertionError(f"{piece.kind} at {at}")
+
+
+def a_condition(version: str, code: str, meta: str = "") -> bytes:
+    """Return a version of one Condition."""
+    return (
+        f'{{"resourceType":"Condition","id":"c1","meta":{{"versionId":"{version}","lastUpdated":'
+        f'"2026-03-02T08:00:00Z"{meta}}},"subject":{{"identifier":{{"value":"7"}}}},"code":{{"coding":'
+        f'[{{"system":"http://hl7.org/fhir/sid/icd-10","code":"{code}"}}]}}}}'
+    ).encode()
+
+
+@pytest.mark.parametrize("falls_into", ["one group", "two groups", "two at once"])
+def test_one_version_of_a_resource_with_another_content_is_kept_and_flagged(
+    falls_into: str,
+) -> None:
+    """As another message under one control id; what a server adds to `meta` is no content."""
+    memory, before = Memory(), list[GroupReading]()
+    texts = [
+        a_condition("1", "C83.3"),
+        a_condition("1", "C83.3", ',"source":"#1"'),
+        a_condition("1", "G95.2"),
+        a_condition("1", "G95.2", ',"source":"#2"'),
+        a_condition("2", "C85.9"),
+        a_condition("2", "C85.1", ',"tag":[{"code":"SUBSETTED"}]'),
+    ]
+    flags = []
+    for text in texts:
+        found = from_fhir(Item("message", "fhir", text), Source(), NOW)
+        fresh = not before or falls_into != "one group"
+        reading = GroupReading(understand_nothing, memory, None, before) if fresh else before[-1]
+        reading.take(Piece("message", text), NOW, found)
+        before = [*before, reading] if fresh else before
+        if falls_into == "two groups":
+            memory.learn(reading.receipts(set()), NOW)
+            before = []
+        flags.append(list(reading.settled(set()))[-1].found.control_id_reused)
+    assert flags == [False, False, True, False, False, False]
+
+
+def test_a_version_in_a_text_that_was_not_taken_is_not_known() -> None:
+    """What comes under its name is the first of it."""
+    memory = Memory()
+    text, other = a_condition("1", "C83.3"), a_condition("1", "G95.2")
+    reading = GroupReading(understand_nothing, memory)
+    reading.take(
+        Piece("message", text), NOW, from_fhir(Item("message", "fhir", text), Source(), NOW)
+    )
+    memory.learn(reading.receipts({0}), NOW)
+    again = GroupReading(understand_nothing, memory)
+    again.take(
+        Piece("message", other), NOW, from_fhir(Item("message", "fhir", other), Source(), NOW)
+    )
+    (settled,) = again.settled(set())
+    assert not settled.found.control_id_reused
+    assert memory.size == 0

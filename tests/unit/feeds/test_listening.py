@@ -9,17 +9,19 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from cordwatch.feeds.files import Item
-from cordwatch.feeds.gateway import Translated, derived_records
+from cordwatch.feeds.gateway import Translated, derived_records, from_fhir
 from cordwatch.feeds.group_commit import Job
+from cordwatch.feeds.group_reading import accepted
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.intake import understand
 from cordwatch.feeds.listening import Feed, Listening
 from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.feeds.operations import REMIND_EVERY, SAVE_EVERY, Operations
 from cordwatch.feeds.operations_metrics import OperationsMetrics
+from cordwatch.feeds.profile import Profiles
 from cordwatch.feeds.quarantine_rate import WINDOW_MIN
 from cordwatch.feeds.silence import SilencePlan, SilencePlans
-from cordwatch.feeds.source import Source
+from cordwatch.feeds.source import Source, Sources
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.operations import FeedHistory, GatewayState, OperationalAlert
 from cordwatch_schemas.topics import HISTORIES, OPERATIONS
@@ -27,6 +29,9 @@ from cordwatch_schemas.topics import HISTORIES, OPERATIONS
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 FLOOR_S, CEILING_S = 30.0, 120.0
 NAME = "ZEBRAFINCH"
+FHIR_FEEDS = ("FHIR", "Patient", "Condition", "Encounter")
+PATIENT = b'{"resourceType":"Patient","id":"p","identifier":[{"value":"N1"}]}'
+CONDITION = b'{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/p"}}'
 
 
 def a_source(name: str = "ris", **types: SilencePlan) -> Source:
@@ -61,7 +66,7 @@ class Ward:
 
     def hear(self, kind: str = "ADT^A01", profile: str = "ris", *, failed: bool = False) -> None:
         """Let a message come."""
-        self.listening.hear(profile, kind, self.now, failed=failed)
+        self.listening.hear(profile, (kind,), self.now, failed=failed)
 
 
 def shown(told: Sequence[OperationalAlert]) -> list[tuple[str, str | None, str | None, str]]:
@@ -305,7 +310,7 @@ class Shell:
     def __init__(self, source: Source | None = None) -> None:
         """Put it together."""
         self.commit, self.clock, self.registry = FakeCommit(), Clock(), CollectorRegistry()
-        self.source = source or a_source()
+        self.source: Sources = source or a_source()
         self.operations = Operations(
             Listening("feeds"),
             self.commit,
@@ -356,6 +361,40 @@ def test_a_silence_is_on_the_topic_in_the_metrics_and_over_again() -> None:
     assert shell.value("silent", source="ris", type="ADT") == 0
     assert shell.value("operational_alerts_total", kind="feed-silent") == 1
     assert shell.value("open_operational_alerts", kind="feed-silent") == 0
+
+
+def test_a_message_that_comes_again_is_a_sign_of_life() -> None:
+    """Its sender is there, though nothing of it is new; what fits no profile is nobody's sign."""
+    again = b"MSH|^~\\&|HIS|W|CW|H|20260302100000||ADT^A08|1|P|2.5\rPID|1||7\r"
+    shell = Shell()
+    shell.go(1)
+    shell.operations.heard(accepted(Piece("message", again)), shell.clock.at)
+    shell.go(1)
+    assert shell.value("silent", source="ris", type="ADT") == 0
+    shell.go(120)
+    assert shell.value("silent", source="ris", type="ADT") == 1
+    shell.operations.heard(accepted(Piece("message", again)), shell.clock.at)
+    shell.go(1)
+    assert shell.value("silent", source="ris", type="ADT") == 0
+    strange = Shell(a_source())
+    strange.source = Profiles((), ())
+    strange.operations.heard(accepted(Piece("message", again)), NOW)
+    assert strange.operations.listening.feeds == {}
+
+
+def test_fhir_is_listened_for_by_type_of_resource() -> None:
+    """Conditions that stay away are not hidden by patients that come."""
+    shell = Shell()
+    shell.go(1)
+    for data in (PATIENT, b"[%b,%b]" % (PATIENT, CONDITION)):
+        found = from_fhir(Item("message", "fhir", data), shell.source, NOW)
+        shell.operations.heard(found, shell.clock.at)
+    for _ in range(130):
+        found = from_fhir(Item("message", "fhir", PATIENT), shell.source, NOW)
+        shell.operations.heard(found, shell.clock.at)
+        shell.go(1)
+    silent = {kind: shell.value("silent", source="ris", type=kind) for kind in FHIR_FEEDS}
+    assert silent == {"FHIR": 0, "Patient": 0, "Condition": 1, "Encounter": None}
 
 
 def test_where_it_stands_is_kept_every_minute_unless_the_broker_is_away() -> None:

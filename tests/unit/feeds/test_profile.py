@@ -123,13 +123,14 @@ def test_what_is_said_of_silence_is_in_minutes_and_by_type() -> None:
     """What a type does not state is as for the others; one that is named is expected."""
     source = profile(
         "profile: ris\nsilence: {at_least: 20, at_most: 600, types: {ORU: {at_most: 60},"
-        " ADT^A40: {never: true}, FHIR: {at_least: 0.5}}}\nquarantine: {at_least: 3}"
+        " ADT^A40: {never: true}, FHIR: {at_least: 0.5}, Condition: {at_most: 300}}}\nquarantine: {at_least: 3}"
     ).source(KEY)
     assert (source.name, source.quarantine_at_least) == ("ris", 3)
     assert source.silence.of("SIU") == SilencePlan(1_200, 36_000)
     assert source.silence.of("ORU") == SilencePlan(1_200, 3_600, expected=True)
     assert source.silence.of("ADT^A40").never
     assert source.silence.of("FHIR").at_least_s == 30
+    assert source.silence.of("Condition") == SilencePlan(1_200, 18_000, expected=True)
 
 
 def test_only_and_ignore_exclude_each_other() -> None:

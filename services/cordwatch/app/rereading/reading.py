@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from cordwatch.app.rereading.plan import Plan
 from cordwatch.app.rereading.said import Said, Saying, saying_of
+from cordwatch.feeds.event_ids import DIGEST_CHARACTERS
 from cordwatch.feeds.fhir.bundle import digest_of, entries_of, read_json
 from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import Translated, from_fhir, translate
@@ -23,9 +24,6 @@ from cordwatch.feeds.source import Sources
 from cordwatch.runtime.logging import get_logger
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.records import Identity, RawMessage
-
-ID_CHARACTERS = 32
-"""Of a content's hash, in the id of an event."""
 
 log = get_logger("cordwatch.replay")
 
@@ -173,11 +171,13 @@ class Rereading:
 def _marks(raw: RawMessage, data: bytes, events: Collection[str]) -> Collection[str]:
     """Return how the ids of all events begin that any reading of a message can have given."""
     if raw.format == "hl7v2":
-        return {raw.content_sha256[:ID_CHARACTERS]}
+        return {raw.content_sha256[:DIGEST_CHARACTERS]}
     if raw.format == "event-json":
         return events
     try:
         entries = [one for one in entries_of(read_json(data)) if not one.is_context]
     except Unreadable:
         return ()
-    return {digest_of(one.resource)[:ID_CHARACTERS] for one in entries if one.resource is not None}
+    return {
+        digest_of(one.resource)[:DIGEST_CHARACTERS] for one in entries if one.resource is not None
+    }

@@ -68,6 +68,32 @@ def version_of(resource: Resource) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a resource: its name, which is given once, and what it says."""
+
+    name: str
+    content: str
+    """A digest of all but `meta`, which a server may add to for whoever asks."""
+
+
+def stated_version(resource: Resource) -> Version | None:
+    """Return which version a resource says that it is; None where it says nothing, or is a part of one."""
+    meta = resource.get("meta")
+    if not key_of(resource) or not isinstance(meta, Mapping) or not _is_whole(meta):
+        return None
+    if not isinstance(meta.get("versionId"), str) or not meta["versionId"]:
+        return None
+    content = {name: value for name, value in resource.items() if name != "meta"}
+    return Version(version_of(resource), digest_of(content))
+
+
+def _is_whole(meta: Mapping[str, Any]) -> bool:
+    tags = meta.get("tag")
+    listed = tags if isinstance(tags, list) else ()
+    return not any(isinstance(one, Mapping) and one.get("code") == "SUBSETTED" for one in listed)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A resource in a text, or a place where one was deleted."""
 

@@ -11,11 +11,13 @@ from cordwatch.feeds.fhir.bundle import (
     Context,
     Entry,
     Resource,
+    Version,
     base_of,
     canonical,
     entries_of,
     key_of,
     read_json,
+    stated_version,
     version_of,
 )
 from cordwatch.feeds.fhir.drugs import read_administration
@@ -74,6 +76,10 @@ class FhirMapped:
     identities: Sequence[Identity] = ()
     missing: frozenset[str] = frozenset()
     """`Type/id` of what was referred to and is not here."""
+    types: frozenset[str] = frozenset()
+    """Of the resources that it tells of, those that are read."""
+    versions: Sequence[Version] = ()
+    """Theirs, as far as they state any."""
 
 
 def map_fhir(
@@ -206,7 +212,8 @@ class _Text:
             outcome = "mapped"
         elif self._faults:
             outcome = "quarantined"
-        first = next((one.resource for one in entries if one.resource and not one.is_context), None)
+        told = [one.resource for one in entries if one.resource and not one.is_context]
+        first = told[0] if told else None
         return FhirMapped(
             outcome,
             self._context.base or "fhir",
@@ -217,6 +224,12 @@ class _Text:
             tuple(excerpt for _, excerpt in self._faults),
             tuple(self._identities.values()),
             frozenset(self._context.missing),
+            frozenset(str(one.get("resourceType")) for one in told) & READERS.keys(),
+            tuple(
+                version
+                for one in told
+                if one.get("resourceType") in READERS and (version := stated_version(one))
+            ),
         )
 
 

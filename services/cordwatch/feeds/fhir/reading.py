@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from cordwatch.feeds.event_ids import EventIds
 from cordwatch.feeds.fhir.bundle import Context, digest_of, version_of
 from cordwatch.feeds.fhir.coding import coded
 from cordwatch.feeds.fhir.element import Element
@@ -53,6 +54,7 @@ class Reading:
     consumed: set[str] = field(default_factory=set)
     """`Type/id` of resources that were read as a part of this one."""
     _digest: str = ""
+    _ids: EventIds = field(default_factory=EventIds)
 
     @property
     def status(self) -> str:
@@ -210,9 +212,10 @@ class Reading:
         fields.setdefault("patient", self.patient)
         fields.setdefault("encounter", self.encounter)
         self._digest = self._digest or digest_of(self.resource.value)
+        kind = model.model_fields["kind"].default
         try:
             event = model(
-                event_id=f"{self._digest[:32]}-{len(self.events)}",
+                event_id=self._ids.name(self._digest, kind, fields),
                 source=self.sender[:200] or "fhir",
                 source_message_id=version_of(self.resource.value)[:200],
                 occurred_at=when.at,

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from cordwatch.feeds import code_map
 from cordwatch.feeds.digest import digest_of
+from cordwatch.feeds.event_ids import EventIds
 from cordwatch.feeds.hl7.message import Message, Segment, Unreadable
 from cordwatch.feeds.hl7.times import BadTime, Stamp, as_precise_as, offset_of, read_time
 from cordwatch.feeds.source import Source
@@ -63,6 +64,7 @@ class Reading:
     sent_at: Stamp | None = None
     offset: timezone | None = None
     digest: str = ""
+    ids: EventIds = field(default_factory=EventIds)
 
     def begin(self) -> None:
         """Read the header: the message's own time and its sender."""
@@ -183,9 +185,10 @@ class Reading:
         fields.setdefault("recorded_at", self.sent_at.at if self.sent_at else None)
         fields.setdefault("patient", self.patient)
         fields.setdefault("encounter", self.encounter)
+        kind = model.model_fields["kind"].default
         try:
             event = model(
-                event_id=f"{self.digest[:32]}-{len(self.events)}",
+                event_id=self.ids.name(self.digest, kind, fields),
                 source=self.sender,
                 source_message_id=self.control_id,
                 occurred_at=when.at,
