@@ -56,9 +56,9 @@ def run(ctx: click.Context, /, pack: str, **options: Any) -> None:
                 --pagerduty-secret-file secrets/pagerduty-webhook \\
                 --silences http://alertmanager-0:9093 \\
                 --heartbeat-alertmanagers http://alertmanager-0:9093
-    Exit codes: 0 told to stop; 2 wrong use, a secret is missing, or the address is
-    taken; 3 topics are missing; 4 no broker answers; 5 a bad plan or pack; 70 an error of
-    ours, or another pager leads now (a supervisor starts it again).
+    Exit codes: 0 told to stop; 2 wrong use, or a secret is missing; 3 topics are missing;
+    4 no broker answers; 5 a bad plan or pack; 70 an error of ours, the address of the
+    inlets is taken, or another pager leads now (a supervisor starts it again).
     """
     kafka = kafka_of(ctx)
     settings = settings_of(PagerSettings, options)
