@@ -67,6 +67,8 @@ class Gatherer:
     ) -> None:
         """Read with what *sources* returns at that moment; without a *client* nothing can be asked."""
         self._sources, self._client, self._base = sources, client, base
+        self._without_history: set[str] = set()
+        """Types of which the server tells no earlier versions: they are not asked for again."""
 
     async def gather(
         self, data: bytes, received_at: datetime, links: Sequence[str] = ()
@@ -87,7 +89,8 @@ class Gatherer:
         for _ in range(ROUNDS_MAX):
             whole = bundled(data, told, context, self._base, deleted)
             found = await self._read(whole, received_at)
-            wanted = set(found.missing | found.histories) - context.keys() - absent
+            histories = {key for key in found.histories if _type(key) not in self._without_history}
+            wanted = (found.missing | histories) - context.keys() - absent
             if not wanted or self._client is None or len(context) > FETCHED_MAX:
                 break
             absent |= await self._fetch(wanted, context, absent)
@@ -117,7 +120,9 @@ class Gatherer:
                     # A history grows with the very version that we ask for it.
                     data = await client.read(key, fresh=fresh or key.endswith(_HISTORY))
             except ServerRefuses as error:
-                log.info("a resource is refused", reason=str(error))
+                log.info("a resource is refused", type=_type(key), reason=str(error))
+                if key.endswith(_HISTORY):
+                    self._without_history.add(_type(key))
             if data is not None and is_json_object(data):
                 into[key] = data
             elif data == DELETED:
@@ -147,6 +152,10 @@ class Gatherer:
             log.exception("mapping failed", exc_info=error)
             sender = self._base or "fhir"
             return Translated(item, "quarantined", sender, "-", None, (), (OUR_FAULT,))
+
+
+def _type(key: str) -> str:
+    return key.partition("/")[0]
 
 
 def _with(found: Translated, faults: Sequence[Fault]) -> Translated:

@@ -232,6 +232,10 @@ async def test_the_history_is_asked_for_and_kept_with_the_text(*, tells_history:
         (raw,) = desk.commit.raw
         assert desk.commit.quarantined == []
         assert raw.piece == "message"
+        server.put({**PATIENT, "gender": "female"}, LATEST)
+        await desk.post(a_notification([2], {"fullUrl": "Patient/p1"}))
+        # A server that refuses it once is not asked for every patient.
+        assert server.asked["Patient/p1/_history"] == (2 if tells_history else 1)
 
 
 @pytest.mark.parametrize("how", ["410", "DELETE"])
