@@ -90,7 +90,7 @@ class Gatherer:
             whole = bundled(data, told, context, self._base, deleted)
             found = await self._read(whole, received_at)
             histories = {key for key in found.histories if _type(key) not in self._without_history}
-            wanted = (found.missing | histories) - context.keys() - absent
+            wanted = (set(found.missing) | histories) - context.keys() - absent
             if not wanted or self._client is None or len(context) > FETCHED_MAX:
                 break
             absent |= await self._fetch(wanted, context, absent)
