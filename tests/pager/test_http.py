@@ -1,6 +1,7 @@
 """The truth table of HTTP: one outcome for each thing that a server can answer, or fail to."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -199,3 +200,16 @@ def test_a_date_is_reckoned_from_now() -> None:
     """The same header, a minute later, is a minute shorter."""
     later = NOW + timedelta(minutes=1)
     assert retry_after_s("Wed, 25 Nov 2026 02:42:00 GMT", later) == 60.0
+
+
+def test_the_table_in_the_documentation_is_the_one_that_holds() -> None:
+    """Every status in it, and each of the tests' own."""
+    page = (Path(__file__).parents[2] / "docs" / "pager-destinations.md").read_text()
+    rows = re.findall(r"^\| ([0-9, ]+) \| (\w+) \| ([\w-]+) \|$", page, re.MULTILINE)
+    told = {
+        int(status): (verdict, reason)
+        for statuses, verdict, reason in rows
+        for status in statuses.split(", ")
+    }
+    held = {status: (verdict, reason) for status, verdict, reason in STATUSES if status < 599}
+    assert told == held

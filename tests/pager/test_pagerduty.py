@@ -99,6 +99,20 @@ async def test_a_key_is_changed_while_a_page_is_open(key_file: SecretFile) -> No
     assert [(one.routing_key, one.dedup_key) for one in pager.open_incidents()] == [(KEY, "newer")]
 
 
+async def test_a_key_revoked_by_now_does_no_harm(key_file: SecretFile) -> None:
+    """The end counts where a key still holds; where the other may yet take it, it is tried again."""
+    async with FakePager(lambda: NOW) as pager, a_transport(pager.enqueue, key_file) as on:
+        await on.send(a_page())
+        key_file.holds(KEY, "revoked")
+        assert await on.send(a_page("close")) == ACCEPTED
+        assert pager.rules.answered == {202: 2, 400: 1}
+        key_file.holds(KEY, OLD_KEY)
+        pager.faults.extend([503, None])
+        assert await on.send(a_page("close")) == Outcome("later", "server-error")
+        key_file.holds("revoked")
+        assert await on.send(a_page("close")) == Outcome("refused", "bad-request")
+
+
 async def test_a_key_that_is_gone_is_not_asked_with(key_file: SecretFile) -> None:
     """While a file is being changed nothing is sent, and it is another time; never an empty key."""
     async with FakePager(lambda: NOW) as pager, a_transport(pager.enqueue, key_file) as on:

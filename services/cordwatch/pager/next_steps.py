@@ -165,6 +165,15 @@ GUIDANCE: Mapping[str, Guidance] = {
     "broker-away": Guidance(
         "The broker was away", "See that the broker is well; messages wait at their senders."
     ),
+    "page-refused": Guidance(
+        "A destination refuses pages",
+        "See its key, address and certificate with `cordwatch pager check`; others are told"
+        " meanwhile.",
+    ),
+    "pager-away": Guidance(
+        "A destination takes no pages",
+        "See whether it is down, and ask the wards to look at the board until it is back.",
+    ),
 }
 
 _FAMILIES: Mapping[str, Guidance] = {

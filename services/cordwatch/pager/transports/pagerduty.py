@@ -16,6 +16,7 @@ from cordwatch.pager.transports.http import (
     Reply,
     Request,
     outcome_of,
+    worst,
 )
 from cordwatch.pager.transports.secrets import Secret
 from cordwatch.pager.transports.settings import PagerDuty
@@ -72,6 +73,10 @@ class PagerDutyTransport(OverHttp):
     def read(self, reply: Reply, page: Page) -> Outcome:
         """Return what an answer means."""
         return read_answer(reply, page.dedup_key, page.at)
+
+    def together(self, outcomes: Sequence[Outcome]) -> Outcome:
+        """Return the least good, but for keys that are revoked by now: what they opened nobody can close."""
+        return worst([one for one in outcomes if one.verdict != "refused"] or outcomes)
 
     def looks(self) -> Sequence[Request]:
         """Return an acknowledgement of what was never triggered: the key is judged, nobody told."""
