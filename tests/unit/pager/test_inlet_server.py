@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.pager.inlets.metrics import InletMetrics
 from cordwatch.pager.inlets.pagerduty import SIGNATURE
+from cordwatch.pager.inlets.server import READING_MAX
 from cordwatch.pager.inlets.side import BadFiles, Inside, People
 from cordwatch.pager.settings import PagerSettings
 from cordwatch.pager.transports.alertmanager import KEY_LABEL
@@ -192,6 +193,26 @@ async def test_a_body_that_is_no_json_or_no_bounds_does_no_harm(tmp_path: Path) 
         assert status == 413
         assert (await bench.post("answers", b"", {}))[0] == 404
         assert await bench.pagerduty() == (200, "published")
+
+
+async def test_bodies_that_never_end_are_given_up_and_keep_no_other_out(tmp_path: Path) -> None:
+    """As many as may be read at once, each left in the middle: then 503, and soon all is well."""
+    async with a_bench(tmp_path) as bench:
+        assert bench.people.inlets is not None
+        address = bench.people.inlets.address
+        head = b"POST /pagerduty HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"
+        slow = [await asyncio.open_connection(*address) for _ in range(READING_MAX)]
+        for _, writer in slow:
+            writer.write(head)
+        while bench.people.inlets._reading < READING_MAX:  # noqa: ASYNC110 - a socket's other side
+            await asyncio.sleep(0.01)
+        assert (await bench.pagerduty())[0] == 503
+        assert [await reader.readline() for reader, _ in slow[:3]] == [
+            b"HTTP/1.1 408 Request Timeout\r\n"
+        ] * 3
+        assert await bench.pagerduty() == (200, "published")
+        for _, writer in slow:
+            writer.close()
 
 
 async def test_who_is_not_allowed_is_not_heard(tmp_path: Path) -> None:

@@ -33,6 +33,9 @@ BODY_BYTES_MAX = 256 * 1024
 """PagerDuty drops larger ones itself."""
 
 READ_S = 3.0
+READING_MAX = 200
+"""Bodies that are read at the same time, signed or not: nobody fills the memory with them."""
+
 RETRY_AFTER_S = 10
 _STATUS: dict[Outcome, int] = {
     "published": 200,
@@ -65,6 +68,7 @@ class Inlets:
     pagerduty_secrets: Secrets = ()
     webhook_secrets: Secrets = ()
     _runner: web.AppRunner | None = field(default=None, init=False)
+    _reading: int = field(default=0, init=False)
 
     async def start(self) -> None:
         """
@@ -128,17 +132,23 @@ class Inlets:
     ) -> web.Response:
         if not is_allowed(request.remote or "", self.settings.allow):
             return web.Response(status=403)
+        if self._reading >= READING_MAX:
+            return web.Response(status=503, headers={"Retry-After": str(RETRY_AFTER_S)})
         begun = self.clock.monotonic()
+        self._reading += 1
         try:
             async with asyncio.timeout(READ_S):
                 body = await request.read()
         except TimeoutError:
             return web.Response(status=408)
+        finally:
+            self._reading -= 1
         outcome = await self._take(inlet, read, body, begun)
         self.metrics.heard.labels(inlet, outcome).inc()
         self.metrics.answer_s.observe(self.clock.monotonic() - begun)
         status = _STATUS[outcome]
-        if outcome not in {"published", "repeated", "not-an-answer"}:
+        # What anybody may cause fills no log; it is counted.
+        if outcome not in {"published", "repeated", "not-an-answer", "signature"}:
             log.warning("nothing comes of what an inlet was sent", inlet=inlet, because=outcome)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}  # noqa: PLR2004
         return web.Response(status=status, headers=headers, text=f"{outcome}\n")
