@@ -46,7 +46,7 @@ class BoardSite:
 
     def __init__(self, kafka: str, folder: Path, *options: str, port: int = 0) -> None:
         """Begin with no process."""
-        self.kafka, self._folder, self._options, self.port = kafka, folder, options, port
+        self.kafka, self._folder, self.options, self.port = kafka, folder, options, port
         self._publisher = Producer(
             {"bootstrap.servers": kafka, "acks": "all", "partitioner": "murmur2_random"}
         )
@@ -82,7 +82,7 @@ class BoardSite:
         log = self._folder / f"board{self._starts}.log"
         command = [sys.executable, "-m", "cordwatch.app.cli", "--kafka", self.kafka]
         command += ["--log-format", "json", "board", "--embedded", "--synthetic"]
-        command += ["--port", str(self.port), "--metrics-port", "0", *self._options]
+        command += ["--port", str(self.port), "--metrics-port", "0", *self.options]
         environment = {key: value for key, value in os.environ.items() if "CORDWATCH" not in key}
         with log.open("wb") as stream:
             self._process = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)

@@ -1,4 +1,4 @@
-"""Writes docs/reference/{cli,metrics,findings,pack-*}.md from the code: `python -m cordwatch.app.generate_docs`."""
+"""Writes docs/reference/{cli,metrics,findings,pager-plan,pack-*}.md from the code: `python -m cordwatch.app.generate_docs`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.app.cli import cordwatch
 from cordwatch.app.pack_page import pack_page
+from cordwatch.app.pager_plan_page import plan_page
 from cordwatch.board.metrics import BoardMetrics
 from cordwatch.feeds.fhir.coding import FHIR_SYSTEM
 from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM
 from cordwatch.feeds.metrics import FeedsMetrics
 from cordwatch.pager.inlets.metrics import InletMetrics
+from cordwatch.pager.metrics import PagerMetrics
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.pack import load_pack, shipped_packs
 
@@ -64,7 +66,7 @@ def metrics_page() -> str:
 _CATALOGUES: dict[str, Callable[[CollectorRegistry], object]] = {
     "board": BoardMetrics,
     "feeds": FeedsMetrics,
-    "pager": InletMetrics,
+    "pager": lambda registry: (PagerMetrics(registry), InletMetrics(registry)),
     "watch": lambda registry: Metrics(load_pack("mescc-lymphoma"), registry),
 }
 
@@ -96,6 +98,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "metrics.md": metrics_page,
     "findings.md": findings_page,
+    "pager-plan.md": lambda: f"{NOTE}\n{plan_page()}",
     **{f"pack-{name}.md": partial(_pack, name) for name in shipped_packs()},
 }
 

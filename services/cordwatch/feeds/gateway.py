@@ -70,6 +70,8 @@ class Translated:
     """For each fault the part of the item that it is about; none, or empty: the whole."""
     missing: frozenset[str] = frozenset()
     """FHIR: what was referred to and is not there."""
+    histories: frozenset[str] = frozenset()
+    """FHIR: earlier versions that would tell more, and are not there."""
     control_id_reused: bool = False
     """Its sender used the control id for other bytes before."""
     position: FeedPosition | None = None
@@ -168,6 +170,7 @@ def from_fhir(
         found.missing,
         profile=source.name,
         message_type=FHIR_TYPE,
+        histories=found.histories,
         resource_types=found.types,
         versions=found.versions,
     )

@@ -77,7 +77,7 @@ class Step(PackData):
     answer_within: SomeTime = timedelta(minutes=15)
     """Without an answer in that time the next one is told. Accepted is not delivered."""
     quiet_for: SomeTime | None = timedelta(minutes=30)
-    """For how long an acknowledgement quietens this step; null: until the next level. It never stops a clock."""
+    """For how long an acknowledgement quietens this step; null: for good, which prompt, due and overdue may not have. It never stops a clock."""
     again_after: SomeTime | None = None
     """Told anew after so long, while it still holds; absent: the next level does that."""
 
@@ -86,18 +86,22 @@ class RuleSteps(PackData):
     """What one rule does differently."""
 
     rule: Annotated[str, Field(min_length=1)]
+    """A rule, notice or advisory of the pack, or a kind of operational alert."""
     steps: dict[StepName, Step]
+    """Steps that replace those of the ladder, whole."""
 
 
 class Watch(PackData):
     """Who stands for a role, where and when, and by which destinations they are reached."""
 
     role: Role
+    """Whom the line is about."""
     facilities: tuple[Name, ...] = ()
-    """Neither facilities nor wards: everywhere."""
+    """For patients of these houses, as the messages name them; absent: of any."""
     wards: tuple[Name, ...] = ()
+    """For patients on these wards, as the messages name them; absent: on any."""
     hours: WeeklyHours | None = None
-    """Absent: always."""
+    """When they stand for it; absent: always."""
     by: Annotated[tuple[Name, ...], NotEmpty]
     """Destinations, the first one first; the others follow while nobody answers."""
 
@@ -112,7 +116,9 @@ class Mute(PackData):
     """Hours in which less pressing steps wait for the morning."""
 
     hours: WeeklyHours
+    """When they wait."""
     steps: Annotated[tuple[StepName, ...], NotEmpty]
+    """Which steps wait; prompt, due and overdue never do."""
 
     @model_validator(mode="after")
     def _never_what_presses(self) -> Self:
@@ -125,14 +131,18 @@ class Calm(PackData):
     """How many pages a recipient gets at most in a while; what presses is never held back, nothing is dropped."""
 
     pages: Annotated[int, Field(ge=1, le=1_000)] = 30
+    """So many pages."""
     within: SomeTime = timedelta(hours=2)
+    """In so long."""
 
 
 class Plan(PackData):
     """The whole plan."""
 
     version: Literal[1] = 1
+    """Of how a plan is written."""
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """Time zone of all hours, and of the times in a page."""
     board_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
     """Pages link to it."""
     show_ward: bool = True
@@ -140,11 +150,17 @@ class Plan(PackData):
     show_reference: bool = True
     """Whether its text has the first characters of the patient reference; its title never does."""
     destinations: dict[Name, Destination]
+    """How each team, room or system is reached, by a name of your own."""
     roster: Annotated[tuple[Watch, ...], NotEmpty]
+    """Who stands for which role: the first line that fits ward and hour counts."""
     ladder: dict[StepName, Step]
+    """What is done at each step; every step is needed."""
     by_rule: tuple[RuleSteps, ...] = ()
+    """What single rules do differently."""
     mute: tuple[Mute, ...] = ()
+    """Hours in which less pressing steps wait."""
     calm: Calm = Calm()
+    """When a recipient has had enough for now."""
     settle: Span = timedelta(minutes=10)
     """A notice that comes and goes is told once in that time."""
     fallback_after: SomeTime = timedelta(seconds=60)

@@ -189,6 +189,18 @@ async def test_the_browsers_own_word_on_the_origin_counts(site: str) -> None:
         assert one.topics.answers() == []
 
 
+async def test_a_browser_that_tells_no_origin_is_known_by_its_own_word() -> None:
+    """Pages that send no referrer send the origin `null`; the browser itself says that it is the same."""
+    async with browser(RECORDS, NOW) as one:
+        desk = Desk(one)
+        await desk.open()
+        headers = one.headers("coordinator", Origin="null", **{"Sec-Fetch-Site": "same-origin"})
+        path = f"/clock/{desk.row.id}/acknowledge"
+        answer = await one.client.post(path, data=desk.fields, headers=headers)
+        assert answer.status == 200
+        assert len(one.topics.answers()) == 1
+
+
 @pytest.mark.parametrize("token", ["", "x" * 43])
 async def test_a_form_without_this_browsers_token_answers_nothing(token: str) -> None:
     """The token of the form must be the one that this browser was given."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from cordwatch.pathway.simulation import simulate
 from cordwatch_schemas.pack import load_pack
 from tests import builders as b
@@ -138,3 +140,15 @@ def test_an_advisory_for_the_board_names_what_is_missing() -> None:
             "clause": "Physical therapy, behavioral and psychosocial interventions",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"), [(0.99, "59 min"), (1, "1 h"), (47.99, "47 h"), (48, "2 d"), (71.9, "2 d")]
+)
+def test_how_long_ago_the_last_scan_was(hours: float, said: str) -> None:
+    """In the unit that the ward counts in, and never more than it was."""
+    events = [b.an_mri_done(T(-hours)), b.a_suspicion()]
+    (reminder,) = simulate(events, load_pack("mescc-lymphoma"), T(6))
+    assert reminder.reason == (
+        f"MRI of the whole spine not done, nor ordered; the last MRI of the spine was {said} before"
+    )

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from cordwatch.app.rereading.plan import Plan
 from cordwatch.app.rereading.said import Said, Saying, saying_of
 from cordwatch.feeds.event_ids import DIGEST_CHARACTERS
-from cordwatch.feeds.fhir.bundle import digest_of, entries_of, read_json
+from cordwatch.feeds.fhir.mapper import digests_of
 from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import Translated, from_fhir, translate
 from cordwatch.feeds.hl7.framing import Piece
@@ -175,9 +175,6 @@ def _marks(raw: RawMessage, data: bytes, events: Collection[str]) -> Collection[
     if raw.format == "event-json":
         return events
     try:
-        entries = [one for one in entries_of(read_json(data)) if not one.is_context]
+        return {one[:DIGEST_CHARACTERS] for one in digests_of(data)}
     except Unreadable:
         return ()
-    return {
-        digest_of(one.resource)[:DIGEST_CHARACTERS] for one in entries if one.resource is not None
-    }

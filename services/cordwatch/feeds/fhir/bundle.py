@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, NoReturn
 
@@ -139,16 +139,20 @@ def entries_of(content: Any, path: str = "", depth: int = 0) -> Iterator[Entry]:
 
 def _entry(entry: Element, timestamp: str, depth: int) -> Iterator[Entry]:
     inner, request, search = entry.one("resource"), entry.one("request"), entry.one("search")
+    mode = search.text("mode") if search else ""
+    context = mode in {"include", "outcome"}
     if inner is None:
         deleted = request is not None and request.text("method") == "DELETE"
-        yield Entry(entry.path, None, entry.text("fullUrl"), deleted=deleted)
+        url = entry.text("fullUrl") or (request.text("url") if request is not None else "")
+        yield Entry(entry.path, None, url, deleted=deleted, timestamp=timestamp)
     elif inner.type == "Bundle":
-        yield from entries_of(inner.value, entry.path, depth + 1)
+        for one in entries_of(inner.value, entry.path, depth + 1):
+            # What was fetched for a text, its earlier versions too, says nothing by itself.
+            yield replace(one, is_context=True) if context else one
     elif not inner.type:
         raise Unreadable(f"{entry.path}.resource", "is no FHIR resource")
     else:
-        mode = search.text("mode") if search else ""
-        context = mode in {"include", "outcome"} or inner.type in STATUS_TYPES
+        context = context or inner.type in STATUS_TYPES
         yield Entry(
             f"{entry.path}.resource",
             inner.value,
@@ -179,12 +183,17 @@ class Context:
     known: Callable[[str], Resource | None] = lambda _: None
     index: dict[str, Resource] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    histories: set[str] = field(default_factory=set)
+    """`Type/id/_history` that would tell more; without it nothing is a fault that was none."""
+    _versions: dict[str, list[Resource]] = field(default_factory=dict)
 
     def learn(self, entry: Entry) -> None:
         """Remember a resource; of several versions the one that was updated last."""
         resource = entry.resource
         if resource is None:
             return
+        if entry.is_context and key_of(resource):
+            self._versions.setdefault(key_of(resource), []).append(resource)
         for name in {key_of(resource), entry.full_url} - {""}:
             held = self.index.get(name)
             if held is None or _updated(resource) >= _updated(held):
@@ -204,6 +213,12 @@ class Context:
         if found is None and ask:
             self.missing.add(key)
         return found
+
+    def versions(self, key: str) -> list[Resource]:
+        """Return the versions of a resource that were fetched, in their order; none are here: note that."""
+        if key not in self._versions and key:
+            self.histories.add(f"{key}/_history")
+        return sorted(self._versions.get(key, ()), key=_updated)
 
     def local(self, reference: str) -> str:
         """Return `Type/id` of a reference to this server; empty if it points elsewhere."""

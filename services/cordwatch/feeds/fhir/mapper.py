@@ -14,11 +14,21 @@ from cordwatch.feeds.fhir.bundle import (
     Version,
     base_of,
     canonical,
+    digest_of,
     entries_of,
     key_of,
     read_json,
     stated_version,
     version_of,
+)
+from cordwatch.feeds.fhir.deleted import (
+    NOT_KNOWN,
+    NOT_SAFE,
+    VOID,
+    deleted_key,
+    last_version,
+    may_be_taken_back,
+    voided,
 )
 from cordwatch.feeds.fhir.drugs import read_administration
 from cordwatch.feeds.fhir.drugs import read_request as read_drug_request
@@ -76,6 +86,8 @@ class FhirMapped:
     identities: Sequence[Identity] = ()
     missing: frozenset[str] = frozenset()
     """`Type/id` of what was referred to and is not here."""
+    histories: frozenset[str] = frozenset()
+    """`Type/id/_history` of records whose earlier versions would tell more."""
     types: frozenset[str] = frozenset()
     """Of the resources that it tells of, those that are read."""
     versions: Sequence[Version] = ()
@@ -110,6 +122,23 @@ def map_fhir(
     return found.mapped(entries)
 
 
+def digests_of(data: bytes) -> set[str]:
+    """
+    Return the digests with which the ids of all events begin that any reading of a text can give.
+
+    Raises:
+        Unreadable: it is no FHIR text.
+    """
+    entries = list(entries_of(read_json(data)))
+    context = _context(entries, "", lambda _: None)
+    told = [one.resource for one in entries if one.resource and not one.is_context]
+    for entry in entries:
+        last = last_version(entry, context) if entry.deleted and not entry.is_context else None
+        if last is not None and last.get("resourceType") in VOID:
+            told.append(voided(last))
+    return {digest_of(one) for one in told}
+
+
 def _is_part(entry: Entry) -> int:
     """Put groups before what may be a part of them: findings of one examination are read together."""
     resource = entry.resource or {}
@@ -140,10 +169,8 @@ class _Text:
 
     def read(self, entry: Entry) -> None:
         """Read one resource, if it is one that the pathway knows."""
-        if entry.deleted:
-            self._fault(
-                entry, Fault(entry.path, "was deleted: what it said stands, until retracted")
-            )
+        if entry.deleted and not entry.is_context:
+            self._read_deleted(entry)
         resource = entry.resource
         if resource is None or entry.is_context:
             return
@@ -172,6 +199,32 @@ class _Text:
                 self._fault(entry, Fault(_place(entry, error.field), error.reason))
                 return
             self._identities[identity.patient] = identity
+
+    def _read_deleted(self, entry: Entry) -> None:
+        """Take back what a resource said that is gone, where its last version is known and that is safe."""
+        key = deleted_key(entry, self._context)
+        reader = READERS.get(key.partition("/")[0])
+        if key and (reader is None or key in self._consumed):
+            return
+        last = last_version(entry, self._context) if key else None
+        if last is None or reader is None:
+            self._fault(entry, Fault(entry.path, NOT_KNOWN))
+            return
+        self._consumed.add(key)
+        try:
+            said, _ = self._reading(entry, last)
+            if not reader(said) or not said.events:
+                return
+            if said.resource.type not in VOID or not may_be_taken_back(said.events):
+                raise Unreadable(entry.path, NOT_SAFE)
+            reading, _ = self._reading(entry, voided(last))
+            reader(reading)
+        except Unreadable as error:
+            self._fault(entry, Fault(error.field, error.reason))
+            return
+        self._events += reading.events
+        for fault in (*said.faults, *reading.faults):
+            self._fault(entry, fault)
 
     def _reading(self, entry: Entry, resource: Resource) -> tuple[Reading, Unreadable | None]:
         """Return a resource about to be read, and why its time is in doubt, if it is."""
@@ -224,6 +277,7 @@ class _Text:
             tuple(excerpt for _, excerpt in self._faults),
             tuple(self._identities.values()),
             frozenset(self._context.missing),
+            frozenset(self._context.histories),
             frozenset(str(one.get("resourceType")) for one in told) & READERS.keys(),
             tuple(
                 version

@@ -66,8 +66,10 @@ def read_notification(content: Any) -> Notification:
         raise Unreadable(f"{status.path}.subscription", "is missing")
     happenings = tuple(_happenings(said))
     resources = [one for one in entries[1:] if one.one("resource") is not None]
-    links = [_link(one) for one in entries[1:] if not one.has("resource")]
-    if not resources and not any(links):
+    named = [one for one in entries[1:] if not one.has("resource")]
+    links = [_link(one) for one in named if not _is_deletion(one)]
+    has_content = bool(resources) or len(links) < len(named)
+    if not has_content and not any(links):
         links = [one.focus for one in happenings]
     return Notification(
         cast("Kind", said.text("type")),
@@ -76,17 +78,21 @@ def read_notification(content: Any) -> Notification:
         _whole(said, "eventsSinceSubscriptionStart"),
         happenings,
         tuple(dict.fromkeys(link for link in links if link)),
-        bool(resources),
+        has_content,
     )
 
 
 def _link(entry: Element) -> str:
-    """Return what an entry without a resource points to; what was deleted cannot be fetched."""
+    """Return what an entry without a resource points to."""
     request = entry.one("request")
-    if request is not None and request.text("method") == "DELETE":
-        return ""
     url = request.text("url") if request is not None else ""
     return entry.text("fullUrl") or url
+
+
+def _is_deletion(entry: Element) -> bool:
+    """Return whether an entry says that a resource is gone: it cannot be fetched."""
+    request = entry.one("request")
+    return request is not None and request.text("method") == "DELETE"
 
 
 _NAMES = {

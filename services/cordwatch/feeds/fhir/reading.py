@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from cordwatch.feeds.event_ids import EventIds
-from cordwatch.feeds.fhir.bundle import Context, digest_of, version_of
+from cordwatch.feeds.fhir.bundle import Context, Resource, digest_of, version_of
 from cordwatch.feeds.fhir.coding import coded
 from cordwatch.feeds.fhir.element import Element
 from cordwatch.feeds.hl7.message import Unreadable
@@ -84,6 +84,20 @@ class Reading:
         target = (inner or reference).text("reference")
         found = self.context.find(target, self.resource.value, ask=ask) if target else None
         return Element.of(found, self.source.codes) if found is not None else None
+
+    def earlier(self) -> list[Element]:
+        """Return what is known of the versions before this one; the first has none."""
+        record, meta = self.record, self.resource.one("meta")
+        version = meta.text("versionId") if meta else ""
+        if record is None or version in {"", "1"}:
+            return []
+        found = self.context.versions(record)
+        own = str(meta.text("lastUpdated")) if meta else ""
+        return [
+            Element.of(one, self.source.codes)
+            for one in found
+            if _updated_before(one, version, own)
+        ]
 
     def identify(self, *names: str) -> None:
         """
@@ -231,6 +245,14 @@ class Reading:
             self.fault(f"{self.resource.path} {refused.field}", refused.reason)
             return
         self.events.append(event)
+
+
+def _updated_before(resource: Resource, version: str, updated: str) -> bool:
+    """Return whether another version was written before one: its own time says so, and its name is another."""
+    meta = resource.get("meta")
+    stated = meta if isinstance(meta, Mapping) else {}
+    at = stated.get("lastUpdated")
+    return stated.get("versionId") != version and isinstance(at, str) and at <= updated
 
 
 def kind_of(identifier: Element) -> str:

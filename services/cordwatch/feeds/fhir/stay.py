@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from cordwatch.feeds.fhir.coding import coded
@@ -165,24 +167,62 @@ def read_patient(reading: Reading) -> bool:
         reading.add(to.Died, died or reading.said_at, undated=died is None)
     elif person.flag("deceasedBoolean") is False:
         reading.add(to.DeathCancelled, reading.said_at, undated=True)
-    for link in person.many("link"):
+    for link in _links(reading, person).values():
         _merge(reading, link)
+    for link, since in _gone(reading):
+        _merge(reading, link, undone_at=since)
     return True
 
 
-def _merge(reading: Reading, link: Element) -> None:
-    """Publish a merge under both references; that others are only like this one says nothing."""
-    kind = link.text("type")
-    if kind not in {"replaces", "replaced-by"}:
-        return
+def _links(reading: Reading, person: Element) -> dict[tuple[str, str], Element]:
+    """Return the links that join two records, by kind and by whom; that others are only like this one says nothing."""
+    found: dict[tuple[str, str], Element] = {}
+    for link in person.many("link"):
+        kind, other = link.text("type"), link.one("other")
+        if kind in {"replaces", "replaced-by"}:
+            told = other.text("reference") if other else ""
+            whom = reading.context.local(told) or json.dumps(link.value.get("other"), default=str)
+            found.setdefault((kind, whom), link)
+    return found
+
+
+def _gone(reading: Reading) -> Iterator[tuple[Element, Stamp]]:
+    """
+    Return the links that earlier versions had and this one has not, each with when it was first missing.
+
+    That instant stays as it is, however many versions follow: they tell the same
+    un-merge, and not that of a merge which somebody told after it.
+    """
+    person, kept = reading.resource, _links(reading, reading.resource)
+    gone: dict[tuple[str, str], tuple[Element, Stamp | None]] = {}
+    for version in (*reading.earlier(), person):
+        stated = version.one("meta")
+        written = stated.time(reading.source.zone, "lastUpdated") if stated else None
+        links = _links(reading, version)
+        for name, (link, since) in list(gone.items()):
+            gone[name] = (link, None) if name in links else (link, since or written)
+        gone |= {name: (link, None) for name, link in links.items() if name not in gone}
+    for name, (link, since) in gone.items():
+        if name not in kept:
+            yield link, since or reading.said_at
+
+
+def _merge(reading: Reading, link: Element, undone_at: Stamp | None = None) -> None:
+    """Publish a merge, or its undoing, under both references."""
     try:
         other = reading.person(link.one("other"), f"{link.path}.other")
     except Unreadable as error:
         reading.fault(error.field, error.reason)
         return
     me = reading.patient
-    survivor, retired = (me, other) if kind == "replaces" else (other, me)
+    survivor, retired = (me, other) if link.text("type") == "replaces" else (other, me)
+    when, model = undone_at or reading.said_at, to.MergeCancelled if undone_at else to.Merged
     for reference in dict.fromkeys((survivor, retired)):
         reading.add(
-            to.Merged, reading.said_at, patient=reference, survivor=survivor, retired=retired
+            model,
+            when,
+            patient=reference,
+            survivor=survivor,
+            retired=retired,
+            recorded_at=when.at,
         )

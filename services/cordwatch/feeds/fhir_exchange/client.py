@@ -25,7 +25,10 @@ FRESH_S = 300.0
 
 _JSON = "application/fhir+json"
 _OK, _NOT_MODIFIED, _UNAUTHORIZED = 200, 304, 401
-_GONE = frozenset({404, 410})
+_ABSENT, _GONE = 404, 410
+
+DELETED = b""
+"""What stands for a resource of which the server says that it was deleted (410)."""
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -78,7 +81,7 @@ class FhirClient:
 
     async def read(self, key: str, *, fresh: bool = False) -> bytes | None:
         """
-        Return a resource by `Type/id`, None where there is none.
+        Return a resource by `Type/id`, None where there is none, `DELETED` where there was one.
 
         What was read before is believed for a while, then asked about by its
         ETag; *fresh* asks at once.
@@ -94,9 +97,9 @@ class FhirClient:
             etag = held.etag if held is not None else ""
             data, etag = await self._get(f"{self.base}/{key}", etag)
         except ServerRefuses as error:
-            if error.status in _GONE:
-                return None
-            raise
+            if error.status not in {_ABSENT, _GONE}:
+                raise
+            return DELETED if error.status == _GONE else None
         if data is None and held is not None:
             held.asked_at = now
             return held.data

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from cordwatch.feeds.fhir.bundle import Context
-from cordwatch.feeds.fhir_exchange.client import FhirClient, ServerRefuses, is_json_object
+from cordwatch.feeds.fhir_exchange.client import DELETED, FhirClient, ServerRefuses, is_json_object
 from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import Translated, from_fhir
 from cordwatch.feeds.intake import OUR_FAULT
@@ -21,6 +21,7 @@ ROUNDS_MAX = 6
 """A bed stands in a room, the room on a ward: each is known only when the one before is there."""
 FETCHED_MAX = 2_000
 AT_ONCE = 8
+_HISTORY = "/_history"
 INLINE_BYTES_MAX = 64 * 1024
 """A larger text is read on a thread of its own, so that others are answered meanwhile."""
 
@@ -28,16 +29,20 @@ log = get_logger("cordwatch.feeds")
 
 
 def bundled(
-    data: bytes, told: Mapping[str, bytes], context: Mapping[str, bytes], base: str
+    data: bytes,
+    told: Mapping[str, bytes],
+    context: Mapping[str, bytes],
+    base: str,
+    deleted: Collection[str] = (),
 ) -> bytes:
     """
     Return *data* as it came, in a bundle with what was fetched for it.
 
     *told* is content that the text only pointed to; *context* is there to be
-    referred to. The original stays byte for byte. Full addresses (under *base*)
+    referred to; *deleted* is content that is gone from the server. The original stays byte for byte. Full addresses (under *base*)
     are kept too, so that a replay finds what is referred to by one.
     """
-    if not told and not context:
+    if not told and not context and not deleted:
         return data
     parts = [b'{"resource":' + data + b"}"] if data else []
     for mode, resources in ((b"match", told), (b"include", context)):
@@ -46,6 +51,11 @@ def bundled(
             % (json.dumps(f"{base}/{key}").encode(), mode, one)
             for key, one in resources.items()
         )
+    parts += (
+        b'{"fullUrl":%b,"request":{"method":"DELETE","url":%b}}'
+        % (json.dumps(f"{base}/{key}").encode(), json.dumps(key).encode())
+        for key in sorted(deleted)
+    )
     return b'{"resourceType":"Bundle","type":"collection","entry":[' + b",".join(parts) + b"]}"
 
 
@@ -57,6 +67,8 @@ class Gatherer:
     ) -> None:
         """Read with what *sources* returns at that moment; without a *client* nothing can be asked."""
         self._sources, self._client, self._base = sources, client, base
+        self._without_history: set[str] = set()
+        """Types of which the server tells no earlier versions: they are not asked for again."""
 
     async def gather(
         self, data: bytes, received_at: datetime, links: Sequence[str] = ()
@@ -71,15 +83,17 @@ class Gatherer:
         context: dict[str, bytes] = {}
         absent: set[str] = set()
         lost = [link for link in links if not self._local(link) or self._client is None]
-        await self._fetch({self._local(link) for link in links} - {""}, told, absent, fresh=True)
+        named = {self._local(link) for link in links} - {""}
+        deleted = await self._fetch(named, told, absent, fresh=True)
         gone = len(absent)
         for _ in range(ROUNDS_MAX):
-            whole = bundled(data, told, context, self._base)
+            whole = bundled(data, told, context, self._base, deleted)
             found = await self._read(whole, received_at)
-            wanted = set(found.missing) - context.keys() - absent
+            histories = {key for key in found.histories if _type(key) not in self._without_history}
+            wanted = (set(found.missing) | histories) - context.keys() - absent
             if not wanted or self._client is None or len(context) > FETCHED_MAX:
                 break
-            await self._fetch(wanted, context, absent)
+            absent |= await self._fetch(wanted, context, absent)
         faults = [Fault("Bundle.entry.fullUrl", "is not on the server that may be asked")] * bool(
             lost
         )
@@ -91,21 +105,28 @@ class Gatherer:
 
     async def _fetch(
         self, keys: set[str], into: dict[str, bytes], absent: set[str], *, fresh: bool = False
-    ) -> None:
+    ) -> set[str]:
+        """Fetch into a collection or note as absent; return what was deleted."""
         client = self._client
+        deleted = set[str]()
         if client is None:
-            return
+            return deleted
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(key: str) -> None:
             data = None
             try:
                 async with gate:
-                    data = await client.read(key, fresh=fresh)
+                    # A history grows with the very version that we ask for it.
+                    data = await client.read(key, fresh=fresh or key.endswith(_HISTORY))
             except ServerRefuses as error:
-                log.info("a resource is refused", reason=str(error))
+                log.info("a resource is refused", type=_type(key), reason=str(error))
+                if key.endswith(_HISTORY):
+                    self._without_history.add(_type(key))
             if data is not None and is_json_object(data):
                 into[key] = data
+            elif data == DELETED:
+                deleted.add(key)
             else:
                 absent.add(key)
 
@@ -115,6 +136,7 @@ class Gatherer:
                     group.create_task(one(key))
         except ExceptionGroup as group_error:
             raise group_error.exceptions[0] from None
+        return deleted
 
     async def _read(self, data: bytes, received_at: datetime) -> Translated:
         if len(data) <= INLINE_BYTES_MAX:
@@ -130,6 +152,10 @@ class Gatherer:
             log.exception("mapping failed", exc_info=error)
             sender = self._base or "fhir"
             return Translated(item, "quarantined", sender, "-", None, (), (OUR_FAULT,))
+
+
+def _type(key: str) -> str:
+    return key.partition("/")[0]
 
 
 def _with(found: Translated, faults: Sequence[Fault]) -> Translated:

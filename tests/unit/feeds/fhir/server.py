@@ -44,6 +44,9 @@ class FhirServer:
     page_size: int = 3
     sorts: bool = True
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    versions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Entries of each resource's history, the newest first."""
+    tells_history: bool = True
     events: dict[int, bytes] = field(default_factory=dict)
     """Notifications by number, for `$events`; none: it does not know the operation."""
     fails: deque[int] = field(default_factory=deque)
@@ -65,6 +68,12 @@ class FhirServer:
         held = self.resources.get(key)
         version = int(held["meta"]["versionId"]) + 1 if held else 1
         self.resources[key] = {**resource, "meta": {"versionId": str(version), "lastUpdated": at}}
+        self.versions.setdefault(key, []).insert(0, {"resource": self.resources[key]})
+
+    def delete(self, key: str) -> None:
+        """Forget a resource, except in its history."""
+        del self.resources[key]
+        self.versions[key].insert(0, {"request": {"method": "DELETE", "url": key}})
 
     @property
     def base(self) -> str:
@@ -132,12 +141,22 @@ class FhirServer:
         self._admit(request)
         resource = self.resources.get(key)
         if resource is None:
-            raise web.HTTPNotFound
+            raise web.HTTPGone if key in self.versions else web.HTTPNotFound
         etag = f'W/"{resource["meta"]["versionId"]}"'
         if request.headers.get("If-None-Match") == etag:
             self.not_modified += 1
             return web.Response(status=304, headers={"ETag": etag})
         return web.json_response(resource, headers={"ETag": etag})
+
+    async def history(self, request: web.Request) -> web.Response:
+        """Answer with the versions of a resource."""
+        key = f"{request.match_info['type']}/{request.match_info['id']}"
+        self.asked[f"{key}/_history"] += 1
+        self._admit(request)
+        if not self.tells_history:
+            raise web.HTTPBadRequest
+        told = {"resourceType": "Bundle", "type": "history", "entry": self.versions.get(key, [])}
+        return web.json_response(told)
 
     async def search(self, request: web.Request) -> web.Response:
         """Answer a search by `_lastUpdated`, in pages."""
@@ -200,6 +219,7 @@ async def serving(server: FhirServer) -> AsyncIterator[FhirServer]:
     app.router.add_post("/token", server.token)
     app.router.add_get("/fhir/Subscription/{id}/$events", server.numbered)
     app.router.add_get("/fhir/{type}/{id}", server.read)
+    app.router.add_get("/fhir/{type}/{id}/_history", server.history)
     app.router.add_get("/fhir/{type}", server.search)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
