@@ -170,6 +170,7 @@ def test_every_rule_has_words_of_its_own() -> None:
 def test_a_rule_that_a_hospital_added_has_its_familys_words() -> None:
     """Better than nothing, and never an error."""
     assert guidance("mri.of-our-own").name == "Spinal MRI"
+    assert guidance("pager-test").do == "Nothing."
     assert guidance("something-else").do == "Look at the board for what is missing."
 
 
