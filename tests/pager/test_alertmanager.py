@@ -113,6 +113,8 @@ async def test_its_bearer_token_is_read_anew(secret: SecretFile) -> None:
         await transport.send(a_page())
         await transport.close()
     assert [one.headers["authorization"] for one in peer.asked] == ["Bearer one", "Bearer two"]
+    async with FakeServer(Said(401)) as peer:
+        assert await a_transport(peer.url).check() == Outcome("refused", "unauthorised")
 
 
 @pytest.mark.parametrize("ended_min_ago", [None, 1, 180])

@@ -205,5 +205,5 @@ def test_what_passes_by_design() -> None:
     assert NUMBER + "..." not in shown
     core = text_of(a_page(matter=a_matter(reason="words of the core")), wording_of(plan))
     assert "words of the core" in core.title
-    seen = text_of(a_page("acknowledge", note="N. Jansen"), wording_of(plan))
+    seen = text_of(a_page("acknowledge", note="seen by N. Jansen"), wording_of(plan))
     assert seen.title.startswith("Seen by N. Jansen: ")

@@ -64,7 +64,9 @@ def test_a_title_says_what_kind_it_is() -> None:
 
 def test_what_became_of_it() -> None:
     """Who has seen it; how it ended, and why it is over for who was told."""
-    seen = text_of(a_page("acknowledge", note="N. Jansen"), WARD)
+    seen = text_of(a_page("acknowledge", note="seen by N. Jansen"), WARD)
+    assert said(seen)["Answer"] == "seen by N. Jansen"
+    assert text_of(a_page("acknowledge"), WARD).title.startswith("Seen: MRI")
     assert seen.title == (
         "Seen by N. Jansen: MRI of the whole spine for suspected cord compression (ward B4, NORTH)"
     )
@@ -168,6 +170,7 @@ def test_every_rule_has_words_of_its_own() -> None:
 def test_a_rule_that_a_hospital_added_has_its_familys_words() -> None:
     """Better than nothing, and never an error."""
     assert guidance("mri.of-our-own").name == "Spinal MRI"
+    assert guidance("pager-test").do == "Nothing."
     assert guidance("something-else").do == "Look at the board for what is missing."
 
 

@@ -124,7 +124,10 @@ async def test_gone_is_refused_and_a_rate_is_kept(secret_file: SecretFile) -> No
         assert await hook.send(a_page()) == Outcome("later", "rate-limited", 9.0)
 
 
-@pytest.mark.parametrize(("status", "is_there"), [(405, True), (200, True), (404, False)])
+@pytest.mark.parametrize(
+    ("status", "is_there"),
+    [(405, True), (200, True), (401, True), (404, False), (302, False), (503, False)],
+)
 async def test_a_look_posts_nothing(status: int, is_there: bool, secret_file: SecretFile) -> None:
     """That a GET is not allowed shows that somebody is there."""
     async with FakeServer(Said(status)) as server, a_transport(server.url, secret_file) as hook:

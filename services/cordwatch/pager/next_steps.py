@@ -181,6 +181,7 @@ _FAMILIES: Mapping[str, Guidance] = {
     "steroid": Guidance("Dexamethasone", "Ask the responsible physician."),
     "treatment": Guidance("Treatment", _TREAT_DO),
     "mdt": GUIDANCE["mdt.consult"],
+    "pager-test": Guidance("A test of the pager", "Nothing."),
 }
 _OTHER = Guidance("Pathway rule", "Look at the board for what is missing.")
 

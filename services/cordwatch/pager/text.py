@@ -93,8 +93,8 @@ def _title(page: Page, wording: Wording) -> str:
             again = "AGAIN: " if page.round > 1 else ""
             said = f"{again}{_urgency(matter, page.at)}: {_reason(matter)}"
         case "acknowledge":
-            by = foreign(page.note, NOTE_MAX)
-            said = f"Seen{f' by {by}' if by else ''}: {guidance(matter.rule).name}"
+            answer = foreign(page.note, NOTE_MAX) or "seen"
+            said = f"{answer[0].upper()}{answer[1:]}: {guidance(matter.rule).name}"
         case "close":
             said = f"{ENDS[matter.status]}: {guidance(matter.rule).name}"
     place = _place(matter, wording)
@@ -115,7 +115,7 @@ def _lines(page: Page, wording: Wording) -> Iterator[Line]:
         if matter.status != "open":
             yield Line("How", _reason(matter))
         if note := foreign(page.note, NOTE_MAX):
-            yield Line("Why" if page.action == "close" else "Seen by", note)
+            yield Line("Why" if page.action == "close" else "Answer", note)
     if place := _place(matter, wording):
         yield Line("Where", place)
     if doubt := _doubt(matter):

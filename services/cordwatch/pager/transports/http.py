@@ -55,6 +55,10 @@ _FAILURES: Final[tuple[tuple[type[Exception], Outcome], ...]] = (
 _WORST: Final[tuple[Verdict, ...]] = ("unknown", "later", "refused", "accepted")
 
 
+UNSIGNED = frozenset({"bad-request", "unauthorised", "forbidden", "refused"})
+"""What an endpoint that takes signed pages alone may say to a GET."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One thing to ask, as bytes."""
@@ -112,17 +116,6 @@ def retry_after_s(text: str, now: datetime) -> float | None:
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return min(max((until - now).total_seconds(), 0.0), RETRY_AFTER_S_MAX)
-
-
-def reachable(reply: Reply, now: datetime) -> Outcome:
-    """
-    Return whether an answer to a mere look shows that somebody is there.
-
-    That a GET is not allowed, or says nothing, is no fault: only a page would tell.
-    """
-    found = outcome_of(reply, now)
-    is_there = found.verdict == "accepted" or found.reason in {"bad-request", "refused"}
-    return Outcome("accepted", "accepted") if is_there else found
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
@@ -213,6 +206,8 @@ class OverHttp(ABC):
     resend_s: float | None = None
     closing_lasts_s: float = 0.0
     per_minute: int | None = None
+    look_allows: frozenset[str] = frozenset()
+    """What may be answered to a mere look although all is well, since it bears neither page nor signature."""
 
     def __init__(self, name: str, sender: HttpSender) -> None:
         """Send as the destination *name*."""
@@ -255,8 +250,9 @@ class OverHttp(ABC):
         """
 
     def look_read(self, reply: Reply) -> Outcome:
-        """Return what the answer to a look means."""
-        return reachable(reply, NO_HURRY)
+        """Return what the answer to a look means: that somebody is there is enough where `look_allows` it."""
+        found = outcome_of(reply, NO_HURRY)
+        return Outcome("accepted", "accepted") if found.reason in self.look_allows else found
 
     async def check(self) -> Outcome:
         """Look whether it can be reached; all of it must be there."""

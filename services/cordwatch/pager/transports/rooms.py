@@ -8,7 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cordwatch.pager.text import Text, Wording, text_of
-from cordwatch.pager.transports.http import HttpSender, OverHttp, Reply, Request, outcome_of
+from cordwatch.pager.transports.http import (
+    UNSIGNED,
+    HttpSender,
+    OverHttp,
+    Reply,
+    Request,
+    outcome_of,
+)
 from cordwatch.pager.transports.secrets import NoSecret, Secret
 from cordwatch.pager.transports.settings import Slack, Teams, is_loopback
 from cordwatch.pager.transports.transport import Action, Outcome, Page
@@ -25,6 +32,7 @@ class Room(OverHttp):
     """A room; its address is the secret."""
 
     actions: frozenset[Action] = frozenset({"tell", "close"})
+    look_allows = UNSIGNED
 
     def __init__(
         self, name: str, settings: Slack | Teams, wording: Wording, sender: HttpSender

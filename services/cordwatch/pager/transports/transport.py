@@ -73,7 +73,7 @@ class Page:
     at: datetime
     """Now: texts say how long is left."""
     note: str = ""
-    """Why it is over, or who has seen it (a staff name); no patient data."""
+    """Why it is over, or who has answered, `seen by N. Jansen`; no patient data."""
 
 
 class Transport(Protocol):

@@ -13,7 +13,7 @@ from typing import Any
 
 from cordwatch.pager.safe_words import cut_bytes
 from cordwatch.pager.text import Wording, text_of
-from cordwatch.pager.transports.http import HttpSender, OverHttp, Request
+from cordwatch.pager.transports.http import UNSIGNED, HttpSender, OverHttp, Request
 from cordwatch.pager.transports.secrets import NoSecret, Secret
 from cordwatch.pager.transports.settings import Webhook
 from cordwatch.pager.transports.transport import Action, Page
@@ -36,6 +36,7 @@ class WebhookTransport(OverHttp):
 
     kind = "webhook"
     actions: frozenset[Action] = frozenset({"tell", "acknowledge", "close"})
+    look_allows = UNSIGNED
 
     def __init__(self, name: str, settings: Webhook, wording: Wording, sender: HttpSender) -> None:
         """Prepare; the secrets are read at each attempt."""
