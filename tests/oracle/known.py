@@ -256,6 +256,12 @@ def by_hearing(fact: Fact) -> tuple[datetime, datetime, str]:
     return (fact.at, fact.received_at, fact.key)
 
 
+def numbers(fact: Fact) -> list[str]:
+    """Return the numbers of a fact that may start something: two that were heard of at once are told apart by them."""
+    names = ("record_id", "order_number", "accession_number")
+    return [number for name in names if (number := said(fact.event, name))]
+
+
 @remembered
 def of_kinds(facts: Iterable[Fact], *kinds: str) -> list[Fact]:
     """Return the facts of these kinds, as they were recorded."""

@@ -1,6 +1,6 @@
 """What a wide search told apart about corrections and repeats: both sides tell it as written here."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -313,3 +313,28 @@ def test_an_id_names_a_fact_of_its_own_kind_alone() -> None:
     told = b.a_suspicion(T(0))
     gone = b.a_retraction(T(1), "diagnosed", fact_of(told).id)
     assert both([told, gone], 6) == [(SUSPECTED, "reminder", 6, "open")]
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        ("R1", [(T(1.5), "resolved"), (T(2), "open")]),
+        ("Z1", [(T(1.5), "open")]),
+    ],
+)
+def test_of_two_studies_heard_of_at_once_the_numbers_say_which_is_the_cause(
+    order: str, told: list[tuple[datetime, str]]
+) -> None:
+    """One message may tell of both; when the order was an error, the two had told it of different causes."""
+    number: dict[str, Any] = {"order_number": None, "accession_number": "X1", "exam_at": T(1)}
+    events = [
+        b.a_suspicion(),
+        b.an_mri_ordered(T(1), b.CERVICAL_AND_THORACIC_MRI, record_id=order, recorded_at=T(1)),
+        b.a_report(T(1), None, b.CERVICAL_MRI, **number),
+        b.a_retraction(T(2), "imaging-ordered", order),
+    ]
+    away = ((T(0.5), T(1.5)),)
+    assert differences(events, PACK, T(2), away) == []
+    found = simulate(events, PACK, T(2), away)
+    alerts = [one for one in found if one.rule == "mri.partial-coverage"]
+    assert [(one.raised_at, one.status) for one in alerts] == told
