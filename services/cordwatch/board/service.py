@@ -210,7 +210,7 @@ class Board:
             server.stop()
 
     async def _until(self, stop: asyncio.Event) -> int:
-        works = [asyncio.ensure_future(self._look_after())]
+        works = [asyncio.ensure_future(one) for one in (self._look_after(), self.hub.run())]
         if self.settings.downtime_file is not None:
             works.append(asyncio.ensure_future(self._copy(self.settings.downtime_file)))
         stopped = asyncio.ensure_future(stop.wait())
