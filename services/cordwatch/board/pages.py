@@ -49,7 +49,7 @@ async def search(site: Site, request: web.Request) -> web.Response:
 async def _board(site: Site, request: web.Request, view: View) -> web.Response:
     reader, look, state = request[READER], site.state.look(), site.state
     shown, status = state.shown(view, look, ROWS_MAX)
-    await site.note("board-opened", request)
+    site.note("board-opened", request)
     wards, rules = choices(state.open_rows(look.now))
     told = site.common(reader, look) | {
         "wards": wards,
@@ -77,7 +77,7 @@ async def wall(site: Site, request: web.Request) -> web.Response:
     """Show the wall: beds and short references, nothing to click on, pages by itself."""
     look = site.state.look()
     shown, status = site.state.shown(View(), look, ROWS_MAX)
-    await site.note("wall-opened", request)
+    site.note("wall-opened", request)
     asked = request.query.get("page", "")
     pages = max(-(-len(shown) // WALL_PAGE), 1)
     number = int(asked) % pages if asked.isdecimal() and len(asked) < 4 else 0  # noqa: PLR2004
@@ -98,7 +98,7 @@ async def clock(site: Site, request: web.Request) -> web.Response:
         text = "This clock is not on the board: it was never, or its cause was taken back."
         return message(site, reader, 404, "No such clock", text, back="/")
     row, episode = found
-    await site.note("row-opened", request, (row.patient,))
+    site.note("row-opened", request, patients=(row.patient,))
     view = View(user=reader.user, named=reader.sees_names)
     known = request.cookies.get(TOKEN_COOKIE)
     token = known if known is not None and is_token(known) else new_token()
@@ -179,13 +179,13 @@ def _lasting_s(site: Site, reader: Reader) -> float:
 
 async def printed(site: Site, request: web.Request) -> web.Response:
     """Show every row for paper, and when it was made."""
-    await site.note("printed", request)
+    site.note("printed", request)
     return _html(copy_html(site, request[READER], "print"))
 
 
 async def downtime(site: Site, request: web.Request) -> web.Response:
     """Give the copy that opens without this server."""
-    await site.note("exported", request)
+    site.note("exported", request)
     answer = _html(copy_html(site, request[READER], "downtime"))
     answer.headers[hdrs.CONTENT_DISPOSITION] = 'attachment; filename="cordwatch-downtime.html"'
     return answer

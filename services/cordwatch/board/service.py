@@ -40,7 +40,7 @@ EXIT_BROKEN: Final = 70
 LOOK_EVERY_S: Final = 0.5
 COPY_EVERY_S: Final = 60.0
 FORGET_EVERY: Final = timedelta(hours=6)
-END_S: Final = 3.0
+END_S: Final = 2.0
 APPLY_S_MAX: Final = 60.0
 
 log = get_logger("cordwatch.board")
