@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 from confluent_kafka import Producer
 
@@ -76,12 +78,18 @@ class BoardSite:
                     self._publisher.poll(0.1)
         assert self._publisher.flush(30) == 0
 
+    def api(self, what: str) -> dict[str, Any]:
+        """Return what the interface for programs says about *what*."""
+        with urlopen(f"{self.address}/api/{what}", timeout=10) as answer:  # noqa: S310 - our own
+            found: dict[str, Any] = json.load(answer)
+        return found
+
     def start(self) -> None:
         """Start the board, and wait until it listens; on the port that it had before."""
         self._starts += 1
         log = self._folder / f"board{self._starts}.log"
         command = [sys.executable, "-m", "cordwatch.app.cli", "--kafka", self.kafka]
-        command += ["--log-format", "json", "board", "--embedded", "--synthetic"]
+        command += ["--log-format", "json", "board", "--synthetic"]
         command += ["--port", str(self.port), "--metrics-port", "0", *self.options]
         environment = {key: value for key, value in os.environ.items() if "CORDWATCH" not in key}
         with log.open("wb") as stream:
@@ -119,7 +127,7 @@ class BoardSite:
 def board_site(folder: Path, records: Sequence[Record], *options: str) -> Iterator[BoardSite]:
     """Run a board that has read *records*."""
     with embedded_broker({topic.name: topic.partitions for topic in TOPICS}) as address:
-        site = BoardSite(address, folder, *options)
+        site = BoardSite(address, folder, "--embedded", *options)
         site.publish(records)
         site.start()
         try:

@@ -119,7 +119,12 @@ async def _keep(
         _NotKnown: the broker did not acknowledge the answer.
     """
     about = {"clock": row.id, "answer": answer.event_id, "reason": form.reason}
-    await site.record(deed, request, patients=(row.patient,), about=about)
+    try:
+        await site.record(deed, request, patients=(row.patient,), about=about)
+    except NotRecorded:
+        # Its record may arrive all the same: then another says that it was not done.
+        site.note("not-done", request, patients=(row.patient,), about=about)
+        raise
     record = (ACKS.name, answer.patient.encode(), answer.model_dump_json().encode())
     try:
         (error,) = await asyncio.to_thread(site.publisher.publish, [record], _give_up)

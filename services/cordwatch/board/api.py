@@ -39,7 +39,7 @@ async def episodes(site: Site, request: web.Request) -> web.Response:
     rows = site.state.projection.rows_of_patient(reference)
     if seen is None or not rows:
         return web.json_response({"error": "no such patient on the board"}, status=404)
-    await site.note("row-opened", request, (reference,))
+    site.note("row-opened", request, patients=(reference,))
     picture, alerts, answers = seen
     story = episode_of(picture, rows, alerts, answers, look.now)
     return web.json_response(

@@ -18,6 +18,7 @@ Deed = Literal[
     "stood-down",
     "classified",
     "refused",
+    "not-done",
 ]
 
 _ACTIONS: Final[dict[Deed, str]] = {
@@ -30,13 +31,14 @@ _ACTIONS: Final[dict[Deed, str]] = {
     "stood-down": "C",
     "classified": "C",
     "refused": "E",
+    "not-done": "E",
 }
 _SUBTYPES: Final = "urn:cordwatch:audit-deed"
 _TYPES: Final = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 _ROLES: Final = "urn:cordwatch:role"
 _OBJECT_ROLES: Final = "http://terminology.hl7.org/CodeSystem/object-role"
-_REFUSED: Final = "4"
-"""FHIR: a minor failure."""
+_FAILED: Final = "4"
+"""FHIR: a minor failure. `not-done`: what an earlier record told was not done after all."""
 
 
 def audit_event(
@@ -73,7 +75,7 @@ def audit_event(
         "subtype": [{"system": _SUBTYPES, "code": deed}],
         "action": _ACTIONS[deed],
         "recorded": at.isoformat(),
-        "outcome": _REFUSED if deed == "refused" else "0",
+        "outcome": _FAILED if deed in {"refused", "not-done"} else "0",
         "agent": [
             {
                 "who": {"identifier": {"value": user}},

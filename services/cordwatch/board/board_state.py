@@ -67,14 +67,27 @@ class BoardState:
         """Return the clocks that run."""
         return self.projection.open_rows(now)
 
-    def shown(self, view: View, look: Look) -> tuple[list[ShownRow], Status]:
-        """Return the rows of *view*, and what stands above them."""
+    def key(self, look: Look) -> object:
+        """Return what changes when anything that a page shows does, but for the passing seconds."""
+        projection = self.projection
+        return (
+            projection.version,
+            projection.moment(look.now),
+            look.now.astimezone(projection.zone).date(),
+            self.troubles(look.now),
+            projection.feeds.feeds(look.now),
+        )
+
+    def shown(
+        self, view: View, look: Look, most: int | None = None
+    ) -> tuple[list[ShownRow], Status]:
+        """Return the rows of *view*, the *most* pressing ones of them, and what stands above them."""
         rows, projection = self.open_rows(look.now), self.projection
         chosen = view.of_rows(rows, projection.people, look.now)
-        shown = [self.one(row, view, look) for row in chosen]
+        shown = [self.one(row, view, look) for row in chosen[:most]]
         status = Status(
             open=len(rows),
-            shown=len(shown),
+            shown=len(chosen),
             overdue=sum(row.due_at < look.now for row in rows),
             unseen=sum(row.seen_by(look.now) is None for row in rows),
             feeds=projection.feeds.feeds(look.now),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -123,6 +123,8 @@ class ClockRow:
 
         A further level asks again: who saw a reminder has not seen that it is due.
         """
+        if not self.seen:
+            return None
         present = self.state(at)
         known = [one for one in self.seen if one.at <= at and self.state(one.at) == present]
         return known[-1] if known else None
@@ -254,11 +256,11 @@ def _words(alerts: Iterable[Alert]) -> tuple[Word, ...]:
     )
 
 
-def surnames_shared(rows: Iterable[ClockRow], surname_of: Mapping[str, str]) -> set[str]:
+def surnames_shared(rows: Iterable[ClockRow], surname_of: Callable[[str], str]) -> set[str]:
     """Return the patients who lie on one ward with another of the same surname."""
     found: dict[tuple[str | None, str, str], set[str]] = {}
     for row in rows:
-        surname = surname_of.get(row.patient)
+        surname = surname_of(row.patient)
         if surname and row.place.ward:
             found.setdefault((row.place.facility, row.place.ward, surname), set()).add(row.patient)
     return {patient for patients in found.values() if len(patients) > 1 for patient in patients}

@@ -70,11 +70,16 @@ def episode_of(
     alerts: Sequence[Alert],
     answers: Sequence[Answer],
     now: datetime,
+    first: str = "",
 ) -> Episode:
-    """Return the story of a patient at *now*."""
+    """Return the story of a patient at *now*; the clock *first* before the others, and open ones before ended."""
+
+    def pressing(row: ClockRow) -> tuple[object, ...]:
+        return (row.id != first, not row.is_open(now), row.due_at, row.id)
+
     conditions = [one for one in alerts if one.kind != "clock"]
     return Episode(
-        clocks=tuple(_clock(row, picture, now) for row in rows),
+        clocks=tuple(_clock(row, picture, now) for row in sorted(rows, key=pressing)),
         conditions=tuple(sorted(conditions, key=lambda one: (one.raised_at, one.alert_id))),
         moments=tuple(sorted(_moments(picture, alerts, answers), key=_by_time)),
         silences=tuple(why_not(picture)),

@@ -102,7 +102,7 @@ def shown_row(row: ClockRow, now: datetime, view: View, people: People, shared: 
         seen=seen,
         why=reason_words("acknowledge", seen.reason) if seen else "",
         person=(people.find(row.patient) or nobody) if view.named else None,
-        shared=shared and bool(view.user),
+        shared=shared,
     )
 
 
@@ -151,7 +151,10 @@ def build() -> str:
     return sha256(b"".join(static_file(name) for name in sorted(STATIC))).hexdigest()[:12]
 
 
-def signature(look: Look, shown: Sequence[ShownRow]) -> Mapping[str, tuple[str, str, bool]]:
-    """Return by row what it looks like by: its version, its state, whether the hand on it is still there."""
-    day = f"{look.now.astimezone(look.zone).date()}"
-    return {one.row.id: (one.row.version, f"{one.state} {day}", bool(one.seen)) for one in shown}
+def signature(look: Look, shown: Sequence[ShownRow]) -> Mapping[str, tuple[object, ...]]:
+    """Return by row, in their order, what it looks like by, but for the passing seconds."""
+    day = look.now.astimezone(look.zone).date()
+    return {
+        one.row.id: (one.row.version, one.state, day, bool(one.seen), one.person, one.shared)
+        for one in shown
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -13,7 +14,7 @@ from cordwatch.board.access import Reader
 from cordwatch.board.answering import CAPABILITIES, KINDS, REASONS
 from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.episode import Episode, episode_of
-from cordwatch.board.live import ROWS_MAX, Stream
+from cordwatch.board.live import ROWS_MAX, Topic
 from cordwatch.board.look import STATIC, page, static_file
 from cordwatch.board.security import TOKEN_COOKIE, check_origin, is_token, new_token
 from cordwatch.board.site import READER, Site, host_of, message
@@ -33,8 +34,8 @@ async def board(site: Site, request: web.Request) -> web.Response:
     """Show the rows that were asked for."""
     reader = request[READER]
     view = View.of(request.query, reader.user, named=reader.sees_names)
-    view = View(view.ward, view.rule, view.state, view.hand, "", reader.user, view.named)
-    return await _board(site, request, view)
+    # An address holds no search: a name would stand in it.
+    return await _board(site, request, replace(view, search=""))
 
 
 async def search(site: Site, request: web.Request) -> web.Response:
@@ -47,14 +48,14 @@ async def search(site: Site, request: web.Request) -> web.Response:
 
 async def _board(site: Site, request: web.Request, view: View) -> web.Response:
     reader, look, state = request[READER], site.state.look(), site.state
-    shown, status = state.shown(view, look)
-    await site.note("board-opened", request)
+    shown, status = state.shown(view, look, ROWS_MAX)
+    site.note("board-opened", request)
     wards, rules = choices(state.open_rows(look.now))
     told = site.common(reader, look) | {
         "wards": wards,
         "rules": rules,
         "states": STATE_WORDS,
-        "more": max(len(shown) - ROWS_MAX, 0),
+        "more": max(status.shown - ROWS_MAX, 0),
         # What was searched for is no part of an address, not even of a stream's.
         "stream": "" if view.search else str(request.rel_url.with_path("/live")),
     }
@@ -65,7 +66,7 @@ async def _board(site: Site, request: web.Request, view: View) -> web.Response:
             page=told,
             look=look,
             view=view,
-            shown=shown[:ROWS_MAX],
+            shown=shown,
             status=status,
             closed=closed,
         )
@@ -75,8 +76,8 @@ async def _board(site: Site, request: web.Request, view: View) -> web.Response:
 async def wall(site: Site, request: web.Request) -> web.Response:
     """Show the wall: beds and short references, nothing to click on, pages by itself."""
     look = site.state.look()
-    shown, status = site.state.shown(View(), look)
-    await site.note("wall-opened", request)
+    shown, status = site.state.shown(View(), look, ROWS_MAX)
+    site.note("wall-opened", request)
     asked = request.query.get("page", "")
     pages = max(-(-len(shown) // WALL_PAGE), 1)
     number = int(asked) % pages if asked.isdecimal() and len(asked) < 4 else 0  # noqa: PLR2004
@@ -86,7 +87,7 @@ async def wall(site: Site, request: web.Request) -> web.Response:
         "next_page": (number + 1) % pages,
         "page_size": WALL_PAGE,
     }
-    return _html(page("wall", page=told, look=look, shown=turned[:ROWS_MAX], status=status))
+    return _html(page("wall", page=told, look=look, shown=turned, status=status))
 
 
 async def clock(site: Site, request: web.Request) -> web.Response:
@@ -97,7 +98,7 @@ async def clock(site: Site, request: web.Request) -> web.Response:
         text = "This clock is not on the board: it was never, or its cause was taken back."
         return message(site, reader, 404, "No such clock", text, back="/")
     row, episode = found
-    await site.note("row-opened", request, (row.patient,))
+    site.note("row-opened", request, patients=(row.patient,))
     view = View(user=reader.user, named=reader.sees_names)
     known = request.cookies.get(TOKEN_COOKIE)
     token = known if known is not None and is_token(known) else new_token()
@@ -135,30 +136,30 @@ def _found(site: Site, request: web.Request) -> tuple[ClockRow, Episode] | None:
         return None
     picture, alerts, answers = seen
     rows = projection.rows_of_patient(row.patient)
-    return row, episode_of(picture, rows, alerts, answers, now)
+    return row, episode_of(picture, rows, alerts, answers, now, first=row.id)
 
 
 async def live(site: Site, request: web.Request) -> web.StreamResponse:
     """Send what changes of the rows that were asked for."""
     reader = request[READER]
     view = View.of(request.query, reader.user, named=reader.sees_names)
-    only = request.query.get("clock", "")[:64]
-    return await _stream(site, request, Stream(site.hub.screens, view, only=only))
+    topic = Topic(view.shared, only=request.query.get("clock", "")[:64])
+    return await _stream(site, request, topic)
 
 
 async def wall_live(site: Site, request: web.Request) -> web.StreamResponse:
     """Send what changes of the wall."""
-    return await _stream(site, request, Stream(site.hub.screens, View(), wall=True))
+    return await _stream(site, request, Topic(View(), wall=True))
 
 
-async def _stream(site: Site, request: web.Request, stream: Stream) -> web.StreamResponse:
+async def _stream(site: Site, request: web.Request, topic: Topic) -> web.StreamResponse:
     answer = web.StreamResponse(
         headers={hdrs.CONTENT_TYPE: "text/event-stream", "X-Accel-Buffering": "no"}
     )
     await answer.prepare(request)
     site.metrics.streams.inc()
     try:
-        async for part in site.hub.messages(stream, _lasting_s(site, request[READER])):
+        async for part in site.hub.messages(topic, _lasting_s(site, request[READER])):
             async with asyncio.timeout(WRITE_S):
                 await answer.write(part)
     except (TimeoutError, ConnectionError):
@@ -178,13 +179,13 @@ def _lasting_s(site: Site, reader: Reader) -> float:
 
 async def printed(site: Site, request: web.Request) -> web.Response:
     """Show every row for paper, and when it was made."""
-    await site.note("printed", request)
+    site.note("printed", request)
     return _html(copy_html(site, request[READER], "print"))
 
 
 async def downtime(site: Site, request: web.Request) -> web.Response:
     """Give the copy that opens without this server."""
-    await site.note("exported", request)
+    site.note("exported", request)
     answer = _html(copy_html(site, request[READER], "downtime"))
     answer.headers[hdrs.CONTENT_DISPOSITION] = 'attachment; filename="cordwatch-downtime.html"'
     return answer

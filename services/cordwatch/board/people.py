@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cordwatch_schemas.records import Identity
@@ -17,29 +16,14 @@ class Person:
     birth_date: str
 
 
-class _Surnames(Mapping[str, str]):
-    """The surnames, read out of what is kept when they are asked for."""
-
-    def __init__(self, kept: Mapping[str, bytes]) -> None:
-        self._kept = kept
-
-    def __getitem__(self, reference: str) -> str:
-        name = _identity(self._kept[reference]).name or ""
-        return name.split("^")[0].strip().casefold()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._kept)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-
 class People:
     """The identities, as small as they are on the broker."""
 
     def __init__(self) -> None:
         """Begin with nobody known."""
         self._kept: dict[str, bytes] = {}
+        self._surnames: dict[str, str] = {}
+        """Of those who were asked about: they are compared at every change of the board."""
 
     def take(self, reference: str, value: bytes | None) -> None:
         """
@@ -48,16 +32,21 @@ class People:
         Raises:
             ValidationError: it is none.
         """
+        self._surnames.pop(reference, None)
         if value is None:
             self._kept.pop(reference, None)
             return
         _identity(value)
         self._kept[reference] = value
 
-    @property
-    def surnames(self) -> Mapping[str, str]:
-        """Return the surnames by reference, for comparing."""
-        return _Surnames(self._kept)
+    def surname(self, reference: str) -> str:
+        """Return the surname of *reference*, for comparing; empty: not known here."""
+        found = self._surnames.get(reference)
+        if found is None:
+            kept = self._kept.get(reference)
+            name = (_identity(kept).name or "") if kept else ""
+            found = self._surnames[reference] = name.split("^")[0].strip().casefold()
+        return found
 
     def find(self, reference: str) -> Person | None:
         """Return who *reference* is; None: not known here."""

@@ -55,8 +55,6 @@ class Projection:
         """Grows with every change of a row."""
         self.last_fact_at: datetime | None = None
         """When the last fact was received that the board knows of."""
-        self.shared: set[str] = set()
-        """Patients who lie on one ward with another of the same surname."""
         self.unreadable: set[str] = set()
         """Patients of whom something cannot be read: their rows are those from before."""
         self._records: dict[str, Records] = defaultdict(Records)
@@ -64,8 +62,9 @@ class Projection:
         self._rows: dict[str, dict[str, ClockRow]] = {}
         """By patient, by clock; only of patients with a clock."""
         self._patient_of: dict[str, str] = {}
-        self._next_change: tuple[int, datetime, datetime | None] = (-1, EPOCH, None)
-        """For which version and from when on which change by time is the next."""
+        self._shared: tuple[int, set[str]] = (-1, set())
+        self._moment, self._moment_at = 0, EPOCH
+        self._wake_at: datetime | None = None
 
     # --- records in
 
@@ -82,7 +81,9 @@ class Projection:
             self._take_row(key, value)
         elif topic == IDENTITIES.name:
             self.people.take(reference, value)
-            self._touched.add(reference)
+            if reference in self._rows:
+                # No row holds a name, but it is shown beside one.
+                self.version += 1
         elif value is None:
             return
         elif topic == ALERTS.name:
@@ -118,11 +119,15 @@ class Projection:
         before = self.version
         for reference in sorted(todo):
             self._derive(reference)
-        shared = surnames_shared(self._each(), self.people.surnames)
-        if shared != self.shared:
-            self.shared = shared
-            self.version += 1
         return self.version != before
+
+    @property
+    def shared(self) -> set[str]:
+        """Return the patients who lie on one ward with another of the same surname."""
+        if self._shared[0] != self.version:
+            found = surnames_shared(self._each(), self.people.surname)
+            self._shared = (self.version, found)
+        return self._shared[1]
 
     def _with_their_others(self, references: Iterable[str]) -> set[str]:
         """Return *references* and everybody whom a merge ever tied to one of them."""
@@ -180,6 +185,8 @@ class Projection:
             if self._patient_of.get(gone) == reference:
                 del self._patient_of[gone]
         self._patient_of |= dict.fromkeys(rows, reference)
+        for row in rows.values():
+            self._note_wake(row.changes_after(self._moment_at))
         if rows:
             self._rows[reference] = rows
         else:
@@ -247,12 +254,22 @@ class Projection:
 
     def next_change(self, now: datetime) -> datetime | None:
         """Return when a row looks different by time alone."""
-        version, asked_at, found = self._next_change
-        is_still_so = version == self.version and asked_at <= now and (found is None or now < found)
-        if not is_still_so:
-            found = min((at for row in self._each() for at in row.changes_after(now)), default=None)
-            self._next_change = (self.version, now, found)
-        return found
+        return min((at for row in self._each() for at in row.changes_after(now)), default=None)
+
+    def moment(self, now: datetime) -> int:
+        """Return what grows whenever rows may look different by time alone."""
+        if self._wake_at is not None and self._wake_at <= now:
+            self._moment += 1
+            self._moment_at, self._wake_at = now, self.next_change(now)
+        return self._moment
+
+    def wake_at(self) -> datetime | None:
+        """Return when to ask for the `moment` again: never too late, sometimes for nothing."""
+        return self._wake_at
+
+    def _note_wake(self, times: Iterable[datetime]) -> None:
+        known = () if self._wake_at is None else (self._wake_at,)
+        self._wake_at = min((*known, *times), default=None)
 
     def forget(self, now: datetime) -> None:
         """Let go of alerts and answers that are older than their topics keep them."""

@@ -40,7 +40,7 @@ EXIT_BROKEN: Final = 70
 LOOK_EVERY_S: Final = 0.5
 COPY_EVERY_S: Final = 60.0
 FORGET_EVERY: Final = timedelta(hours=6)
-END_S: Final = 3.0
+END_S: Final = 2.0
 APPLY_S_MAX: Final = 60.0
 
 log = get_logger("cordwatch.board")
@@ -210,7 +210,7 @@ class Board:
             server.stop()
 
     async def _until(self, stop: asyncio.Event) -> int:
-        works = [asyncio.ensure_future(self._look_after())]
+        works = [asyncio.ensure_future(one) for one in (self._look_after(), self.hub.run())]
         if self.settings.downtime_file is not None:
             works.append(asyncio.ensure_future(self._copy(self.settings.downtime_file)))
         stopped = asyncio.ensure_future(stop.wait())

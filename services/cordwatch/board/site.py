@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -72,43 +74,41 @@ class Site:
             "may_export": reader.may("export"),
         }
 
-    async def record(
-        self,
-        deed: Deed,
-        request: web.Request,
-        *,
-        patients: tuple[str, ...] = (),
-        about: Mapping[str, str] | None = None,
-    ) -> None:
+    async def record(self, deed: Deed, request: web.Request, **more: Any) -> None:
         """
         Write down what the reader of *request* does; return when it is safe.
 
         Raises:
-            NotRecorded: it is not safe, and must not be done.
+            NotRecorded: it is not known to be safe, and must not be done.
         """
+        try:
+            async with asyncio.timeout(AUDIT_S):
+                await asyncio.shield(asyncio.wrap_future(self._append(deed, request, more)))
+        except (TimeoutError, NotRecorded):
+            raise NotRecorded("not recorded in time") from None
+
+    def note(self, deed: Deed, request: web.Request, **more: Any) -> None:
+        """Write down that something was looked at; what helps a patient is shown before that is safe."""
+        self._append(deed, request, more)
+
+    def _append(self, deed: Deed, request: web.Request, more: dict[str, Any]) -> Future[None]:
         event = audit_event(
             deed,
             request.get(READER),
             self.state.clock.now(),
             board=self.state.name,
             peer=request.remote or "unknown",
-            patients=patients,
-            about=dict(about or {}),
+            **more,
         )
-        try:
-            async with asyncio.timeout(AUDIT_S):
-                await asyncio.wrap_future(self.audit.append(event))
-        except (TimeoutError, NotRecorded):
-            self.metrics.not_audited.inc()
-            raise NotRecorded("not recorded in time") from None
-        self.metrics.audited.labels(deed).inc()
+        done = self.audit.append(event)
+        done.add_done_callback(partial(self._count, deed))
+        return done
 
-    async def note(self, deed: Deed, request: web.Request, patients: tuple[str, ...] = ()) -> None:
-        """Write down that something was looked at; what helps a patient is shown even if that fails."""
-        try:
-            await self.record(deed, request, patients=patients)
-        except NotRecorded:
-            log.warning("it could not be recorded who looked", deed=deed)
+    def _count(self, deed: Deed, done: Future[None]) -> None:
+        if done.exception() is None:
+            self.metrics.audited.labels(deed).inc()
+        else:
+            self.metrics.not_audited.inc()
 
 
 def message(
@@ -162,7 +162,7 @@ def guarded(site: Site, route: Route) -> Callable[[web.Request], Awaitable[web.S
             return refusal(site, route, 429, "Too much at once", "Wait a moment.")
         if not reader.may(route.needs):
             metrics.refused.labels("role").inc()
-            await site.note("refused", request)
+            site.note("refused", request)
             return refusal(site, route, 403, "Not for you", "Your role does not allow this.")
         if not site.state.ready:
             return _not_ready(site, route, reader)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cordwatch.board.clock_row import ClockRow
@@ -40,15 +40,14 @@ class View:
         return cls(text("ward"), text("rule"), state, hand, text("search"), user, named)
 
     @property
+    def shared(self) -> View:
+        """Return the view as others have it too: whose it is counts only where it filters by that."""
+        return self if self.hand == "mine" else replace(self, user="")
+
+    @property
     def is_filtered(self) -> bool:
         """Return whether some rows may be left out."""
         return any((self.ward, self.rule, self.state, self.hand, self.search))
-
-    @property
-    def query(self) -> dict[str, str]:
-        """Return the filters as they may stand in an address: never what was searched for."""
-        kept = {"ward": self.ward, "rule": self.rule, "state": self.state, "hand": self.hand}
-        return {name: value for name, value in kept.items() if value}
 
     def of_rows(self, rows: Iterable[ClockRow], people: People, now: datetime) -> list[ClockRow]:
         """Return those of *rows* that were asked for, in their order."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from cordwatch.board.board_state import BoardState
 from cordwatch.board.episode import Episode, episode_of
-from cordwatch.board.live import Hub, Stream
+from cordwatch.board.live import Channel, Hub, Topic
 from cordwatch.board.projection import Projection
 from cordwatch.board.view import View, choices
 from cordwatch.board.wording import ago, at_time, left
@@ -25,6 +27,8 @@ from tests.builders import (
 )
 from tests.unit.board.browsing import StoppedClock
 from tests.unit.board.hospital import (
+    a_gateway,
+    a_silence,
     alert_of,
     an_acknowledgement,
     an_identity,
@@ -187,69 +191,105 @@ def state_of(board: Projection, at: float) -> BoardState:
     return BoardState(board, StoppedClock(T(at)), ready=True)
 
 
-def test_a_new_page_is_sent_every_row_and_then_only_what_changes() -> None:
-    """So that a page that comes back has lost nothing, and one that stays is not redrawn."""
+async def channel_of(state: BoardState, topic: Topic = Topic(View())) -> Channel:  # noqa: B008 - frozen
+    """Return the channel of *topic*, as it is when somebody opens a page."""
+    return Hub(state).channel(topic)
+
+
+async def test_a_page_is_sent_only_what_changes() -> None:
+    """One that begins gets every row; one that stays is not redrawn."""
     records = list(kept(TWO, T(8)))
     state = state_of(projected(records), 8)
-    stream = Stream(Hub(state).screens, View())
-    first = stream.message(state.look())
-    assert len(first["rows"]) == len(first["order"]) == 2  # type: ignore[arg-type]
-    assert set(stream.message(state.look())) == {"now", "speed", "notLive"}
+    channel = await channel_of(state)
+    everything = told_in(channel.everything(state.look()))
+    assert len(everything["rows"]) == len(everything["order"]) == 2
+    assert set(channel.news(state.look())) == {"now", "speed", "notLive"}
     seen = an_acknowledgement(alert_of(records, "reminder").alert_id, T(7.9))
     for record in answered(seen):
         state.projection.take(*record)
     state.projection.refresh()
-    news = stream.message(state.look())
-    (html,) = news["rows"].values()  # type: ignore[attr-defined]
+    news: dict[str, Any] = channel.news(state.look())
+    (html,) = news["rows"].values()
     assert "In hand: n.jansen" in html
-    assert "order" in news
-    assert "status" in news
+    assert news["order"] == everything["order"][::-1]
+    assert "<strong>1</strong> in nobody" in news["status"]
 
 
-def test_a_row_changes_by_time_alone() -> None:
+async def test_a_row_changes_by_time_alone() -> None:
     """At its next level it is sent anew, though nothing arrived."""
     board = projected(kept(TWO[:3], T(8)))
     clock = StoppedClock(T(8.99))
     state = BoardState(board, clock, ready=True)
-    stream = Stream(Hub(state).screens, View())
-    stream.message(state.look())
+    channel = await channel_of(state)
     clock.shown = T(9)
-    (html,) = stream.message(state.look())["rows"].values()  # type: ignore[attr-defined]
+    (html,) = cast("dict[str, str]", channel.news(state.look())["rows"]).values()
     assert "Warning" in html
 
 
-def test_a_row_that_ends_leaves_the_order() -> None:
+async def test_a_row_that_ends_leaves_the_order() -> None:
     """What is done is gone from every open page."""
     state = state_of(projected(kept(TWO[:3], T(8))), 8)
-    stream = Stream(Hub(state).screens, View())
-    stream.message(state.look())
+    channel = await channel_of(state)
     for record in kept((*TWO[:3], an_mri_done(T(7.9))), T(8)):
         state.projection.take(*record)
     state.projection.refresh()
-    assert stream.message(state.look())["order"] == []
+    assert channel.news(state.look())["order"] == []
 
 
-def test_readers_with_and_without_names_share_no_row() -> None:
+async def test_readers_with_and_without_names_share_no_row() -> None:
     """Rows are made once for all who see them alike: names are only in those of who may see them."""
     records = [*kept(TWO[:3], T(8)), an_identity("A", "ZEBRAFINCH^ZOE", T(0))]
-    state = state_of(projected(records), 8)
-    screens = Hub(state).screens
-    named = Stream(screens, View(named=True)).message(state.look())
-    nameless = Stream(screens, View()).message(state.look())
-    wall = Stream(screens, View(), wall=True).message(state.look())
-    assert "ZEBRAFINCH" in str(named["rows"])
-    assert "ZEBRAFINCH" not in str(nameless["rows"]) + str(wall["rows"])
+    hub = Hub(state_of(projected(records), 8))
+    topics = [Topic(View(named=True)), Topic(View()), Topic(View(), wall=True)]
+    sent = [hub.channel(topic).everything(hub.state.look()) for topic in topics]
+    assert [b"ZEBRAFINCH" in one for one in sent] == [True, False, False]
+
+
+async def test_a_silent_feed_is_told_to_open_pages() -> None:
+    """What is wrong with a feed reaches a page though no row changed."""
+    state = state_of(projected(kept(TWO[:3], T(8))), 8)
+    channel = await channel_of(state)
+    state.projection.take(*a_gateway(T(8), {"north-ris|ORU": T(7)}))
+    state.projection.take(*a_silence(T(7), T(8)))
+    assert "north-ris ORU is late" in str(channel.news(state.look())["status"])
+
+
+def told_in(frame: bytes) -> dict[str, Any]:
+    """Return what a message of a stream says."""
+    found: dict[str, Any] = json.loads(frame.partition(b"data: ")[2])
+    return found
+
+
+async def test_who_keeps_up_gets_news_and_who_does_not_gets_everything() -> None:
+    """A slow page loses no row: it begins anew."""
+    hub = Hub(state_of(projected(kept(TWO, T(8))), 8))
+    messages = hub.messages(Topic(View()), None)
+    assert await anext(messages) == b"retry: 1000\n\n"
+    assert len(told_in(await anext(messages))["rows"]) == 2
+    hub.turn()
+    assert "rows" not in told_in(await anext(messages))
+    hub.turn()
+    hub.turn()
+    assert len(told_in(await anext(messages))["rows"]) == 2
+    await messages.aclose()  # type: ignore[attr-defined]
+    assert hub.count == 0
 
 
 async def test_a_stream_that_is_told_to_close_ends() -> None:
     """The end of the process waits for no open page."""
     hub = Hub(state_of(projected(kept(TWO, T(8))), 8))
     sent = []
-    async for part in hub.messages(Stream(hub.screens, View()), None):
+    async for part in hub.messages(Topic(View()), None):
         sent.append(part)
         if len(sent) == 2:
             assert hub.count == 1
             hub.close()
-    assert sent[0] == b"retry: 1000\n\n"
-    assert sent[1].startswith(b"event: board\ndata: {")
-    assert (len(sent), hub.count) == (2, 0)
+    assert (len(sent) <= 3, hub.count) == (True, 0)
+
+
+async def test_a_stream_ends_when_it_must_ask_again_who_reads() -> None:
+    """After its time it ends at the next beat, and the page comes back as whoever it is then."""
+    hub = Hub(state_of(projected(kept(TWO, T(8))), 8))
+    messages = hub.messages(Topic(View()), 0.0)
+    assert [one async for one in messages][1].startswith(b"event: board")
+    assert hub.count == 0
