@@ -31,8 +31,9 @@ from cordwatch_schemas.topics import RECEIPTS
 
 __all__ = ["GroupCommit", "Job", "Record", "Settled", "Sink"]
 
-GROUP_MESSAGES_MAX = 50
-"""Read in one go, while no connection is served."""
+GROUP_MESSAGES_MAX = 500
+READ_AT_ONCE = 25
+"""Messages between two looks at the connections, which bring more and are told what is safe."""
 GROUP_BYTES_MAX = 8 * 1024 * 1024
 UNDER_WAY_MAX = 2
 """Groups that the broker has not wholly acknowledged."""
@@ -206,8 +207,12 @@ class GroupCommit:
             jobs = self._next_group()
             before = [one.reading for one in self._under_way]
             reading = GroupReading(self._understand, self._memory, self._people, before)
-            for job in jobs:
+            for number, job in enumerate(jobs, 1):
                 reading.take(job.piece, job.received_at, job.found)
+                if number % READ_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            # Something before it may have failed meanwhile.
+            await self._may_send.wait()
             one = _UnderWay(jobs, reading, self._hand_over(reading.records))
             self._under_way.append(one)
             self._to_settle.put_nowait(one)
