@@ -19,6 +19,7 @@ from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM
 from cordwatch.feeds.metrics import FeedsMetrics
 from cordwatch.pager.inlets.metrics import InletMetrics
 from cordwatch.pager.metrics import PagerMetrics
+from cordwatch.runtime.process_metrics import tell_of_process
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.pack import load_pack, shipped_packs
 
@@ -49,21 +50,24 @@ def metrics_page() -> str:
     lines = [
         NOTE,
         "# Metrics\n",
-        "Served by each process on `/metrics`, with `/healthz` beside it.\n",
+        "Served by each process on `/metrics`, with `/healthz` beside it. Besides these, each tells its memory,",
+        "processor time, open files and start, as prometheus-client does (`process_*`).\n",
     ]
-    for service, register in _CATALOGUES.items():
+    for service, register in CATALOGUES.items():
         registry = CollectorRegistry()
         register(registry)
         lines += [f"## {service}\n", "| series | kind | meaning |", "|---|---|---|"]
         lines += [
             f"| `{family.name}` | {family.type} | {family.documentation} |"
             for family in sorted(registry.collect(), key=lambda one: one.name)
+            if family.name.startswith("cordwatch_")
         ]
         lines.append("")
     return "\n".join(lines)
 
 
-_CATALOGUES: dict[str, Callable[[CollectorRegistry], object]] = {
+CATALOGUES: dict[str, Callable[[CollectorRegistry], object]] = {
+    "every process": lambda registry: tell_of_process(registry, lambda: (True, {})),
     "board": BoardMetrics,
     "feeds": FeedsMetrics,
     "pager": lambda registry: (PagerMetrics(registry), InletMetrics(registry)),

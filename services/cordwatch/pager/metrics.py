@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cordwatch.pager.decide import Reason
 from cordwatch.pager.intake import READ
-from cordwatch.pager.transports.transport import REASONS, Transport
+from cordwatch.pager.transports.transport import REASONS, Action, Outcome, Transport, Verdict
 from cordwatch_schemas.pages import LedgerEntry
 
-ACTIONS = ("tell", "acknowledge", "close")
+ACTIONS = get_args(Action)
 KINDS = ("clock", "notice", "advisory", "operational")
 _FIRST_POST_S = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 
@@ -45,6 +45,12 @@ class PagerMetrics:
             ["kind", "action", "outcome"],
             registry=registry,
         )
+        self.failures = Counter(
+            "cordwatch_pager_attempt_failures",
+            "Attempts that were not accepted, by what stood in the way",
+            ["reason"],
+            registry=registry,
+        )
         self.fallbacks = Counter(
             "cordwatch_pager_fallbacks",
             "Times another destination was told, since one refused or did not take it",
@@ -63,6 +69,9 @@ class PagerMetrics:
             self.unreadable.labels(topic.noun)
         for reason in get_args(Reason):
             self.decided.labels(reason)
+        for hindrance in REASONS:
+            if hindrance != "accepted":
+                self.failures.labels(hindrance)
 
     def _gauges(self, registry: CollectorRegistry) -> None:
         self.leads = Gauge(
@@ -98,6 +107,11 @@ class PagerMetrics:
             ["role", "destination"],
             registry=registry,
         )
+        self.behind_s = Gauge(
+            "cordwatch_pager_behind_seconds",
+            "For how long there has been more to read than was taken in (0: all is read)",
+            registry=registry,
+        )
         self.ledger_away = Gauge(
             "cordwatch_pager_ledger_away",
             "1 while the broker does not take the ledger's rows",
@@ -110,8 +124,14 @@ class PagerMetrics:
         """Touch the series of each kind of destination in the plan."""
         for kind in {one.kind for one in transports}:
             for action in ACTIONS:
-                for outcome in REASONS:
-                    self.attempts.labels(kind, action, outcome)
+                for verdict in get_args(Verdict):
+                    self.attempts.labels(kind, action, verdict)
+
+    def attempted(self, kind: str, action: Action, outcome: Outcome) -> None:
+        """Count an attempt: what became of it, and if it failed, why."""
+        self.attempts.labels(kind, action, outcome.verdict).inc()
+        if outcome.verdict != "accepted":
+            self.failures.labels(outcome.reason).inc()
 
     def look(
         self,

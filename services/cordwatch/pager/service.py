@@ -254,7 +254,7 @@ class Pager:
             log.exception("a transport failed", destination=attempt.destination, exc_info=error)
             outcome = Outcome("unknown", "internal")
         now = self._clock.now()
-        self.metrics.attempts.labels(transport.kind, attempt.action, outcome.reason).inc()
+        self.metrics.attempted(transport.kind, attempt.action, outcome)
         log.info(
             "attempt",
             alert=attempt.alert_id,
@@ -278,6 +278,7 @@ class Pager:
             machine = self.machine
             self.metrics.leads.set(machine is not None)
             self.metrics.ledger_away.set(self._ledger.is_away)
+            self.metrics.behind_s.set(now - (self._behind_since or now))
             if machine is None:
                 continue
             at = self._clock.now()
