@@ -88,7 +88,7 @@ class BoardState:
         status = Status(
             open=len(rows),
             shown=len(chosen),
-            overdue=sum(row.due_at < look.now for row in rows),
+            overdue=sum(row.overdue_at <= look.now for row in rows),
             unseen=sum(row.seen_by(look.now) is None for row in rows),
             feeds=projection.feeds.feeds(look.now),
             troubles=self.troubles(look.now),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Literal
 
@@ -31,6 +31,10 @@ PRESENTATIONS = {
     "dexamethasone-begun": "Dexamethasone begun",
 }
 """What started a clock, as the ward says it."""
+
+
+LATE_AFTER = timedelta(seconds=1)
+"""Done exactly at due is in time; a second later it is late, whenever the first repeat is raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,7 @@ def _row(
         steps=tuple((step.at, step.level) for step in fixed_steps(clock)),
         start_at=clock.start_at,
         due_at=clock.due_at,
-        overdue_at=clock.due_at + clock.rule.repeats.every,
+        overdue_at=clock.due_at + LATE_AFTER,
         ended_at=clock.end.at if clock.end else None,
         how=clock.end.reason if clock.end else "",
         status=clock.end.status if clock.end else "open",
