@@ -3,6 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from cordwatch_schemas.base import Event
 from tests import builders as b
 from tests.builders import T
 from tests.oracle.test_differences import SUSPECTED, both
@@ -90,12 +93,21 @@ def test_an_operation_that_is_told_to_begin_in_minutes_answers_already() -> None
     assert [one for one in both(events, 1) if one[0] == "surgery.indication"] == []
 
 
-def test_radiotherapy_that_is_told_to_begin_in_minutes_is_planned() -> None:
-    """It begins by a clock that is five minutes fast: the oracle asked for a plan until that minute had come."""
+@pytest.mark.parametrize(
+    "told",
+    [
+        b.a_treatment_started(T(2) + 5 * MINUTE, "RT1", received_at=T(2)),
+        b.a_treatment_booked(T(2) + 5 * MINUTE, T(9), "RT1", received_at=T(2)),
+        b.a_plan(T(2) + 5 * MINUTE, "RT1", received_at=T(2)),
+    ],
+    ids=lambda one: one.kind,
+)
+def test_radiotherapy_that_is_told_by_a_fast_clock_is_planned(told: Event) -> None:
+    """It is known, though it is dated five minutes ahead: the oracle asked for a plan until that minute had come."""
     events = [
         b.a_suspicion(),
         b.a_treatment_booked(T(1), T(3), "OP1", modality="surgery"),
-        b.a_treatment_started(T(2) + 5 * MINUTE, "RT1", received_at=T(2)),
+        told,
     ]
     assert [one for one in both(events, 2) if one[0] == "rt.regimen"] == [
         ("rt.regimen", None, 1, "resolved")
