@@ -134,3 +134,38 @@ def test_a_scan_is_known_from_its_exam_time_though_the_report_is_minutes_fast() 
     )
     told = [one for one in both([b.a_suspicion(), report], 2) if one[0] == "region-unstated"]
     assert told == [("region-unstated", None, 2, "open")]
+
+
+def test_what_a_fast_clock_says_of_pain_and_screening_is_known() -> None:
+    """It answers though it is dated minutes ahead; the oracle went on asking until that minute had come."""
+    ahead: dict[str, Any] = {"received_at": T(2)}
+    at = T(2) + 4 * MINUTE
+    events = [
+        b.known_lymphoma(),
+        b.a_drug_order(T(0), b.MORPHINE),
+        b.a_pain_record(T(0), "neuropathic"),
+    ]
+    assert {(rule, status) for rule, _, _, status in both(events, 1)} == {
+        ("opioid.risk-screen", "open"),
+        ("pain.first-line", "open"),
+    }
+    events += [b.a_risk_screen(at, "ORT", **ahead), b.a_pain_record(at, score=0, **ahead)]
+    assert {(rule, status) for rule, _, _, status in both(events, 2)} == {
+        ("opioid.risk-screen", "resolved"),
+        ("pain.first-line", "resolved"),
+    }
+
+
+def test_pain_that_a_fast_clock_tells_of_waits_for_its_minute() -> None:
+    """Advice waits for its cause, a bone agent's too; the two had to agree about the instant."""
+    events = [
+        b.known_lymphoma(),
+        b.a_dental_record(T(0)),
+        b.a_drug_order(T(0), b.ZOLEDRONIC_ACID, frequency="ONCE"),
+        b.a_pain_record(T(2) + 4 * MINUTE, "skeletal", received_at=T(2)),
+    ]
+    assert both(events, 2) == []
+    assert sorted(both(events, 3)) == [
+        ("bone-agent.no-analgesic", None, 2.07, "open"),
+        ("pain.inflammatory", None, 2.07, "open"),
+    ]
