@@ -55,7 +55,7 @@ def test_an_outage_loses_nothing(make: Callable[[datetime], Outage]) -> None:
         assert len(drained) == 500
         minutes = Counter(int((at - drained[0]).total_seconds() // 60) for at in drained)
         full = [minutes[minute] for minute in range(max(minutes))]
-        assert min(full) >= 0.95 * 0.95 * 120
+        assert min(full) >= 0.95 * 120
 
 
 def test_the_most_pressing_are_drained_first() -> None:
