@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cordwatch.pager.decide import Reason
 from cordwatch.pager.intake import READ
-from cordwatch.pager.transports.transport import REASONS, Action, Outcome, Transport, Verdict
+from cordwatch.pager.transports.transport import Action, Outcome, Transport, Verdict
 from cordwatch_schemas.pages import LedgerEntry
 
 ACTIONS = get_args(Action)
@@ -23,7 +23,16 @@ class PagerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register every series."""
-        self._registry = registry
+        self._counters(registry)
+        self._gauges(registry)
+        for kind in KINDS:
+            self.heard.labels(kind)
+        for topic in READ:
+            self.unreadable.labels(topic.noun)
+        for reason in get_args(Reason):
+            self.decided.labels(reason)
+
+    def _counters(self, registry: CollectorRegistry) -> None:
         self.heard = Counter(
             "cordwatch_pager_heard", "Alerts heard, by kind", ["kind"], registry=registry
         )
@@ -62,16 +71,6 @@ class PagerMetrics:
             buckets=_FIRST_POST_S,
             registry=registry,
         )
-        self._gauges(registry)
-        for kind in KINDS:
-            self.heard.labels(kind)
-        for topic in READ:
-            self.unreadable.labels(topic.noun)
-        for reason in get_args(Reason):
-            self.decided.labels(reason)
-        for hindrance in REASONS:
-            if hindrance != "accepted":
-                self.failures.labels(hindrance)
 
     def _gauges(self, registry: CollectorRegistry) -> None:
         self.leads = Gauge(
