@@ -1,0 +1,133 @@
+"""Ways in which somebody could be forgotten or woken for nothing, each once found by looking for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from cordwatch_schemas.pages import Matter
+from tests.pager.matters import T0, a_matter, a_plan, after, seen
+from tests.pager.outages import FaultyPagerDuty, Outage, Phase
+from tests.pager.test_telling import a_ward, are_open, rung
+
+
+def every_step(**step: Any) -> dict[str, Any]:
+    """Return a ladder in which all steps are the same."""
+    return dict.fromkeys(a_plan().ladder, step)
+
+
+def test_a_notice_that_is_repeated_rings_each_hour() -> None:
+    """A report that nobody has classified is told hourly until somebody does; one page of it stays open."""
+    ladder = every_step(tell=["nurse-in-charge"], quiet_for=None)
+    world, rules = a_ward(ladder=ladder)
+    for repeat in range(4):
+        at, matter = after(60 * repeat), a_matter(None, repeat=repeat, raised_at=after(60 * repeat))
+        world.publish(matter, at=at)
+        world.publish(seen(matter, 60 * repeat + 1), at=at + timedelta(minutes=1))
+    world.run(after(3 * 60 + 2))
+    assert rung(rules) == {"nurse": 4}
+    assert are_open(rules) == {"nurse": ["acknowledged"]}
+
+
+def test_another_report_of_the_same_patient_is_told_days_later() -> None:
+    """The first advisory was seen and stays open for good; the second is not taken for the first."""
+    ladder = every_step(tell=["nurse-in-charge"], quiet_for=None)
+    world, rules = a_ward(ladder=ladder)
+    first = a_matter(None, alert_id="first")
+    world.publish(first)
+    world.publish(seen(first, 1), at=after(1))
+    later = after(3 * 24 * 60)
+    world.publish(a_matter(None, alert_id="second", raised_at=later), at=later)
+    world.run(later + timedelta(minutes=5))
+    assert rung(rules) == {"nurse": 2}
+
+
+def test_repeats_climb_the_ladder_while_nobody_answers() -> None:
+    """Each repeat comes just when the next role would be told: the ladder goes on from where the last one was."""
+    world, rules = a_ward()
+    for repeat in range(1, 6):
+        at = after(15 * repeat)
+        world.publish(a_matter("overdue", repeat=repeat, raised_at=at), at=at)
+    world.run(after(80))
+    assert rung(rules)["duty"] >= 1
+
+
+def test_an_answer_lets_the_repeats_begin_from_the_bottom() -> None:
+    """Somebody has seen it: after the quiet time those who stand first are told, not the whole house."""
+    world, rules = a_ward()
+    for repeat in range(1, 5):
+        at = after(15 * repeat)
+        matter = a_matter("overdue", repeat=repeat, raised_at=at)
+        world.publish(matter, at=at)
+        if repeat == 1:
+            world.publish(seen(matter, 16), at=after(16))
+    world.run(after(60.5))
+    assert rung(rules) == {"nurse": 3, "doctor": 3}
+
+
+def test_rounds_that_nobody_took_are_one_page_in_the_end() -> None:
+    """Away for five hours and a half, told anew each hour: when it is back the telephone rings once, not six times."""
+    ladder = every_step(tell=["duty-manager"], again_after="60 min")
+    world, rules = a_ward(ladder=ladder)
+    away = Outage(T0, [Phase(timedelta(minutes=330), 1.0, (503,))])
+    world.destinations = rules | {"duty": FaultyPagerDuty(rules["duty"], away)}
+    world.publish(a_matter())
+    world.run(after(350))
+    assert rung(rules) == {"duty": 1}
+
+
+def test_the_old_ward_stays_told_until_the_new_one_is() -> None:
+    """Surgery's telephone is away: haematology's page is not closed for the physician's sake, who stands for both."""
+    roster = [
+        {"role": "nurse-in-charge", "wards": ["HAEM"], "by": ["nurse"]},
+        {"role": "nurse-in-charge", "wards": ["SURG"], "by": ["mail"]},
+        {"role": "ward-physician", "by": ["doctor"]},
+    ]
+    world, rules = a_ward(roster=roster)
+    away = Outage(T0, [Phase(timedelta(minutes=20), 1.0, (503,))])
+    world.destinations = rules | {"mail": FaultyPagerDuty(rules["mail"], away)}
+    matter = a_matter("warning")
+    world.publish(matter)
+    moved = Matter.model_validate(matter.model_dump() | {"ward": "SURG", "revision": 1})
+    world.publish(moved, at=after(5))
+    world.run(after(6))
+    assert are_open(rules) == {"nurse": ["triggered"], "doctor": ["triggered"]}
+    world.run(after(25))
+    assert are_open(rules) == {"doctor": ["triggered"], "mail": ["triggered"]}
+
+
+def test_a_level_that_reaches_nobody_does_not_silence_the_one_below() -> None:
+    """Nobody stands for overdue at this hour: who stands for due is told, and so are those after them."""
+    ladder = every_step(tell=["nurse-in-charge"], then=["ward-physician"]) | {
+        "overdue": {"tell": ["duty-manager"]}
+    }
+    roster = [
+        {"role": "nurse-in-charge", "by": ["nurse"]},
+        {"role": "ward-physician", "by": ["doctor"]},
+        {"role": "duty-manager", "hours": "20:00-22:00", "by": ["duty"]},
+    ]
+    world, rules = a_ward(ladder=ladder, roster=roster)
+    world.publish(a_matter("overdue", repeat=1), a_matter("due"))
+    world.run(after(20))
+    assert rung(rules) == {"nurse": 1, "doctor": 1}
+
+
+def test_a_page_that_ended_unseen_in_an_answer_costs_no_look_a_second() -> None:
+    """What was taken back before it was ever taken in does not keep the pager busy."""
+    roster = [
+        {"role": "nurse-in-charge", "wards": ["HAEM"], "by": ["nurse"]},
+        {"role": "nurse-in-charge", "by": ["mail", "duty"]},
+    ]
+    ladder = every_step(tell=["nurse-in-charge"], answer_within="8 h")
+    world, rules = a_ward(ladder=ladder, roster=roster)
+    away = Outage(T0, [Phase(timedelta(hours=20), 1.0, (429,))])
+    world.destinations = rules | {"nurse": FaultyPagerDuty(rules["nurse"], away)}
+    matter = a_matter()
+    world.publish(matter)
+    moved = Matter.model_validate(matter.model_dump() | {"ward": "SURG", "revision": 1})
+    world.publish(moved, at=T0 + timedelta(seconds=30))
+    world.run(after(10))
+    assert world.machine is not None
+    next_at = world.machine.next_at(world.now)
+    assert next_at is not None
+    assert next_at > after(60)
