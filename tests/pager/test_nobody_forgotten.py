@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from cordwatch_schemas.pages import Matter
-from tests.pager.matters import T0, a_matter, a_plan, after, seen
+from tests.pager.matters import T0, a_matter, a_plan, after, ended, seen
 from tests.pager.outages import FaultyPagerDuty, Outage, Phase
-from tests.pager.test_telling import a_ward, are_open, rung
+from tests.pager.test_telling import NAMES, a_ward, are_open, rung
 
 
 def every_step(**step: Any) -> dict[str, Any]:
@@ -131,3 +131,69 @@ def test_a_page_that_ended_unseen_in_an_answer_costs_no_look_a_second() -> None:
     next_at = world.machine.next_at(world.now)
     assert next_at is not None
     assert next_at > after(60)
+
+
+def test_what_holds_again_is_told_though_its_end_was_not_yet_taken() -> None:
+    """Seen, then over, then there again: the answer was to the first, whether or not its end got through."""
+    world, rules = a_ward()
+    matter = a_matter()
+    world.publish(matter, at=T0)
+    world.publish(seen(matter, 5), at=after(5))
+    world.publish(ended(matter, at=after(6)), at=after(6))
+    away = Outage(after(5.5), [Phase(timedelta(minutes=4), 1.0, (503,))])
+    world.destinations = rules | {"nurse": FaultyPagerDuty(rules["nurse"], away)}
+    world.publish(Matter.model_validate(matter.model_dump() | {"revision": 2}), at=after(8))
+    world.run(after(15))
+    assert (rung(rules)["nurse"], rung(rules)["doctor"]) == (2, 2)
+
+
+def test_an_answer_that_is_read_before_its_alert_counts() -> None:
+    """They stand on different topics: after a stop the answer may be read first."""
+    world, rules = a_ward()
+    matter = a_matter()
+    world.publish(seen(matter, 0))
+    world.publish(matter, at=after(0.1))
+    world.run(after(10))
+    assert rung(rules) == {}
+    world.run(after(31))
+    assert rung(rules) == {"nurse": 1, "doctor": 1}
+
+
+def test_a_row_stays_small_however_long_a_matter_stands() -> None:
+    """A broker refuses rows of more than a megabyte: what was settled long ago is dropped from it."""
+    ladder = every_step(tell=["duty-manager"], again_after="60 min")
+    world, rules = a_ward(ladder=ladder)
+    matter = a_matter()
+    world.publish(matter)
+    world.run(after(60 * 24 * 14))
+    entry = world.entry(matter.alert_id)
+    assert entry.round > 300
+    assert len(world.ledger[matter.alert_id]) < 100_000
+    world.publish(ended(matter))
+    world.run(world.now + timedelta(minutes=5))
+    assert are_open(rules) == {}
+    assert sum(one.extra_incidents for one in rules.values()) == 0
+    assert world.machine is not None
+    assert world.machine.find(entry.deliveries[0].dedup_key) is None
+
+
+def test_a_page_at_a_destination_that_comes_back_into_the_plan_is_closed() -> None:
+    """Left out of the plan by mistake for a while: what it was told is closed once it is there again."""
+    world, rules = a_ward()
+    world.publish(a_matter("due"))
+    world.run(after(1))
+    transports = world.transports
+    world.transports = {name: transports[name] for name in NAMES if name != "nurse"}
+    world.kill()
+    overdue = a_matter("overdue", repeat=1, raised_at=after(15))
+    world.publish(overdue, at=after(15))
+    world.run(after(16))
+    world.kill()
+    world.run(after(17))
+    world.publish(ended(overdue), ended(a_matter("due")))
+    world.run(after(18))
+    assert are_open(rules) == {"nurse": ["triggered"]}
+    world.transports = transports
+    world.kill()
+    world.run(after(20))
+    assert are_open(rules) == {}
