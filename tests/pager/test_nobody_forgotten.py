@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pytest
+
+from cordwatch.pager.hours import Hours
+from cordwatch_schemas.operations import OperationalAlert
 from cordwatch_schemas.pages import Matter
 from tests.pager.matters import T0, a_matter, a_plan, after, ended, seen
 from tests.pager.outages import FaultyPagerDuty, Outage, Phase
+from tests.pager.pagerduty_rules import PagerDutyRules
 from tests.pager.test_telling import NAMES, a_ward, are_open, rung
+from tests.pager.world import a_world
 
 
 def every_step(**step: Any) -> dict[str, Any]:
@@ -197,3 +204,72 @@ def test_a_page_at_a_destination_that_comes_back_into_the_plan_is_closed() -> No
     world.kill()
     world.run(after(20))
     assert are_open(rules) == {}
+
+
+def test_a_destination_that_is_asked_as_much_as_may_be_costs_no_spinning() -> None:
+    """Ten pages for a webhook that does not answer: the other two wait for an attempt to end, not for a time."""
+    rules = {name: PagerDutyRules() for name in NAMES}
+    world = a_world(a_plan(), rules, T0, per_minute=None)
+    machine = world.machine
+    assert machine is not None
+    for place in range(10):
+        machine.hear(a_matter(alert_id=f"al-{place}", group=f"clock-{place}"), T0)
+    assert len(machine.work(T0).attempts) == 2 * 8
+    next_at = machine.next_at(T0 + timedelta(seconds=1))
+    assert next_at is not None
+    assert next_at > T0 + timedelta(seconds=30)
+
+
+def test_a_storm_in_hours_that_never_end_is_reckoned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 notices that are muted around the clock: the process must not stand still over them."""
+    asked = list[datetime]()
+    holds = Hours.holds
+
+    def counted(hours: Hours, at: datetime, zone: ZoneInfo) -> bool:
+        asked.append(at)
+        return holds(hours, at, zone)
+
+    monkeypatch.setattr(Hours, "holds", counted)
+    world, rules = a_ward(mute=[{"hours": "00:00-24:00", "steps": ["notice"]}])
+    world.publish(*(a_matter(None, alert_id=f"n-{one}", group=f"g-{one}") for one in range(500)))
+    world.run(after(0.5))
+    assert rung(rules) == {}
+    assert len(asked) < 30_000
+
+
+def test_what_fails_mends_and_fails_again_is_told_once() -> None:
+    """One page is refused every five minutes, others are taken between: the engineer is not woken each time."""
+    world, rules = a_ward()
+    for place in range(6):
+        at = after(1.5 * place)
+        trouble = OperationalAlert(
+            alert_id=f"op-{place}",
+            kind="page-refused",
+            status="open",
+            gateway="pager",
+            source="nurse",
+            since=at,
+            raised_at=at,
+            reason="refuses pages",
+        )
+        world.publish(Matter.of_operation(trouble), at=at)
+        over = {"status": "over", "over_at": at + timedelta(minutes=1)}
+        mended = Matter.of_operation(trouble.model_copy(update=over))
+        world.publish(mended, at=at + timedelta(minutes=1))
+    world.run(after(9.5))
+    assert rung(rules) == {"nurse": 1, "doctor": 1}
+
+
+def test_a_matter_that_changes_its_group_leaves_nothing_behind() -> None:
+    """A row of an older version has it under another group: what is left there must not be looked for."""
+    world, rules = a_ward()
+    notice = a_matter(None)
+    world.publish(notice, a_matter(None, alert_id="other"))
+    moved = Matter.model_validate(notice.model_dump() | {"group": "B|other", "revision": 1})
+    world.publish(moved, at=after(1))
+    world.publish(ended(moved), at=after(2))
+    world.publish(a_matter(None, alert_id="third", revision=1), at=after(20))
+    world.run(after(30))
+    assert rung(rules)["nurse"] >= 1
+    assert world.machine is not None
+    assert set(world.machine.entries) == {"other", "third"}

@@ -205,6 +205,9 @@ class Machine:
 
     def _index(self, entry: LedgerEntry) -> None:
         alert_id, group = entry.matter.alert_id, entry.matter.group
+        known = self.entries.get(alert_id)
+        if known is not None and known.matter.group != group:
+            self._leave(known)
         self._outbox.note(entry)
         is_over = entry.matter.status != "open" and entry.reason == "over"
         if not is_over or self._outbox.holds(entry):
@@ -219,9 +222,13 @@ class Machine:
         self._past[alert_id] = Past(entry.matter.revision, entry.round, ended_at)
         for one in entry.deliveries:
             self._keys.pop(one.dedup_key, None)
-        self._groups[group].discard(alert_id)
-        if not self._groups[group]:
-            del self._groups[group]
+        self._leave(entry)
+
+    def _leave(self, entry: LedgerEntry) -> None:
+        group = self._groups.get(entry.matter.group, set())
+        group.discard(entry.matter.alert_id)
+        if not group:
+            self._groups.pop(entry.matter.group, None)
 
     def _decide(self, now: datetime) -> None:
         self._unsure |= set(self._alarms.due(now))
