@@ -215,7 +215,8 @@ class Pager:
                     taken.set_result(None)
         else:
             # The rows go out as soon as the broker is back; the offsets wait for that.
-            self._batches = [(Batch((), batch.is_current), taken) for batch, taken in batches]
+            # Before what was read meanwhile, which nobody has heard yet.
+            self._batches[:0] = [(Batch((), one.is_current), taken) for one, taken in batches]
 
     def _hear(self, machine: Machine, batch: Batch, now: datetime) -> None:
         for one in batch.heard:

@@ -121,6 +121,36 @@ async def test_nothing_is_said_before_all_is_read() -> None:
     assert pager.machine.entries == {}
 
 
+async def test_what_is_read_while_rows_are_not_taken_is_heard() -> None:
+    """The broker gives alerts and takes no rows: what comes in a turn that waits for it is neither lost nor left."""
+    is_back = threading.Event()
+    pager, said = a_pager()
+    machine = pager.machine = Machine(pager.plan, pager.transports)
+    pager._is_current = pager._has_begun = True
+
+    def publish(_: Records) -> None:
+        is_back.wait(30)
+
+    pager._ledger = LedgerWriter(publish)
+    pager._ledger.is_away = True
+    machine.hear(a_matter(raised_at=CLOCK.now()), CLOCK.now())
+    turn = asyncio.create_task(pager._turn(machine))
+    await asyncio.sleep(0.02)
+    other = a_matter(alert_id="other", group="clock-2", raised_at=CLOCK.now())
+    taken = asyncio.get_running_loop().create_future()
+    pager._batches.append((Batch((other,), is_current=True), taken))
+    await turn
+    await pager._turn(machine)
+    assert set(machine.entries) == {"al-due-0", "other"}
+    assert not taken.done()
+    is_back.set()
+    pager._ledger.is_away = False
+    await pager._turn(machine)
+    assert taken.done()
+    await asyncio.sleep(0.01)
+    assert {page.matter.alert_id for page in said} == {"al-due-0", "other"}
+
+
 async def test_two_may_wait_for_the_same_rows() -> None:
     """At the stop a turn may still wait: both are told that the rows are safe."""
     is_back = threading.Event()
