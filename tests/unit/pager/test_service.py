@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
 
-from cordwatch.pager import service
-from cordwatch.pager.intake import Batch
+from cordwatch.pager import ledger, service
+from cordwatch.pager.intake import READ, Batch, NotKnown
 from cordwatch.pager.ledger import LedgerWriter, Records, publisher_of
 from cordwatch.pager.machine import Machine
 from cordwatch.pager.service import Pager
@@ -20,6 +21,7 @@ from cordwatch.runtime.kafka import KafkaError, KafkaSettings
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.operations import OperationalAlert
 from cordwatch_schemas.pages import LedgerEntry
+from cordwatch_schemas.topics import PAGES
 from tests.pager.matters import T0, a_matter, a_plan, ended
 from tests.pager.test_telling import NAMES
 from tests.pager.world import FakeTransport
@@ -183,8 +185,78 @@ def test_no_record_of_another_keeps_it_from_leading(monkeypatch: pytest.MonkeyPa
         yield None
 
     monkeypatch.setattr(service, "read_topic", records)
-    monkeypatch.setattr(service, "read_ledger", lambda _: ())
+    monkeypatch.setattr(service, "read_ledger", lambda *_: ())
     pager, _ = a_pager()
-    pager._lead()
+    assert pager._lead()
     assert pager.machine is not None
     assert list(pager._troubles.open) == ["nurse"]
+
+
+def test_a_row_that_cannot_be_read_is_heard_of_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One bad row, or one of a newer version: the others count, and the topics are read from their beginning."""
+    good = LedgerEntry(matter=a_matter(), first_seen_at=T0, reason="new").model_dump_json()
+
+    def records(_: object, topic: str, **__: object) -> Iterator[tuple[bytes, bytes] | None]:
+        if topic == PAGES.name:
+            yield b"al-bad", b"{"
+            yield b"al-due-0", good.encode()
+        yield None
+
+    monkeypatch.setattr(service, "read_topic", records)
+    monkeypatch.setattr(ledger, "read_topic", records)
+    pager, _ = a_pager()
+    assert not pager._lead()
+    assert pager.machine is not None
+    assert list(pager.machine.entries) == ["al-due-0"]
+    known = [TopicPartition(topic.name, 0) for topic in READ]
+    intake = Pager(a_plan(), {}, NOWHERE, CLOCK)._intake
+    for is_whole, begins in ((True, {7}), (False, {0})):
+        reader = Reader()
+        assert intake._placed(Member(), reader, is_whole=is_whole) == known
+        assert set(reader.at.values()) == begins
+
+
+class Member:
+    """A member of the group that has committed seven records of everything."""
+
+    def committed(self, _: TopicPartition) -> int:
+        """Return where to go on."""
+        return 7
+
+
+class Reader:
+    """A consumer of topics with one partition each."""
+
+    def __init__(self) -> None:
+        """Stand nowhere yet."""
+        self.at = dict[TopicPartition, int]()
+
+    def partitions_for_topic(self, _: str) -> set[int]:
+        """Return the one."""
+        return {0}
+
+    def assign(self, parts: list[TopicPartition]) -> None:
+        """Take them all."""
+
+    def seek(self, part: TopicPartition, offset: int) -> None:
+        """Go there."""
+        self.at[part] = offset
+
+    def seek_to_beginning(self, part: TopicPartition) -> None:
+        """Go to its beginning."""
+        self.at[part] = 0
+
+
+class Deaf(Reader):
+    """A consumer whose broker does not name the partitions."""
+
+    def partitions_for_topic(self, _: str) -> set[int]:
+        """Return none."""
+        return set()
+
+
+def test_a_topic_without_partitions_is_not_passed_over() -> None:
+    """A pager that is deaf to alerts would look well and tell nobody."""
+    intake = Pager(a_plan(), {}, NOWHERE, CLOCK)._intake
+    with pytest.raises(NotKnown):
+        intake._placed(Member(), Deaf(), is_whole=True)
