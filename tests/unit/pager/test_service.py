@@ -93,13 +93,16 @@ async def test_a_broker_that_keeps_it_waiting_is_no_pause(monkeypatch: pytest.Mo
 
     pager._publish = publish
     pager._tell_operations = [a_trouble()]
+    looks = asyncio.Semaphore(0)
+    monkeypatch.setattr(pager.metrics, "look", lambda *_: looks.release())
     running = asyncio.create_task(pager.run())
-    await asyncio.sleep(5.5)
-    pager._end_if_paused()
+    await asyncio.to_thread(asked.wait, 30)
+    for _ in range(3):
+        await looks.acquire()
+    assert not is_back.is_set()
     is_back.set()
     pager._stopping.set()
     assert await running == 0
-    assert asked.is_set()
     assert ends == []
 
 
