@@ -63,8 +63,12 @@ class PagerMetrics:
             registry=registry,
         )
         self._gauges(registry)
+        self._touch()
+
+    def _touch(self) -> None:
         for kind in KINDS:
             self.heard.labels(kind)
+            self.open.labels(kind)
         for topic in READ:
             self.unreadable.labels(topic.noun)
         for reason in get_args(Reason):
@@ -117,8 +121,6 @@ class PagerMetrics:
             "1 while the broker does not take the ledger's rows",
             registry=registry,
         )
-        for kind in KINDS:
-            self.open.labels(kind)
 
     def touch(self, transports: Iterable[Transport]) -> None:
         """Touch the series of each kind of destination in the plan."""
