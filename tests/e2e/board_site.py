@@ -50,7 +50,12 @@ class BoardSite:
         """Begin with no process."""
         self.kafka, self._folder, self.options, self.port = kafka, folder, options, port
         self._publisher = Producer(
-            {"bootstrap.servers": kafka, "acks": "all", "partitioner": "murmur2_random"}
+            {
+                "bootstrap.servers": kafka,
+                "acks": "all",
+                "partitioner": "murmur2_random",
+                "log_level": 0,
+            }
         )
         self._starts = 0
         self._process: subprocess.Popen[bytes] | None = None

@@ -35,12 +35,11 @@ def _begun(case: Case, modality: str) -> list[Fact]:
 
 
 def _planned(case: Case, modality: str) -> list[Fact]:
-    """Return what is planned or booked and has not begun, one of each course."""
-    begun = {f.thing for f in _begun(case, modality) if f.thing}
+    """Return what is known to be planned or booked and not begun, one of each course."""
     found = {
         f.thing or f.key: f
         for f in [*booked(case.facts), *plans(case.facts)]
-        if f.event.modality == modality and f.at <= case.now and f.thing not in begun
+        if f.event.modality == modality
     }
     return list(found.values())
 

@@ -3,6 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from cordwatch_schemas.base import Event
 from tests import builders as b
 from tests.builders import T
 from tests.oracle.test_differences import SUSPECTED, both
@@ -90,12 +93,21 @@ def test_an_operation_that_is_told_to_begin_in_minutes_answers_already() -> None
     assert [one for one in both(events, 1) if one[0] == "surgery.indication"] == []
 
 
-def test_radiotherapy_that_is_told_to_begin_in_minutes_is_planned() -> None:
-    """It begins by a clock that is five minutes fast: the oracle asked for a plan until that minute had come."""
+@pytest.mark.parametrize(
+    "told",
+    [
+        b.a_treatment_started(T(2) + 5 * MINUTE, "RT1", received_at=T(2)),
+        b.a_treatment_booked(T(2) + 5 * MINUTE, T(9), "RT1", received_at=T(2)),
+        b.a_plan(T(2) + 5 * MINUTE, "RT1", received_at=T(2)),
+    ],
+    ids=lambda one: one.kind,
+)
+def test_radiotherapy_that_is_told_by_a_fast_clock_is_planned(told: Event) -> None:
+    """It is known, though it is dated five minutes ahead: the oracle asked for a plan until that minute had come."""
     events = [
         b.a_suspicion(),
         b.a_treatment_booked(T(1), T(3), "OP1", modality="surgery"),
-        b.a_treatment_started(T(2) + 5 * MINUTE, "RT1", received_at=T(2)),
+        told,
     ]
     assert [one for one in both(events, 2) if one[0] == "rt.regimen"] == [
         ("rt.regimen", None, 1, "resolved")
@@ -122,3 +134,38 @@ def test_a_scan_is_known_from_its_exam_time_though_the_report_is_minutes_fast() 
     )
     told = [one for one in both([b.a_suspicion(), report], 2) if one[0] == "region-unstated"]
     assert told == [("region-unstated", None, 2, "open")]
+
+
+def test_what_a_fast_clock_says_of_pain_and_screening_is_known() -> None:
+    """It answers though it is dated minutes ahead; the oracle went on asking until that minute had come."""
+    ahead: dict[str, Any] = {"received_at": T(2)}
+    at = T(2) + 4 * MINUTE
+    events = [
+        b.known_lymphoma(),
+        b.a_drug_order(T(0), b.MORPHINE),
+        b.a_pain_record(T(0), "neuropathic"),
+    ]
+    assert {(rule, status) for rule, _, _, status in both(events, 1)} == {
+        ("opioid.risk-screen", "open"),
+        ("pain.first-line", "open"),
+    }
+    events += [b.a_risk_screen(at, "ORT", **ahead), b.a_pain_record(at, score=0, **ahead)]
+    assert {(rule, status) for rule, _, _, status in both(events, 2)} == {
+        ("opioid.risk-screen", "resolved"),
+        ("pain.first-line", "resolved"),
+    }
+
+
+def test_pain_that_a_fast_clock_tells_of_waits_for_its_minute() -> None:
+    """Advice waits for its cause, a bone agent's too; the two had to agree about the instant."""
+    events = [
+        b.known_lymphoma(),
+        b.a_dental_record(T(0)),
+        b.a_drug_order(T(0), b.ZOLEDRONIC_ACID, frequency="ONCE"),
+        b.a_pain_record(T(2) + 4 * MINUTE, "skeletal", received_at=T(2)),
+    ]
+    assert both(events, 2) == []
+    assert sorted(both(events, 3)) == [
+        ("bone-agent.no-analgesic", None, 2.07, "open"),
+        ("pain.inflammatory", None, 2.07, "open"),
+    ]

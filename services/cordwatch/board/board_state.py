@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.look import Look, ShownRow, Status, shown_row
 from cordwatch.board.projection import Projection
 from cordwatch.board.view import View
+from cordwatch.pathway.facts import EPOCH
 from cordwatch.runtime.wall_clock import WallClock
+
+UNTOLD_AFTER = timedelta(minutes=3)
+"""Watch tells within seconds, or a minute where it waits for a source; after this it is behind."""
 
 
 class Reading(Protocol):
@@ -35,6 +39,7 @@ class BoardState:
     """Whether all that was there at the start is read."""
     reading: Reading | None = None
     away_since: datetime | None = None
+    _untold_known: tuple[object, bool] = (None, False)
     changed: list[Callable[[], None]] = field(default_factory=list)
     """Whom to tell when rows or the state above them changed."""
 
@@ -56,12 +61,27 @@ class BoardState:
     def troubles(self, now: datetime) -> list[str]:
         """Return what must be known before the board is believed."""
         found = self.projection.feeds.troubles(now)
+        if self._untold(now):
+            found.insert(
+                0,
+                "Levels were reached of which watch has told nobody: it is behind or not there, and "
+                "somebody may not have been paged. The rows themselves are right.",
+            )
         if self.projection.unreadable:
             count = len(self.projection.unreadable)
             found.insert(0, f"The records of {count} patients cannot be read: their rows are old.")
         if self.projection.unread:
             found.append(f"{self.projection.unread} records could not be read.")
         return found
+
+    def _untold(self, now: datetime) -> bool:
+        projection, patience = self.projection, UNTOLD_AFTER * self.clock.speed
+        slice_of_time = (now - EPOCH) // (patience / 6)
+        key = (projection.version, projection.moment(now), slice_of_time)
+        if key != self._untold_known[0]:
+            rows = projection.open_rows(now)
+            self._untold_known = (key, any(row.is_untold(now, patience) for row in rows))
+        return self._untold_known[1]
 
     def open_rows(self, now: datetime) -> list[ClockRow]:
         """Return the clocks that run."""
@@ -88,7 +108,7 @@ class BoardState:
         status = Status(
             open=len(rows),
             shown=len(chosen),
-            overdue=sum(row.due_at < look.now for row in rows),
+            overdue=sum(row.overdue_at <= look.now for row in rows),
             unseen=sum(row.seen_by(look.now) is None for row in rows),
             feeds=projection.feeds.feeds(look.now),
             troubles=self.troubles(look.now),

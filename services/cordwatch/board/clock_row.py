@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Literal
 
@@ -31,6 +31,14 @@ PRESENTATIONS = {
     "dexamethasone-begun": "Dexamethasone begun",
 }
 """What started a clock, as the ward says it."""
+
+
+LATE_AFTER = timedelta(seconds=1)
+"""Done exactly at due is in time; a second later it is late, whenever the first repeat is raised."""
+
+
+NO_LONGER_KNOWN = timedelta(days=30)
+"""What was told before is perhaps no longer on its topic: half of what that keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,8 @@ class ClockRow:
     beside: tuple[Word, ...]
     """Notices and advisories about this clock that stand open."""
     seen: tuple[Seen, ...]
+    heard_at: datetime
+    """When anything was last heard of the patient."""
     version: str = ""
 
     def is_open(self, at: datetime) -> bool:
@@ -128,6 +138,20 @@ class ClockRow:
         present = self.state(at)
         known = [one for one in self.seen if one.at <= at and self.state(one.at) == present]
         return known[-1] if known else None
+
+    def is_untold(self, at: datetime, patience: timedelta) -> bool:
+        """
+        Return whether a level was reached of which nobody has been told, for longer than *patience*.
+
+        Then watch is behind, or not there: the row is right, but it may have paged nobody.
+        """
+        reached = [(step, level) for step, level in self.steps if step <= at]
+        if not reached or not self.is_open(at):
+            return False
+        since = max(reached[-1][0], self.heard_at)
+        told = {word.level for word in self.told}
+        is_of_now = patience < at - since < NO_LONGER_KNOWN
+        return is_of_now and not told & {reached[-1][1], "overdue"}
 
     def changes_after(self, at: datetime) -> list[datetime]:
         """Return the instants after *at* at which it looks different by time alone."""
@@ -194,7 +218,7 @@ def _row(
         steps=tuple((step.at, step.level) for step in fixed_steps(clock)),
         start_at=clock.start_at,
         due_at=clock.due_at,
-        overdue_at=clock.due_at + clock.rule.repeats.every,
+        overdue_at=clock.due_at + LATE_AFTER,
         ended_at=clock.end.at if clock.end else None,
         how=clock.end.reason if clock.end else "",
         status=clock.end.status if clock.end else "open",
@@ -206,6 +230,7 @@ def _row(
         pack=clock.pack.label,
         told=_words(told),
         beside=_words(beside),
+        heard_at=max(fact.received_at for fact in picture.history.facts),
         seen=tuple(
             Seen(one.by, one.occurred_at, one.reason) for one in answers if one.alert_id in ids
         ),

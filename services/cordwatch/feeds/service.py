@@ -128,10 +128,6 @@ class Feeds:
             log.info("listening", address=f"{host}:{port}", tls=self.settings.tls_cert is not None)
             if self.fhir is not None:
                 await self.fhir.start(self._in_use, self.commit, self.metrics, self._broken)
-            # What is here now stays for good: looked through again and again, it would hold up answers for 0.1 s each time.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(GARBAGE_MIN)
             await self._listen_until_told_to_stop()
             log.info("stopping", connections=self.server.connections)
             if self.fhir is not None:
@@ -245,6 +241,10 @@ def run(
     require_topics(kafka, (*WRITTEN, HISTORIES, OPERATIONS))
     side = FhirSide(fhir, clock, read_positions(kafka)) if fhir and fhir.is_on else None
     before = remembered(kafka)
+    # What is here now stays for good: to look through it for garbage would hold up answers for 0.1 s each time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_MIN)
 
     async def main() -> tuple[int, bool]:
         feeds = Feeds(

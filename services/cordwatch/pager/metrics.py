@@ -23,7 +23,20 @@ class PagerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register every series."""
-        self._registry = registry
+        self._counters(registry)
+        self._gauges(registry)
+        for kind in KINDS:
+            self.heard.labels(kind)
+            self.open.labels(kind)
+        for topic in READ:
+            self.unreadable.labels(topic.noun)
+        for reason in get_args(Reason):
+            self.decided.labels(reason)
+        for hindrance in REASONS:
+            if hindrance != "accepted":
+                self.failures.labels(hindrance)
+
+    def _counters(self, registry: CollectorRegistry) -> None:
         self.heard = Counter(
             "cordwatch_pager_heard", "Alerts heard, by kind", ["kind"], registry=registry
         )
@@ -62,20 +75,6 @@ class PagerMetrics:
             buckets=_FIRST_POST_S,
             registry=registry,
         )
-        self._gauges(registry)
-        self._touch()
-
-    def _touch(self) -> None:
-        for kind in KINDS:
-            self.heard.labels(kind)
-            self.open.labels(kind)
-        for topic in READ:
-            self.unreadable.labels(topic.noun)
-        for reason in get_args(Reason):
-            self.decided.labels(reason)
-        for hindrance in REASONS:
-            if hindrance != "accepted":
-                self.failures.labels(hindrance)
 
     def _gauges(self, registry: CollectorRegistry) -> None:
         self.leads = Gauge(

@@ -67,7 +67,7 @@ def test_a_row_says_who_where_what_and_until_when() -> None:
         (9, "warning"),
         (10.8, "urgent"),
         (12, "due"),
-        (12.25, "overdue"),
+        (12 + 1 / 3600, "overdue"),
     ],
 )
 def test_the_state_follows_the_levels_of_the_pack(hours: float, state: str) -> None:
@@ -298,5 +298,5 @@ def test_a_change_by_time_alone_is_foreseen() -> None:
     """The board need not look at every row each second: it knows when the next one changes."""
     board = projected(kept(SUSPECTED, T(1)))
     assert board.next_change(T(1)) == T(6)
-    assert board.next_change(T(12)) == T(12.25)
+    assert board.next_change(T(12)) == T(12) + timedelta(seconds=1)
     assert board.next_change(T(13)) is None

@@ -254,6 +254,17 @@ async def test_a_silent_feed_is_told_to_open_pages() -> None:
     assert "north-ris ORU is late" in str(channel.news(state.look())["status"])
 
 
+def test_a_level_that_watch_told_nobody_of_is_said_above_the_rows() -> None:
+    """The rows go on by themselves when watch is not there: then somebody must know that nobody is paged."""
+    told = [one for one in kept(TWO[:3], T(8)) if b"|f" in one[1]]
+    behind = "Levels were reached of which watch has told nobody"
+    for hours, is_said in ((5.99, False), (6.04, False), (6.06, True)):
+        troubles = state_of(projected(told), hours).troubles(T(hours))
+        assert (behind in troubles[0]) == is_said, hours
+    assert behind not in state_of(projected(kept(TWO[:3], T(8))), 8).troubles(T(8))[0]
+    assert behind not in state_of(projected(kept(TWO[:3], T(20))), 20).troubles(T(20))[0]
+
+
 def told_in(frame: bytes) -> dict[str, Any]:
     """Return what a message of a stream says."""
     found: dict[str, Any] = json.loads(frame.partition(b"data: ")[2])
