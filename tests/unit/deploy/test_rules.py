@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
+from cordwatch.pager.service import STUCK_S
 from tests.prometheus_tools import promtool
 from tests.unit.deploy.catalogue import series
 from tests.unit.deploy.rules import (
@@ -69,6 +71,20 @@ def test_every_rule_says_what_is_wrong_how_urgent_it_is_and_where_to_read_on(ale
     assert rule["labels"] in ({"severity": "page"}, {"severity": "ticket"})
     assert rule["annotations"]["summary"].endswith(".")
     assert rule["annotations"]["runbook"] == alert
+
+
+def test_a_frozen_process_is_found_within_four_minutes() -> None:
+    """From the moment at which it answers no more, with the pace of our configuration, at the worst."""
+    pace = YAML(typ="safe").load(FOLDER / "prometheus.yml")["global"]
+    scrape_s, wait_s, evaluate_s = (
+        seconds(pace[one]) for one in ("scrape_interval", "scrape_timeout", "evaluation_interval")
+    )
+    seen_s = scrape_s + wait_s
+    assert (
+        seen_s + evaluate_s + seconds(alerts()["CordwatchProcessDown"]["for"]) + evaluate_s <= 240
+    )
+    # One that answers and does not get on: the pager knows it after 20 s.
+    assert STUCK_S + seen_s + evaluate_s + seconds(alerts()["CordwatchNotWell"]["for"]) <= 240
 
 
 @pytest.mark.parametrize("name", [*ALERTS, *sorted(records())])
