@@ -75,8 +75,8 @@ FEEDS_PLACES = (
     "cordwatch.feeds.intake:translate",
     "cordwatch.feeds.group_reading:records_of",
     "cordwatch.runtime.kafka:Publisher.publish",
-    "cordwatch.feeds.listening:Listening.step",
-    "cordwatch.feeds.listening:Listening.hear",
+    "cordwatch.feeds.trouble.listening:Listening.step",
+    "cordwatch.feeds.trouble.listening:Listening.hear",
 )
 WATCH_PLACES = (
     "nowhere",

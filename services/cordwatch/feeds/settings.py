@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cordwatch.feeds.hl7.framing import MAX_MESSAGE_BYTES
-from cordwatch.feeds.mllp_connection import IN_FLIGHT_MAX, MllpVersion
+from cordwatch.feeds.mllp.connection import IN_FLIGHT_MAX, MllpVersion
 
 MIB = 1024 * 1024
 

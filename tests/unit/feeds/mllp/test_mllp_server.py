@@ -8,10 +8,10 @@ import socket
 import pytest
 
 from cordwatch.feeds.hl7.mllp import frame
-from cordwatch.feeds.mllp_server import CannotListen
+from cordwatch.feeds.mllp.server import CannotListen
 from cordwatch.feeds.peers import watch_for_death
 from cordwatch.feeds.settings import FeedsSettings
-from tests.unit.feeds.mllp_desk import Desk, a_desk, a_message
+from tests.unit.feeds.mllp.desk import Desk, a_desk, a_message
 
 
 async def test_a_message_is_answered_and_counted() -> None:
