@@ -13,6 +13,7 @@ from bench.backlog import backlog
 from bench.catching_up import catching_up, catching_up_simply
 from bench.findings import Findings
 from bench.firing import firing
+from bench.paging import paging
 from bench.parsing import parsing
 from bench.recovering import recovering
 from bench.simulating import simulating
@@ -38,6 +39,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "firing": lambda found, folder, small: firing(
         found, folder, *((2_000, 10) if small else (20_000, 60))
     ),
+    "paging": lambda found, folder, small: paging(found, folder, 50 if small else 300, 5),
 }
 
 

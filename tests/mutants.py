@@ -31,7 +31,7 @@ source_paths = ["cordwatch/pathway"]
 also_copy = ["cordwatch", "cordwatch_schemas"]
 pytest_add_cli_args = ["-q", "-x", "-p", "no:cacheprovider", "--import-mode=importlib"]
 pytest_add_cli_args_test_selection = [
-    "tests/spec", "tests/unit/pathway", "tests/oracle/test_differences.py", "tests/oracle/test_corrections.py", "tests/property/test_core.py",
+    "tests/spec", "tests/unit/pathway", "tests/oracle/test_differences.py", "tests/oracle/test_corrections.py", "tests/oracle/test_doubtful_times.py", "tests/property/test_core.py",
 ]
 [tool.pytest.ini_options]
 pythonpath = ["."]

@@ -31,6 +31,15 @@ class Acknowledged(Answer_):
     kind: Literal["acknowledged"] = "acknowledged"
     alert_id: RecordId
     reason: ShortText | None = None
+    until: Instant | None = None
+    """Holds no longer than this, where whoever answered said so: a silence has an end."""
+
+
+class Unacknowledged(Answer_):
+    """An acknowledgement was taken back, or ran out where it was given: the pager tells anew."""
+
+    kind: Literal["unacknowledged"] = "unacknowledged"
+    alert_id: RecordId
 
 
 class StoodDown(Answer_):
@@ -55,5 +64,7 @@ class Classified(Answer_):
     finding: Finding
 
 
-Answer = Annotated[Acknowledged | StoodDown | Classified, Field(discriminator="kind")]
+Answer = Annotated[
+    Acknowledged | Unacknowledged | StoodDown | Classified, Field(discriminator="kind")
+]
 """Everything that may stand on `cordwatch.acks.v1`."""

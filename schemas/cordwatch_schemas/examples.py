@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
+from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown, Unacknowledged
 from cordwatch_schemas.admissions import (
     AdmissionCancelled,
     Admitted,
@@ -31,6 +31,7 @@ from cordwatch_schemas.admissions import (
     Transferred,
 )
 from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.audit import AuditRecord
 from cordwatch_schemas.base import Code, Contract
 from cordwatch_schemas.imaging import (
     ImagingCancelled,
@@ -49,6 +50,7 @@ from cordwatch_schemas.medications import (
     MedicationStopped,
 )
 from cordwatch_schemas.operations import FeedHistory, GatewayState, OperationalAlert
+from cordwatch_schemas.pages import Answered, Delivery, LedgerEntry, Matter
 from cordwatch_schemas.records import (
     FeedPosition,
     Identity,
@@ -95,7 +97,9 @@ def examples() -> Iterator[Contract]:
     yield from _answers()
     yield from _histories()
     yield _alert()
+    yield _ledger_entry(_alert())
     yield from _records()
+    yield _audit()
 
 
 def _at(hours: float) -> datetime:
@@ -231,6 +235,7 @@ def _answers() -> Iterator[Contract]:
     yield Acknowledged(
         **answer("acknowledged", 9.1, channel="pager", alert_id=alert, reason="scan is at 16:00")
     )
+    yield Unacknowledged(**answer("unacknowledged", 9.3, channel="pager", alert_id=alert))
     yield StoodDown(
         **answer(
             "stood-down",
@@ -268,6 +273,40 @@ def _alert() -> Alert:
         missing=("cervical", "thoracic", "lumbar"),
         clause="Urgent diagnostic approach: suspected MESCC, MRI of the entire spine within 12 hours",
         pack="mescc-lymphoma@1.0.0",
+    )
+
+
+def _ledger_entry(alert: Alert) -> LedgerEntry:
+    delivery = Delivery(
+        dedup_key="cw1:8e5d0c1fa4b72936",
+        destination="haematology-on-call",
+        role="ward-physician",
+        round=1,
+        rung=0,
+        ward=alert.ward,
+        wanted="acknowledged",
+        accepted="told",
+        note="seen by a.staff",
+        decided_at=_at(9),
+        attempts=1,
+        first_attempt_at=_at(9),
+        last_attempt_at=_at(9),
+        told_at=_at(9),
+        settled_at=_at(9),
+        outcome="accepted",
+    )
+    answer = Answered(
+        event_id="ans_77b0c2", kind="acknowledged", by="a.staff", at=_at(9.1), channel="board"
+    )
+    return LedgerEntry(
+        matter=Matter.of_alert(alert),
+        first_seen_at=_at(9),
+        reason="acknowledged",
+        round=1,
+        round_at=_at(9),
+        quiet_until=_at(9.6),
+        deliveries=(delivery,),
+        answers=(answer,),
     )
 
 
@@ -310,6 +349,29 @@ def _records() -> Iterator[Contract]:
         since=_at(1),
         raised_at=_at(2),
         reason="silent for 60 min; at this hour of the week at most 30 min are usual",
+    )
+
+
+def _audit() -> AuditRecord:
+    return AuditRecord(
+        chain="board",
+        sequence=0,
+        previous="0" * 64,
+        event={
+            "resourceType": "AuditEvent",
+            "type": {
+                "system": "http://terminology.hl7.org/CodeSystem/audit-event-type",
+                "code": "rest",
+            },
+            "subtype": [{"system": "urn:cordwatch:audit-deed", "code": "row-opened"}],
+            "action": "R",
+            "recorded": _at(9).isoformat(),
+            "outcome": "0",
+            "agent": [{"who": {"identifier": {"value": "n.example"}}, "requestor": True}],
+            "source": {"observer": {"identifier": {"value": "board"}}},
+            "entity": [{"what": {"identifier": {"value": PATIENT}}}],
+        },
+        seal="06566691274dffd2a9510bf75131b471cc28d80c814a5dedda83c2041b2ffc53",
     )
 
 

@@ -18,11 +18,13 @@ from typing import Any, get_args
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.admissions import AdmissionEvent
 from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.audit import AuditRecord
 from cordwatch_schemas.base import Code, Contract
 from cordwatch_schemas.examples import examples
 from cordwatch_schemas.imaging import ImagingEvent
 from cordwatch_schemas.medications import MedicationEvent
 from cordwatch_schemas.operations import FeedRecord, OperationalAlert
+from cordwatch_schemas.pages import Answered, Delivery, LedgerEntry, Matter
 from cordwatch_schemas.records import (
     FeedPosition,
     Identity,
@@ -49,21 +51,27 @@ _UNIONS = {
 }
 _SINGLE: dict[str, type[Contract]] = {
     "alert": Alert,
+    "ledger-entry": LedgerEntry,
     "raw-message": RawMessage,
     "quarantined": Quarantined,
     "identity": Identity,
     "feed-position": FeedPosition,
     "receipts": Receipts,
     "operational-alert": OperationalAlert,
+    "audit-record": AuditRecord,
 }
 
-_PARTS: dict[str, type[Contract]] = {"Code": Code, "Receipt": Receipt}
+_PARTS: dict[str, type[Contract]] = {
+    "Code": Code,
+    "Receipt": Receipt,
+    "Matter": Matter,
+    "Delivery": Delivery,
+    "Answered": Answered,
+}
 """Models that stand inside contracts."""
 
 PENDING = {
     "StateRow": "a row of watch's own state; watch alone reads and writes it",
-    "Page": "the pager's ledger, which comes with the pager",
-    "AuditRecord": "the audit trail, which comes with the board",
 }
 """Contracts that a topic names and that are not written yet, with the reason."""
 

@@ -1,15 +1,21 @@
-"""What is told about the feeds themselves: operational alerts, and what a gateway has learnt of its sources."""
+"""What is told about feeds and pagers themselves: operational alerts, and what a gateway has learnt of its sources."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from cordwatch_schemas.base import Contract, Instant, RecordId, ShortText
 
-OperationalKind = Literal["feed-silent", "quarantine-rate", "gateway-away", "broker-away"]
+FeedKind = Literal["feed-silent", "quarantine-rate", "gateway-away", "broker-away"]
 """A sender that is silent, more in quarantine than usual, and the two cases in which nobody can tell."""
+
+PagerKind = Literal["page-refused", "pager-away"]
+"""A destination of the pager that will not take pages, and one that takes none for some time."""
+
+OperationalKind = FeedKind | PagerKind
+OPERATIONAL_KINDS: tuple[OperationalKind, ...] = (*get_args(FeedKind), *get_args(PagerKind))
 
 OperationalStatus = Literal["open", "over"]
 """Whether it still holds."""
@@ -20,7 +26,7 @@ Name = Annotated[str, Field(min_length=1, max_length=60)]
 
 class OperationalAlert(Contract):
     """
-    Something is wrong with a feed, or was: a silent feed looks like a quiet ward.
+    Something is wrong with a feed, or was: a silent feed looks like a quiet ward. Or with a way to page.
 
     About no patient, so it is no `alert`: for who runs the interfaces, not for
     the ward. The last record of an id counts.
@@ -32,8 +38,9 @@ class OperationalAlert(Contract):
     kind: OperationalKind
     status: OperationalStatus
     gateway: Name
+    """Of the gateway, or of the pager."""
     source: Name | None = None
-    """Name of the source profile; `-` for senders that fit none; absent: the gateway as a whole."""
+    """Name of the source profile, or of the pager's destination; `-` for senders that fit none; absent: the gateway as a whole."""
     message_type: Name | None = None
     """`ADT`, or `ADT^A40` where the profile names it."""
     since: Instant

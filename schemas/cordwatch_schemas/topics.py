@@ -60,7 +60,7 @@ HISTORIES = Topic("feed-histories", "FeedRecord", "gateway, feed", "compact", FO
 OPERATIONS = Topic(
     "operations", "OperationalAlert", "gateway, subject", "delete", 60 * DAY_S, partitions=1
 )
-PAGES = Topic("pages", "Page", "alert", "compact", FOREVER)
+PAGES = Topic("pages", "LedgerEntry", "alert", "compact", FOREVER, partitions=1)
 AUDIT = Topic("audit", "AuditRecord", "sequence", "delete", 365 * DAY_S, partitions=1)
 
 SOURCES = (ADMISSIONS, IMAGING_ORDERS, MEDICATIONS, TREATMENTS)

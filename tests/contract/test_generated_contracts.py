@@ -79,7 +79,7 @@ def test_a_source_event_comes_back_from_its_text(message: Event) -> None:
     assert again.kind in TOPIC_KINDS[topic_of(again)]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", ["acknowledged", "stood-down", "classified"])
+@pytest.mark.parametrize("name", ["acknowledged", "unacknowledged", "stood-down", "classified"])
 def test_an_answer_comes_back_from_its_text(name: str) -> None:
     """Written as JSON and read again, an answer is the same."""
     assert EXAMPLES[name] == read_answer(EXAMPLES[name].model_dump_json())

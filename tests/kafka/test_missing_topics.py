@@ -18,6 +18,7 @@ COMMANDS = (
     "stand-down X --by me --reason why",
     "classify X positive --by me --patient p",
     "feeds --port 0",
+    "pager pages",
     "quarantine list",
     "replay {file}",
     "report --live",

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from tests.oracle import drugs, pain, surgery
 from tests.oracle.clocks import WINDOW, Clock, stop_of, treated_at
 from tests.oracle.conditions import Case, Condition, advice
-from tests.oracle.known import Fact
+from tests.oracle.known import Fact, numbers
 from tests.oracle.starts import SUSPECTED, diagnoses
 from tests.oracle.studies import (
     MR,
@@ -64,10 +64,15 @@ def _by_study(
     told: list[tuple[Fact, datetime, Fact]] = []
     for since, fact in causes:
         about = [one for one in case.facts.ever if one.thing == fact.thing and one.kind in TELLING]
-        told.append((fact, since, min(about, key=lambda one: (one.received_at, one.key))))
-    told.sort(key=lambda t: (t[0].at, t[0].received_at, t[2].received_at, t[0].key))
+        first = min(about, key=lambda one: (one.received_at, numbers(one), one.key))
+        told.append((fact, since, first))
+    told.sort(key=lambda t: (t[0].at, t[0].received_at, *_heard(t[2]), t[0].key))
     for _, since, first in told:
         yield replace(advice(rule, first, "", *clocks), since=since)
+
+
+def _heard(fact: Fact) -> tuple[datetime, str, list[str]]:
+    return (fact.received_at, fact.event.patient, numbers(fact))
 
 
 def _wrong_modality(case: Case, clock: Clock) -> Iterator[Condition]:

@@ -125,6 +125,7 @@ FAULTS = (
         "        for killer in sorted(retractions, key=lambda fact: (fact.known_at, fact.id), reverse=True):\n            if killer.id not in self.ended:\n",
         "        for killer in retractions:\n            if True:\n",
     ),
+    Fault("no fact is known by its id", "history", " or number == fact.id)", ")"),
     Fault(
         "no diagnosis is ever refuted",
         "history",

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from cordwatch.pathway.facts import fact_of
+from cordwatch_schemas.base import Event
 from cordwatch_schemas.code_table import canonical_system
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
@@ -49,6 +51,8 @@ class Fact:
     """By which a later reading replaces an earlier one."""
     replayed: bool
     first_recorded_at: datetime
+    ids: frozenset[str]
+    """The names under which cordwatch itself knows it."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Delivery:
 
     key: str
     event: Any
+    id: str = ""
+    """The name that cordwatch gives to the fact, by which a retraction may call it."""
 
 
 def said(event: Any, name: str) -> Any:
@@ -66,7 +72,16 @@ def said(event: Any, name: str) -> Any:
 
 def delivered(events: Iterable[Any]) -> list[Delivery]:
     """Return every event with the identity of its fact."""
-    return [Delivery(_content(event), event) for event in events if event.kind != "acknowledged"]
+    return [
+        Delivery(_content(event), event, _id(event))
+        for event in events
+        if event.kind != "acknowledged"
+    ]
+
+
+def _id(event: Any) -> str:
+    """Return the id of the fact, a mere name here: what is one fact and what two, the oracle says by itself."""
+    return fact_of(event).id if isinstance(event, Event) else ""
 
 
 def _content(event: Any) -> str:
@@ -115,12 +130,12 @@ def remembered(function: Callable[P, R]) -> Callable[P, R]:
 
 def known_at(deliveries: Sequence[Delivery], now: datetime) -> Known:
     """Return the facts received by *now* that are neither retracted nor corrected."""
-    sent: dict[str, list[Any]] = {}
+    sent: dict[str, list[Delivery]] = {}
     for delivery in deliveries:
         if delivery.event.received_at <= now:
-            sent.setdefault(delivery.key, []).append(delivery.event)
-    studies = _studies([events[0] for events in sent.values()])
-    facts = [_fact(key, events, studies) for key, events in sent.items()]
+            sent.setdefault(delivery.key, []).append(delivery)
+    studies = _studies([told[0].event for told in sent.values()])
+    facts = [_fact(key, told, studies) for key, told in sent.items()]
     known = Known(fact for fact in facts if not _is_dead(fact, facts, frozenset()))
     known.ever = facts
     return known
@@ -131,7 +146,8 @@ def ever_known(deliveries: Sequence[Delivery], now: datetime) -> dict[str, Any]:
     return {d.key: d.event for d in deliveries if d.event.received_at <= now}
 
 
-def _fact(key: str, events: list[Any], studies: dict[str, str]) -> Fact:
+def _fact(key: str, told: list[Delivery], studies: dict[str, str]) -> Fact:
+    events = [delivery.event for delivery in told]
     event = events[0]
     received_at = min(one.received_at for one in events)
     recorded = [r for r in (said(one, "recorded_at") for one in events) if r is not None]
@@ -156,6 +172,7 @@ def _fact(key: str, events: list[Any], studies: dict[str, str]) -> Fact:
         recorded_at=max(recorded, default=received_at),
         replayed=all(said(one, "replayed") or False for one in events),
         first_recorded_at=min(recorded, default=received_at),
+        ids=frozenset(delivery.id for delivery in told),
     )
 
 
@@ -203,7 +220,7 @@ def _is_dead(fact: Fact, facts: list[Fact], seen: frozenset[str]) -> bool:
         if (
             other.kind == "record-retracted"
             and other.event.target_kind == fact.kind
-            and other.event.target in _numbers(fact)
+            and other.event.target in _names(fact)
             and fact.recorded_at <= other.recorded_at
             and not _is_dead(other, facts, seen | {fact.key})
         ):
@@ -219,9 +236,10 @@ def _corrects(later: Fact, fact: Fact) -> bool:
     return fact.event.corrects != own or fact.recorded_at < later.recorded_at
 
 
-def _numbers(fact: Fact) -> set[str]:
+def _names(fact: Fact) -> set[str]:
+    """Return what a retraction may call the fact by: a number of its source, or its id."""
     names = ("record_id", "order_number", "accession_number", "treatment_number", "report_number")
-    return {value for name in names if (value := said(fact.event, name)) is not None}
+    return {value for name in names if (value := said(fact.event, name)) is not None} | fact.ids
 
 
 def _by_record(fact: Fact) -> tuple[datetime, datetime, str, str]:
@@ -236,6 +254,12 @@ def by_time(fact: Fact) -> tuple[datetime, datetime, str, str]:
 def by_hearing(fact: Fact) -> tuple[datetime, datetime, str]:
     """Sort by what happened first; of two at one instant by what was heard of first."""
     return (fact.at, fact.received_at, fact.key)
+
+
+def numbers(fact: Fact) -> list[str]:
+    """Return the numbers of a fact that may start something: two that were heard of at once are told apart by them."""
+    names = ("record_id", "order_number", "accession_number")
+    return [number for name in names if (number := said(fact.event, name))]
 
 
 @remembered

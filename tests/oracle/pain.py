@@ -34,8 +34,8 @@ def advisories(case: Case) -> Iterator[Condition]:
 
 
 def _records(case: Case) -> list[Fact]:
-    found = [f for f in of_kinds(case.facts, "pain-recorded") if f.at <= case.now]
-    return sorted(found, key=by_time)
+    """Return the records of pain: the last that is known counts, and pain that is dated ahead waits for its time."""
+    return sorted(of_kinds(case.facts, "pain-recorded"), key=by_time)
 
 
 def pain_since(case: Case, *kinds: str) -> Fact | None:
@@ -52,17 +52,15 @@ def pain_since(case: Case, *kinds: str) -> Fact | None:
     return first
 
 
-def _hurts(case: Case) -> bool:
-    """Return whether any pain stands, by the last word of a record or an assessment."""
-    hurts = False
-    found = [f for f in of_kinds(case.facts, "assessed") if f.at <= case.now]
-    told = sorted([*_records(case), *found], key=by_time)
-    for fact in told:
+def _hurting_since(case: Case) -> Fact | None:
+    """Return since when any pain stands, by the last word of a record or an assessment."""
+    first: Fact | None = None
+    for fact in sorted([*_records(case), *of_kinds(case.facts, "assessed")], key=by_time):
         if fact.kind == "pain-recorded":
-            hurts = fact.event.score != 0
-        else:
-            hurts = hurts or fact.event.back_pain or fact.event.radicular_pain is not None
-    return hurts
+            first = None if fact.event.score == 0 else first or fact
+        elif fact.event.back_pain or fact.event.radicular_pain is not None:
+            first = first or fact
+    return first
 
 
 def _bone_agents(case: Case) -> Iterator[Condition]:
@@ -79,22 +77,22 @@ def _bone_agents(case: Case) -> Iterator[Condition]:
     for order in placed:
         if not any(at >= order.at - DENTAL_WITHIN for at in cared_for):
             yield replace(advice("bone-agent.dental", first_told(facts, order)), since=order.at)
-    if placed and _hurts(case) and not in_use(facts, now, *FOR_NERVES, *ANALGESICS):
+    pain = _hurting_since(case)
+    if placed and pain is not None and not in_use(facts, now, *FOR_NERVES, *ANALGESICS):
+        since = max(placed[0].at, pain.at)
         cause = first_told(facts, placed[0])
-        yield replace(advice("bone-agent.no-analgesic", cause), since=placed[0].at)
+        yield replace(advice("bone-agent.no-analgesic", cause), since=since)
 
 
 def _opioids(case: Case) -> Iterator[Condition]:
     begun = course(case.facts, case.now, "opioid")
     if begun is None:
         return
-    screens = [
-        f for f in of_kinds(case.facts, "risk-screened") if f.event.instrument in {"SOAPP-R", "ORT"}
-    ]
-    if not any(f.at <= case.now for f in screens):
+    screens = {f.event.instrument for f in of_kinds(case.facts, "risk-screened")}
+    if not screens & {"SOAPP-R", "ORT"}:
         yield advice("opioid.risk-screen", begun)
     # To ask about the pain answers the order: what was asked counts at its latest.
-    asked = [f for f in _records(case) if f.latest_at >= begun.at]
+    asked = [f for f in _records(case) if begun.at <= f.latest_at <= case.now]
     last = max(asked, key=lambda f: (f.latest_at, *by_time(f)), default=begun)
     if case.now > (last.latest_at if asked else begun.at) + OPIOID_EVERY:
         yield advice("opioid.reassess", last)

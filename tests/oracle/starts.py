@@ -12,9 +12,9 @@ from tests.oracle.known import (
     by_itself,
     by_thing,
     current,
+    numbers,
     of_kinds,
     remembered,
-    said,
 )
 
 NEEDS_LYMPHOMA = {"mri.back-pain", "mri.radicular-pain", "mri.deficit-slow", "mri.deficit-rapid"}
@@ -210,7 +210,5 @@ def starts(facts: list[Fact]) -> list[Start]:
 
 def _by_hearing(start: Start) -> tuple[object, ...]:
     fact = start.fact
-    says = [said(fact.event, name) for name in ("record_id", "order_number", "accession_number")]
-    numbers = [number for number in says if number]
-    heard = (fact.received_at, fact.kind, fact.event.patient, numbers)
+    heard = (fact.received_at, fact.kind, fact.event.patient, numbers(fact))
     return (start.at, *heard, fact.key, start.what)

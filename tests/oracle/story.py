@@ -31,7 +31,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
+from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown, Unacknowledged
 from cordwatch_schemas.base import Event
 from tests.oracle.advisories import ONE_AT_A_TIME, advisories
 from tests.oracle.clocks import ONCE_AN_EPISODE, Clock, Episode, episodes, quiet_at
@@ -59,7 +59,7 @@ from tests.oracle.tellings import (
     severity,
 )
 
-Told: TypeAlias = Event | StoodDown | Classified | Acknowledged
+Told: TypeAlias = Event | StoodDown | Classified | Acknowledged | Unacknowledged
 Stops: TypeAlias = Sequence[tuple[datetime, datetime]]
 
 HOUR = timedelta(hours=1)

@@ -30,18 +30,16 @@ def advisories(case: Case) -> Iterator[Condition]:
 
 
 def _begun(case: Case, modality: str) -> list[Fact]:
-    return [
-        f for f in treatments_begun(case.facts) if f.event.modality == modality and f.at <= case.now
-    ]
+    """Return what is known to have begun; dated minutes ahead, it was at least planned."""
+    return [f for f in treatments_begun(case.facts) if f.event.modality == modality]
 
 
 def _planned(case: Case, modality: str) -> list[Fact]:
-    """Return what is planned or booked and has not begun, one of each course."""
-    begun = {f.thing for f in _begun(case, modality) if f.thing}
+    """Return what is known to be planned or booked and not begun, one of each course."""
     found = {
         f.thing or f.key: f
         for f in [*booked(case.facts), *plans(case.facts)]
-        if f.event.modality == modality and f.at <= case.now and f.thing not in begun
+        if f.event.modality == modality
     }
     return list(found.values())
 
@@ -79,7 +77,7 @@ def _indications(case: Case) -> Iterator[Condition]:
     answers = [f for f in of_kinds(case.facts, "consulted") if "spinal-surgeon" in f.event.roles]
     meant = [f for f in meant_to_treat(case.facts) if f.event.modality == "surgery"]
     # What is known to have begun answers at once, even where its clock is minutes fast.
-    answers += [*meant, *(f for f in treatments_begun(case.facts) if f.event.modality == "surgery")]
+    answers += [*meant, *_begun(case, "surgery")]
     found = [f for f in of_kinds(case.facts, "assessed") if f.event.surgical_indications]
     for fact in sorted(found, key=by_time):
         if fact.at <= case.now and not any(fact.at <= answer.latest_at for answer in answers):

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from tests.oracle.clocks import WINDOW, Clock, is_spinal_treatment, treatments_begun
 from tests.oracle.drugs import in_force
-from tests.oracle.known import Fact, by_thing, current, remembered, said
+from tests.oracle.known import Fact, by_thing, current, numbers, remembered
 from tests.oracle.studies import MR, active_orders
 
 SEVERITIES = ("info", "warning", "urgent", "critical")
@@ -169,6 +169,5 @@ def _pages_have_ended(clock: Clock, raised: Raised, now: datetime) -> bool:
 
 def _pressing(clock: Clock) -> tuple[object, ...]:
     fact = clock.fact
-    says = [said(fact.event, n) for n in ("record_id", "order_number", "accession_number")]
-    heard = (fact.received_at, fact.event.patient, [one for one in says if one], fact.key)
+    heard = (fact.received_at, fact.event.patient, numbers(fact), fact.key)
     return (WINDOW[clock.rule], clock.due_at, -clock.start_at.timestamp(), *heard)

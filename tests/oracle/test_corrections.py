@@ -1,10 +1,11 @@
-"""What a wide search told apart about corrections, repeats and doubtful times: both sides tell it as written here."""
+"""What a wide search told apart about corrections and repeats: both sides tell it as written here."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from cordwatch.pathway.facts import fact_of
 from cordwatch.pathway.simulation import simulate
 from cordwatch_schemas.acknowledgements import Classified
 from cordwatch_schemas.pack import load_pack
@@ -70,17 +71,6 @@ def test_an_order_placed_anew_supersedes_though_both_are_cancelled_later() -> No
     ]
 
 
-def test_a_time_told_again_less_exactly_is_no_other_scan() -> None:
-    """The oracle made two scans of it, and let the vague one close the clock."""
-    vague: dict[str, Any] = {"occurred_latest_at": T(2), "occurred_basis": "ambiguous"}
-    events = [
-        b.a_suspicion(T(1.5)),
-        b.an_mri_done(T(1), received_at=T(2)),
-        b.an_mri_done(T(1), received_at=T(3), **vague),
-    ]
-    assert both(events, 7.5) == [(SUSPECTED, "reminder", 7.5, "open")]
-
-
 def test_an_operation_answers_whatever_became_of_its_plan() -> None:
     """It was planned, cancelled and begun after all: the core went on asking for a surgeon."""
     surgery = {"modality": "surgery", "number": "OP1"}
@@ -97,42 +87,6 @@ def test_an_operation_answers_whatever_became_of_its_plan() -> None:
     assert asked == {("surgery.indication", None, 0, "resolved")}
 
 
-def test_who_was_asked_at_an_unsure_hour_was_asked_at_its_end() -> None:
-    """To ask about the pain satisfies, so its latest instant counts; the oracle reckoned from the earliest."""
-    unsure: dict[str, Any] = {
-        "occurred_latest_at": T(2),
-        "occurred_basis": "ambiguous",
-        "received_at": T(9),
-    }
-    events = [
-        b.known_lymphoma(),
-        b.a_risk_screen(T(0), "ORT"),
-        b.a_drug_order(T(0), b.MORPHINE),
-        b.a_pain_record(T(1), **unsure),
-    ]
-    week = 7 * 24
-    assert both(events, week + 2) == []
-    second = 1 / 3600
-    assert both(events, week + 2 + second) == [("opioid.reassess", None, week + 2, "open")]
-
-
-def test_of_two_records_of_pain_the_one_that_was_made_last_counts() -> None:
-    """A whole day that began before another record may have ended after it; the core took the other."""
-    whole_day: dict[str, Any] = {
-        "occurred_latest_at": T(20),
-        "occurred_precision": "day",
-        "received_at": T(30),
-    }
-    events = [
-        b.known_lymphoma(),
-        b.a_risk_screen(T(0), "ORT"),
-        b.a_drug_order(T(-9), b.MORPHINE),
-        b.a_pain_record(T(-8), **whole_day),
-        b.a_pain_record(T(10)),
-    ]
-    assert {one for one in both(events, 7 * 24 + 12) if one[0] == "opioid.reassess"} == set()
-
-
 def test_what_is_booked_anew_may_have_company_on_its_way() -> None:
     """A cancelled order was booked again, for one part: the core did not wait two minutes for the other parts."""
     events = [
@@ -144,17 +98,6 @@ def test_what_is_booked_anew_may_have_company_on_its_way() -> None:
     part = [("mri.partial-coverage", None, 2.03, "open")]
     assert [one for one in both(events, 2) if one[0] == "mri.partial-coverage"] == []
     assert [one for one in both(events, 3) if one[0] == "mri.partial-coverage"] == part
-
-
-def test_a_diagnosis_of_the_next_minutes_masks_nothing_yet() -> None:
-    """A clock that is four minutes fast is believed: advice waits for it; the oracle told it at once."""
-    events = [
-        b.known_lymphoma(),
-        b.an_assessment(T(0), improved_after=("steroid",)),
-        b.known_lymphoma(T(1) + 4 * MINUTE, codes=(b.CIDP,), received_at=T(1)),
-    ]
-    assert both(events, 1) == []
-    assert both(events, 2) == [("neurolymphomatosis.masked", None, 1.07, "open")]
 
 
 def test_the_stop_of_another_drug_at_that_instant_is_not_the_cause() -> None:
@@ -298,16 +241,6 @@ def test_an_answer_given_at_the_instant_of_the_report_is_about_it() -> None:
         assert both(events, 0.2) == [("steroid.start", "prompt", 0, "open")]
 
 
-def test_an_old_problem_dated_in_the_future_is_an_old_problem() -> None:
-    """It is read as of its receipt, which was before the admission: the core read the wrong date."""
-    listed: dict[str, Any] = {"codes": (b.CORD_COMPRESSION,), "problem_list": True}
-    events = [
-        b.known_lymphoma(T(99), received_at=T(0), encounter="V1", **listed),
-        b.an_admission(T(0.5), "V1"),
-    ]
-    assert both(events, 0.5) == [("steroid.start", "prompt", 0, "withdrawn")]
-
-
 def test_an_operation_is_one_cause_although_its_first_date_was_missed() -> None:
     """Booked, missed and begun after all: the core told the missing radiotherapy anew under another cause."""
     surgery: dict[str, Any] = {"modality": "surgery", "number": "OP1"}
@@ -331,27 +264,6 @@ def test_a_new_plan_does_not_bring_a_cancelled_date_back() -> None:
     ]
     late = [one for one in both(events, 3) if one[0] == "treatment-booked-late"]
     assert late == [("treatment-booked-late", None, 1, "resolved")]
-
-
-def test_an_operation_that_is_told_to_begin_in_minutes_answers_already() -> None:
-    """Advice errs towards silence: the oracle asked for a surgeon until the fast clock's minute had come."""
-    events = [
-        b.known_lymphoma(),
-        b.a_treatment_started(
-            T(1) + 4 * MINUTE, "OP1", modality="surgery", received_at=T(1), recorded_at=T(1)
-        ),
-        b.an_assessment(T(1), surgical_indications=("instability",)),
-    ]
-    assert [one for one in both(events, 1) if one[0] == "surgery.indication"] == []
-
-
-def test_a_scan_is_known_from_its_exam_time_though_the_report_is_minutes_fast() -> None:
-    """The part that was imaged is not stated: the oracle waited for the report's own minute."""
-    report = b.a_report(
-        T(2) + 4 * MINUTE, "negative", b.SPINE_MRI_PART_UNSTATED, exam_at=T(1), received_at=T(2)
-    )
-    told = [one for one in both([b.a_suspicion(), report], 2) if one[0] == "region-unstated"]
-    assert told == [("region-unstated", None, 2, "open")]
 
 
 def test_a_booking_from_before_the_cancellation_mends_nothing_though_recorded_later() -> None:
@@ -382,3 +294,47 @@ def test_a_report_that_is_classified_twice_at_once_pages_once(number: int) -> No
         for second in (4, 5)
     ]
     assert both(events, 0.1) == [("steroid.start", "prompt", 0, "open")]
+
+
+def test_of_two_readings_of_one_record_the_wrong_one_is_taken_back_by_its_id() -> None:
+    """They have every number in common: the oracle knew no fact by its id, and kept the wrong one."""
+    wrong = b.a_suspicion(T(0), record_id="R1")
+    right = b.a_suspicion(T(1), record_id="R1", received_at=T(7))
+    gone = b.a_retraction(T(7), "assessed", fact_of(wrong).id, record_id="W1", received_at=T(7.1))
+    told = both([wrong, right, gone], 7.5)
+    assert told == [(SUSPECTED, "reminder", 6, "withdrawn"), (SUSPECTED, "reminder", 7, "open")]
+    again = b.a_retraction(T(8), "record-retracted", fact_of(gone).id)
+    told = both([wrong, right, gone, again], 8)
+    assert [one for one in told if one[2] < 7] == [(SUSPECTED, "reminder", 6, "open")]
+
+
+def test_an_id_names_a_fact_of_its_own_kind_alone() -> None:
+    """What is taken back was told to be something else: nothing is taken back."""
+    told = b.a_suspicion(T(0))
+    gone = b.a_retraction(T(1), "diagnosed", fact_of(told).id)
+    assert both([told, gone], 6) == [(SUSPECTED, "reminder", 6, "open")]
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        ("R1", [(T(1.5), "resolved"), (T(2), "open")]),
+        ("Z1", [(T(1.5), "open")]),
+    ],
+)
+def test_of_two_studies_heard_of_at_once_the_numbers_say_which_is_the_cause(
+    order: str, told: list[tuple[datetime, str]]
+) -> None:
+    """One message may tell of both; when the order was an error, the two had told it of different causes."""
+    number: dict[str, Any] = {"order_number": None, "accession_number": "X1", "exam_at": T(1)}
+    events = [
+        b.a_suspicion(),
+        b.an_mri_ordered(T(1), b.CERVICAL_AND_THORACIC_MRI, record_id=order, recorded_at=T(1)),
+        b.a_report(T(1), None, b.CERVICAL_MRI, **number),
+        b.a_retraction(T(2), "imaging-ordered", order),
+    ]
+    away = ((T(0.5), T(1.5)),)
+    assert differences(events, PACK, T(2), away) == []
+    found = simulate(events, PACK, T(2), away)
+    alerts = [one for one in found if one.rule == "mri.partial-coverage"]
+    assert [(one.raised_at, one.status) for one in alerts] == told

@@ -100,4 +100,6 @@ def test_watch_under_faults_tells_what_the_core_tells(seed: int) -> None:
 def test_a_broken_watch_is_found_out(breakage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The simulation can fail: each way to break the machine shows in some world."""
     BREAKAGES[breakage](monkeypatch)
-    assert any(differences(Trial.from_seed(seed, 3), PACK) for seed in range(MOST_WORLDS))
+    # Of two patients a merge leaves one, of three a chain: the small worlds show a lost merge soonest.
+    worlds = (Trial.from_seed(seed, 2 + seed % 2) for seed in range(MOST_WORLDS))
+    assert any(differences(world, PACK) for world in worlds)

@@ -1,4 +1,4 @@
-"""Histories and wards from a seed: what happens to patients, told late, twice, corrected, taken back, dated badly."""
+"""Histories and wards from a seed: what happens to patients, one thing after the other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cordwatch_schemas.admissions import MergeCancelled, Merged
-from cordwatch_schemas.base import Event
 from tests.builders import (
     CORD_COMPRESSION,
     T,
@@ -22,7 +20,6 @@ from tests.builders import (
     a_plan,
     a_refutation,
     a_report,
-    a_retraction,
     a_suspicion,
     a_treatment_cancelled,
     an_mri_booked,
@@ -32,6 +29,7 @@ from tests.builders import (
 )
 from tests.sim import happenings as h
 from tests.sim.happenings import Happening, Told
+from tests.sim.sources import as_it_arrives, as_sources_tell
 
 DAYS = 5
 """How long what happens on a ward goes on; the simulation looks on for a while after."""
@@ -222,110 +220,6 @@ _PATHS: Sequence[tuple[_Path, float]] = (
 """What must happen one after the other for some rule to be asked at all, and how often it does."""
 
 
-def _misdated(chance: random.Random, event: Event) -> dict[str, Any]:
-    """Return how the time of *event* is told badly."""
-    at, kind = event.occurred_at, chance.random()
-    if kind < 0.4:
-        day = at.replace(hour=0, minute=0, second=0)
-        whole = {"occurred_latest_at": day + DAY - SECOND, "occurred_precision": "day"}
-        return {"occurred_at": day, **whole}
-    if kind < 0.5:
-        return {"occurred_latest_at": at + HOUR, "occurred_basis": "ambiguous"}
-    if kind < 0.7:
-        return {"occurred_at": at + chance.choice([4, 5, 6, 600]) * timedelta(minutes=1)}
-    if kind < 0.8:
-        return {"occurred_at": at - chance.choice([30, 31, 45]) * DAY}
-    if kind < 0.9:
-        return {"replayed": True}
-    return {"recorded_at": event.received_at - chance.choice([-2, 1, 12]) * HOUR}
-
-
-def _corrected(chance: random.Random, number: int, event: Event, other: Event) -> list[Event]:
-    """Return *event* and what its source says about it later: another time, other words, an error."""
-    mark, later = f"R{number}", event.received_at + chance.choice([0, 1, 5, 24]) * HOUR
-    told = [event.model_copy(update={"record_id": mark})]
-    kind: str = event.kind  # type: ignore[attr-defined]
-    what = chance.random()
-    if what < 0.5:
-        new = other if other.kind == kind else event  # type: ignore[attr-defined]
-        shift = chance.choice([-24, -1, 0, 1, 5]) * HOUR
-        update: dict[str, Any] = {"corrects": mark}
-        update["record_id"] = chance.choice([mark, f"{mark}b"])
-        update |= {"occurred_at": new.occurred_at + shift, "received_at": later}
-        told.append(new.model_copy(update=update | {"patient": event.patient}))
-    if what > 0.4:
-        gone = a_retraction(later, kind, mark, patient=event.patient, record_id=f"R{mark}")
-        told.append(gone)
-        if chance.random() < 0.3:
-            back_at = later + HOUR
-            told.append(
-                a_retraction(back_at, "record-retracted", f"R{mark}", patient=event.patient)
-            )
-    return told
-
-
-def _as_sources_tell(chance: random.Random, happened: Sequence[Told]) -> list[Told]:
-    """Return what *happened* with the doubts and second thoughts of its sources."""
-    told: list[Told] = []
-    events = [one for one in happened if isinstance(one, Event)]
-    for number, one in enumerate(happened):
-        if not isinstance(one, Event) or chance.random() > 0.3:
-            told.append(one)
-            continue
-        event = one
-        if chance.random() < 0.5:
-            event = event.model_copy(update=_misdated(chance, event))
-        if chance.random() < 0.5:
-            told += _corrected(chance, number, event, chance.choice(events))
-        else:
-            told.append(event)
-    return told
-
-
-class _Clerk:
-    """Keeps records apart: of two of one instant it is anybody's guess which rules, so none share one."""
-
-    def __init__(self) -> None:
-        self.used: set[datetime] = set()
-
-    def arrives(self, told: Told, at: datetime) -> Told:
-        """Return *told* as received at *at*, or as soon after as its record has an instant of its own."""
-        recorded_at: datetime | None = told.__dict__.get("recorded_at")
-        late = timedelta(0)
-        while (recorded_at or at) + late in self.used:
-            late += SECOND
-        self.used.add((recorded_at or at) + late)
-        update = {"received_at": at + late}
-        if recorded_at is not None:
-            update["recorded_at"] = recorded_at + late
-        return told.model_copy(update=update)
-
-
-def _as_it_arrives(chance: random.Random, told: Sequence[Told]) -> list[Told]:
-    """Return *told* by arrival: some late, some twice."""
-    arrived: list[Told] = []
-    of_merge: dict[datetime, datetime] = {}
-    clerk = _Clerk()
-    for one in told:
-        at = one.received_at + timedelta(minutes=chance.choice([0, 0, 0, 0, 0, 2, 45, 600]))
-        if _is_merge(one):
-            # One message, published under both references.
-            at = of_merge.setdefault(one.occurred_at, at)
-            arrived.append(one.model_copy(update={"received_at": at}))
-            continue
-        arrived.append(clerk.arrives(one, at))
-        if chance.random() < 0.07:
-            again, at = one, at + chance.choice([0, 1, 25]) * HOUR
-            if isinstance(one, Event) and chance.random() < 0.5:
-                again = one.model_copy(update={"recorded_at": at})
-            arrived.append(clerk.arrives(again, at))
-    return sorted(arrived, key=lambda one: one.received_at)
-
-
-def _is_merge(told: Told) -> bool:
-    return isinstance(told, Merged | MergeCancelled)
-
-
 def _merges(chance: random.Random, times: _Times, names: Sequence[str]) -> list[Told]:
     """Return who turned out to be whom: chains, circles, second thoughts."""
     told: list[Told] = []
@@ -346,10 +240,10 @@ def a_ward(seed: int, patients: int) -> list[Told]:
     times = _Times(chance, DAYS * 24)
     names = [f"p{number}" for number in range(patients)]
     happened = [one for name in names for one in _happened(chance, times, name)]
-    told = _as_sources_tell(chance, happened)
+    told = as_sources_tell(chance, happened)
     if patients > 1 and chance.random() < 0.7:
         told += _merges(chance, times, names)
-    return _as_it_arrives(chance, told)
+    return as_it_arrives(chance, told)
 
 
 def _stops(
@@ -374,10 +268,10 @@ def history(seed: int) -> History:
     times = _Times(chance, chance.choice(SPANS_H))
     names = [f"p{number}" for number in range(chance.choice([1, 1, 1, 1, 2, 3]))]
     happened = [one for name in names for one in _happened(chance, times, name)]
-    told = _as_sources_tell(chance, happened)
+    told = as_sources_tell(chance, happened)
     if len(names) > 1:
         told += _merges(chance, times, names)
-    arrived = _as_it_arrives(chance, told)
+    arrived = as_it_arrives(chance, told)
     until = T(times.span_h + chance.choice([0, 0, 0, 1, 1, 3, 6, 13, 30]))
     heard = [one for one in arrived if one.received_at <= until] or arrived[:1]
     return History(tuple(heard), until, _stops(chance, times.span_h, until))

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
+from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.pack import Pack, load_pack
@@ -38,7 +38,7 @@ class WorkedExample:
     """What happened, when the service ran, and every alert that must have come of it."""
 
     name: str
-    events: list[Event | Acknowledged | StoodDown | Classified]
+    events: list[Event | Answer]
     expected: list[Shown]
     until: datetime
     stopped: list[tuple[datetime, datetime]] = field(default_factory=list)

@@ -18,12 +18,15 @@ EXIT_BROKEN = 70
 _COMMANDS: dict[str, tuple[str, str]] = {
     "ack": ("answers:ack", "Say that an alert has been seen; stops no clock."),
     "alerts": ("alerts:alerts", "Show alerts, live with --follow."),
+    "audit": ("audit:audit", "Verify who looked at the board and who answered."),
+    "board": ("board:board", "Run the board: every clock at a glance, live."),
     "classify": ("answers:classify", "Say what a report shows: positive or negative."),
     "demo": ("demo_command:demo", "A day on the wards, on an embedded broker."),
     "explain": ("simulate:explain", "Why alerts fired for one patient, and why others did not."),
     "feeds": ("feeds:feeds", "Run the gateway: HL7 v2 over MLLP into Kafka."),
     "operations": ("operations:operations", "What is wrong with the feeds: silence, quarantine."),
     "pack": ("packs:pack", "Check, show and compare pathway packs."),
+    "pager": ("pager:pager", "Tell who must know; ask who would be told, try it out."),
     "profile": ("profiles:profile", "Check, show and try source profiles."),
     "quarantine": ("quarantine:quarantine", "What could not be understood, and why."),
     "replay": ("replay:replay", "Publish messages from files, the way of the gateway."),
@@ -100,7 +103,7 @@ def cordwatch(ctx: click.Context, /, **options: Any) -> None:
 
     \b
     Exit codes: 0 done; 1 a check found something; 2 wrong use; 3 topics are missing
-    or not ours; 4 no broker answers; 5 a bad pathway pack or source profile; 70 an error of ours.
+    or not ours; 4 no broker answers; 5 a bad pathway pack, source profile or pager plan; 70 an error of ours.
     """
     ctx.obj = options
 
@@ -114,6 +117,8 @@ def _report(error: BaseException) -> tuple[str, int] | None:
         "WrongTopics": EXIT_TOPICS,
         "BadYaml": EXIT_PACK,
         "BadTls": EXIT_USAGE,
+        "BadDestinations": EXIT_USAGE,
+        "BadAccess": EXIT_USAGE,
         "BadFiles": EXIT_USAGE,
         "CannotListen": EXIT_USAGE,
         "EmptyFile": EXIT_USAGE,

@@ -1,4 +1,4 @@
-"""The demo: a day of invented messages, an embedded broker, one worker, and the alerts as they come."""
+"""The demo: a day of invented messages, an embedded broker, one worker, the board, and the alerts as they come."""
 
 from __future__ import annotations
 
@@ -86,24 +86,35 @@ class Demo:
         self.kafka = KafkaSettings(address, api_version=KAFKA_PYTHON_API_VERSION)
         self.anchor = WallClock().now() + timedelta(seconds=START_UP_S)
         self.clock = WallClock(SPEED, DAY, self.anchor)
-        self.metrics_port = _free_port()
+        self.metrics_port, self.board_port = _free_port(), _free_port()
         self.seen = Seen()
         self.published = 0
         self._stop = threading.Event()
         self._alerts: queue.Queue[Alert] = queue.Queue()
         self._failed: list[BaseException] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
 
-    def worker(self) -> subprocess.Popen[bytes]:
+    def worker(self) -> None:
         """Start the watch worker, its clock running with ours."""
+        self._run("watch", "--metrics-port", str(self.metrics_port))
+
+    def _board(self) -> None:
+        """Start the board once the worker has joined: it must not make the worker late for the day."""
+        self._stop.wait(START_UP_S)
+        if not self._stop.is_set():
+            self._run("board", "--synthetic", "--port", str(self.board_port), "--metrics-port", "0")
+
+    def _run(self, *service: str) -> None:
         command = [sys.executable, "-m", "cordwatch.app.cli", "--kafka", self.kafka.address]
-        command += ["--log-level", "warning", "watch", "--embedded"]
-        command += ["--metrics-port", str(self.metrics_port), "--clock-speed", str(SPEED)]
-        command += ["--clock-start", DAY.isoformat(), "--clock-anchor", self.anchor.isoformat()]
-        return subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
+        command += ["--log-level", "warning", *service, "--embedded"]
+        command += ["--clock-speed", str(SPEED), "--clock-start", DAY.isoformat()]
+        command += ["--clock-anchor", self.anchor.isoformat()]
+        made = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
+        self._processes.append(made)
 
     def start(self) -> None:
         """Begin to publish and to read."""
-        for work in (self._publish, self._read):
+        for work in (self._publish, self._read, self._board):
             threading.Thread(target=self._guard, args=(work,), daemon=True).start()
 
     def _guard(self, work: object) -> None:
@@ -136,18 +147,18 @@ class Demo:
             if record is not None and record[1] is not None:
                 self._alerts.put(Alert.model_validate_json(record[1]))
 
-    def show(self, worker: subprocess.Popen[bytes], *, once: bool) -> None:
+    def show(self, *, once: bool) -> None:
         """
         Show alerts as they come, until the day is over (*once*) or for ever.
 
         Raises:
-            RuntimeError: the worker or a part of the demo ended by itself.
+            RuntimeError: the worker, the board or a part of the demo ended by itself.
         """
         live_screen = self.console.is_terminal
         with Live(console=self.console, auto_refresh=False) as live:
             while not once or self.clock.seconds_until(DAY_ENDS) > -TAIL_S:
-                if worker.poll() is not None or self._failed:
-                    raise RuntimeError("the worker or the broker ended")
+                if self._failed or any(one.poll() is not None for one in self._processes):
+                    raise RuntimeError("the worker, the board or the broker ended")
                 for alert in self._arrived():
                     if self.seen.take(alert) and not live_screen and alert.level != "overdue":
                         self.console.print(line_of(alert), highlight=False, soft_wrap=True)
@@ -171,8 +182,12 @@ class Demo:
         return alert_table(telling, self.clock.now())
 
     def stop(self) -> None:
-        """End publisher and reader."""
+        """End publisher, reader, worker and board."""
         self._stop.set()
+        for one in self._processes:
+            one.terminate()
+        for one in self._processes:
+            one.wait(timeout=30)
 
 
 def _free_port() -> int:
@@ -196,14 +211,15 @@ def run_demo(*, once: bool) -> int:
             "cordwatch demo: invented patients, decision support only, not certified.\n"
             f"Broker: embedded at {address}, in memory, gone when this ends.\n"
             f"Clock: {SPEED:g} times as fast as life, from {DAY:%Y-%m-%d %H:%M} UTC.\n"
+            f"Board: http://127.0.0.1:{demo.board_port}/ (wall: /wall)\n"
             f"Metrics: http://127.0.0.1:{demo.metrics_port}/metrics\n"
             f"The day takes {(DAY_ENDS - DAY).total_seconds() / SPEED:.0f} s. Ctrl-C ends it.",
             highlight=False,
         )
-        worker = demo.worker()
         try:
+            demo.worker()
             demo.start()
-            demo.show(worker, once=once)
+            demo.show(once=once)
         except KeyboardInterrupt:
             console.print("ended")
             return 0
@@ -212,8 +228,6 @@ def run_demo(*, once: bool) -> int:
             return 1
         finally:
             demo.stop()
-            worker.terminate()
-            worker.wait(timeout=30)
         return summary(console, demo)
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/reference/{cli,metrics,findings,pack-*}.md from the code: `python -m cordwatch.app.generate_docs`."""
+"""Writes docs/reference/{cli,metrics,findings,pager-plan,pack-*}.md from the code: `python -m cordwatch.app.generate_docs`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.app.cli import cordwatch
 from cordwatch.app.pack_page import pack_page
+from cordwatch.app.pager_plan_page import plan_page
+from cordwatch.board.metrics import BoardMetrics
 from cordwatch.feeds.fhir.coding import FHIR_SYSTEM
 from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM
 from cordwatch.feeds.metrics import FeedsMetrics
+from cordwatch.pager.inlets.metrics import InletMetrics
+from cordwatch.pager.metrics import PagerMetrics
+from cordwatch.runtime.process_metrics import tell_of_process
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.pack import load_pack, shipped_packs
 
@@ -45,22 +50,27 @@ def metrics_page() -> str:
     lines = [
         NOTE,
         "# Metrics\n",
-        "Served by each process on `/metrics`, with `/healthz` beside it.\n",
+        "Served by each process on `/metrics`, with `/healthz` beside it. Besides these, each tells its memory,",
+        "processor time, open files and start, as prometheus-client does (`process_*`).\n",
     ]
-    for service, register in _CATALOGUES.items():
+    for service, register in CATALOGUES.items():
         registry = CollectorRegistry()
         register(registry)
         lines += [f"## {service}\n", "| series | kind | meaning |", "|---|---|---|"]
         lines += [
             f"| `{family.name}` | {family.type} | {family.documentation} |"
             for family in sorted(registry.collect(), key=lambda one: one.name)
+            if family.name.startswith("cordwatch_")
         ]
         lines.append("")
     return "\n".join(lines)
 
 
-_CATALOGUES: dict[str, Callable[[CollectorRegistry], object]] = {
+CATALOGUES: dict[str, Callable[[CollectorRegistry], object]] = {
+    "every process": lambda registry: tell_of_process(registry, lambda: (True, {})),
+    "board": BoardMetrics,
     "feeds": FeedsMetrics,
+    "pager": lambda registry: (PagerMetrics(registry), InletMetrics(registry)),
     "watch": lambda registry: Metrics(load_pack("mescc-lymphoma"), registry),
 }
 
@@ -92,6 +102,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "metrics.md": metrics_page,
     "findings.md": findings_page,
+    "pager-plan.md": lambda: f"{NOTE}\n{plan_page()}",
     **{f"pack-{name}.md": partial(_pack, name) for name in shipped_packs()},
 }
 

@@ -17,7 +17,7 @@ from cordwatch.feeds.hl7.framing import BOM
 from cordwatch.feeds.mapping.mapper import map_message
 from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.feeds.source import Sources
-from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
+from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import BadEvent, read_answer, read_event, topic_of
 from cordwatch_schemas.records import FeedPosition, Identity, Quarantined, RawMessage
@@ -33,7 +33,7 @@ from cordwatch_schemas.topics import (
 )
 
 Outcome = Literal["mapped", "irrelevant", "quarantined"]
-Told = Event | Acknowledged | StoodDown | Classified
+Told = Event | Answer
 
 WRITTEN = (RAW, QUARANTINE, IDENTITIES, POSITIONS, RECEIPTS, ACKS, *SOURCES)
 """Every topic that a message may leave something on."""

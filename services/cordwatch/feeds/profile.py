@@ -133,7 +133,7 @@ class Sender(_Data):
             return False
         if not self.peers or not peer:
             return True
-        from cordwatch.feeds.peers import is_allowed  # noqa: PLC0415 - only a gateway has peers
+        from cordwatch.runtime.peers import is_allowed  # noqa: PLC0415 - only a gateway has peers
 
         return is_allowed(peer, [ip_network(one) for one in self.peers])
 

@@ -98,25 +98,30 @@ def _conditions(alerts: list[Alert]) -> Iterator[str]:
 
 
 def _silences(picture: Picture) -> Iterator[str]:
-    """Say for each start that opened nothing, and each rule that never ran, why."""
     yield ""
     yield "why not"
+    for line in why_not(picture):
+        yield f"  {line}"
+
+
+def why_not(picture: Picture) -> Iterator[str]:
+    """Say for each start that opened nothing, and each rule that never ran, why."""
     opened = {clock.cause.id for clock in picture.clocks}
     for fact in picture.history.standing("assessed"):
         trigger = presentation(fact, picture.where.policy_of(fact))
         if fact.id in opened:
             continue
         if trigger is None:
-            yield f"  assessed {fact.id[:8]}: records no sign that a rule knows"
+            yield f"assessed {fact.id[:8]}: records no sign that a rule knows"
         elif picture.endings.death_at is not None and fact.start_at > picture.endings.death_at:
-            yield f"  assessed {fact.id[:8]}: after the recorded death"
+            yield f"assessed {fact.id[:8]}: after the recorded death"
         else:
-            yield f"  assessed {fact.id[:8]}: {trigger} counts only with known lymphoma, and none is recorded"
+            yield f"assessed {fact.id[:8]}: {trigger} counts only with known lymphoma, and none is recorded"
     yield from _not_judged(picture)
     ran = {clock.rule.id for clock in picture.clocks}
     for rule_id, rule in {one.id: one for pack in picture.packs.each for one in pack.rules}.items():
         if rule_id not in ran:
-            yield f"  {rule_id}: nothing recorded that means {rule.starts_at}"
+            yield f"{rule_id}: nothing recorded that means {rule.starts_at}"
 
 
 def _not_judged(picture: Picture) -> Iterator[str]:
@@ -124,12 +129,12 @@ def _not_judged(picture: Picture) -> Iterator[str]:
     for dosage in picture.endings.steroid.dosages:
         if dosage.daily_mg is None and not is_once(dosage.fact):
             yield (
-                f"  steroid.low-dose: {dosage.fact.kind} {dosage.fact.id[:8]} is not judged: "
+                f"steroid.low-dose: {dosage.fact.kind} {dosage.fact.id[:8]} is not judged: "
                 "as needed, or its dose, unit or frequency cannot be computed"
             )
     for dose in picture.endings.steroid.doses:
         if dose_mg(dose) is None:
             yield (
-                f"  steroid.low-dose: {dose.kind} {dose.id[:8]} is not judged: "
+                f"steroid.low-dose: {dose.kind} {dose.id[:8]} is not judged: "
                 "its amount or unit cannot be computed"
             )

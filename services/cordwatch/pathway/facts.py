@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from cordwatch_schemas.acknowledgements import Acknowledged, Answer, Classified, StoodDown
+from cordwatch_schemas.acknowledgements import Answer, Classified, StoodDown
 from cordwatch_schemas.base import Event
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,7 +21,6 @@ FUTURE_TOLERANCE = timedelta(minutes=5)
 """A time further after receipt than this is a wrong clock somewhere, unless a pack says otherwise (pathway, Time)."""
 
 _ENVELOPE = frozenset(Event.model_fields) | {"kind"}
-_ANSWER_ENVELOPE = frozenset(Acknowledged.model_fields)
 
 
 @dataclass(frozen=True, slots=True)

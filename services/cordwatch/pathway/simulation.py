@@ -13,7 +13,7 @@ from cordwatch.pathway.identity import MERGES, owners, persons
 from cordwatch.pathway.picture import Picture
 from cordwatch.pathway.relevance import is_kept
 from cordwatch.pathway.telling import rules_over
-from cordwatch_schemas.acknowledgements import Acknowledged, Classified, StoodDown
+from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.pack import Packs
@@ -21,7 +21,7 @@ from cordwatch_schemas.pack import Packs
 AFTER_LAST = timedelta(hours=48)
 """How long a simulation goes on after its last message, unless told otherwise."""
 
-Told = Event | Acknowledged | StoodDown | Classified
+Told = Event | Answer
 Stops = Sequence[tuple[datetime, datetime]]
 
 

@@ -30,6 +30,10 @@ ACK_TIMEOUT_S = 30.0
 RECONNECT_MS_MAX = 1_000
 """A broker that is back is noticed in about this time; the client's own default is half a minute."""
 
+SLOW_ANSWER_S = 5.0
+SLOW_ANSWERS_MAX = 30
+"""A client that has not even given up after all of these is broken."""
+
 GIVEN_UP_S = 120.0
 """After so long what is not acknowledged is given up, and a new client tries."""
 
@@ -149,8 +153,8 @@ class Publisher:
             raise BrokerUnreachable(settings.address, settings.timeout_s) from None
         self._pending: list[_Sent] = []
 
-    def send(self, topic: str, key: bytes, value: bytes) -> None:
-        """Hand over a record; it is safe only after `confirm`."""
+    def send(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """Hand over a record (None: forget the key); it is safe only after `confirm`."""
         self._pending.append(self._sent(topic, key, value))
 
     def confirm(self) -> int:
@@ -168,12 +172,31 @@ class Publisher:
                 raise one.error
         return len(pending)
 
+    def publish(
+        self, records: Sequence[tuple[str, bytes, bytes | None]], still_waiting: Callable[[], None]
+    ) -> list[KafkaError | None]:
+        """
+        Send *records* (topic, key, value) together; return for each why it is not safe, or None.
+
+        Blocks until the broker has answered for every one of them or the client
+        has given it up (two minutes). Calls *still_waiting* every few seconds.
+
+        Raises:
+            KafkaTimeoutError: the client neither delivers nor gives up; any record may have arrived or not.
+        """
+        sent = [self._sent(*record) for record in records]
+        for _ in range(SLOW_ANSWERS_MAX):
+            if not self._producer.flush(SLOW_ANSWER_S):
+                return [one.error for one in sent]
+            still_waiting()
+        raise KafkaTimeoutError("the client neither delivers nor gives up")
+
     def close(self) -> None:
         """Close the connection; what was not confirmed may not have arrived."""
         self._producer.purge()
         self._producer.flush(0)
 
-    def _sent(self, topic: str, key: bytes, value: bytes) -> _Sent:
+    def _sent(self, topic: str, key: bytes, value: bytes | None) -> _Sent:
         one = _Sent()
         while True:
             try:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-Health = Callable[[], tuple[bool, Mapping[str, Any]]]
-"""Returns whether the service makes progress, and what it is doing."""
+from cordwatch.runtime.process_metrics import Health, tell_of_process
 
 
 class MetricsServer:
     """Serves metrics and health of one process, on loopback unless told otherwise."""
 
     def __init__(self, registry: CollectorRegistry, health: Health, host: str, port: int) -> None:
-        """Bind to *host* and *port* (0: any free one, see `port`)."""
+        """Bind to *host* and *port* (0: any free one, see `address`); health becomes a series too."""
+        tell_of_process(registry, health)
 
         class Handler(BaseHTTPRequestHandler):
             """Answers two paths."""

@@ -32,6 +32,10 @@ class WallClock:
             return datetime.now(UTC)
         return self._origin + (datetime.now(UTC) - self._anchor) * self.speed
 
+    def machine_s(self) -> float:
+        """Return seconds since 1970 as the machine's own clock has them, by which records are stamped: a demo does not shift it."""
+        return time.time()
+
     def monotonic(self) -> float:
         """Return seconds that only ever grow, for measuring how long something takes."""
         return time.monotonic()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import faust
@@ -254,7 +254,7 @@ class Transport(driver.Transport):  # type: ignore[misc]
     Producer = Producer
 
 
-def polled_by(message: Message) -> Iterable[tuple[TP, Sequence[Any]]]:
+def polled_by(message: Message) -> Sequence[tuple[TP, Sequence[Any]]]:
     """Return what the poll behind *message* returned."""
     assert isinstance(message, PolledMessage)  # noqa: S101 - nothing else is ever delivered
     return message.polled

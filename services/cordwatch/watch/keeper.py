@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from aiokafka.errors import KafkaError as AioKafkaError
 from faust.types import TP
 
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch.watch.delay import ClockOffset, Delay
 from cordwatch.watch.effects import Durable, Effect, Record, Send, Write
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
@@ -24,6 +27,8 @@ ASKS_MAX = 4
 """So many ends of one partition are waited for at a time; who comes then waits for the next."""
 IDLE_S = 1.0
 """Longest sleep of the ticker when nothing is due: gauges are set in between."""
+LOOK_AHEAD_S = 10.0
+"""How often the broker is asked how far all partitions reach, though nobody is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Keeper:
         self._asked: dict[int, list[Asked]] = {}
         self._ends: dict[TP, int] = {}
         self._reported_at = 0.0
+        self._delay = Delay()
+        self._offsets = {topic.noun: ClockOffset() for topic in WATCHED}
 
     # --- partitions
 
@@ -89,6 +96,7 @@ class Keeper:
         async with self._lock:
             gone = list(partitions)
             self.machine.disown(gone)
+            self._delay.forget(gone)
             for tp in [one for one in self.durable if one.partition in gone]:
                 del self.durable[tp]
             for partition in gone:
@@ -110,7 +118,7 @@ class Keeper:
 
     # --- input
 
-    async def take(self, polled: Iterable[tuple[TP, Sequence[Any]]]) -> None:
+    async def take(self, polled: Sequence[tuple[TP, Sequence[Any]]]) -> None:
         """Take in one poll."""
         records = [
             Record(NOUNS[tp.topic], tp.partition, one.offset, one.key, one.value)
@@ -122,7 +130,15 @@ class Keeper:
             self._metrics.last_event_at.labels(noun).set(now.timestamp())
         async with self._lock:
             await self._do(self.machine.take(records, now))
+            self._note_stamps(polled)
         self._stir.set()
+
+    def _note_stamps(self, polled: Sequence[tuple[TP, Sequence[Any]]]) -> None:
+        now = self._clock.machine_s()
+        for tp, found in polled:
+            noun, last = NOUNS[tp.topic], found[-1]
+            self._offsets[noun].read(last.timestamp / 1000, now)
+            self._delay.read((noun, tp.partition), last.offset + 1, last.timestamp / 1000)
 
     async def _do(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -164,8 +180,7 @@ class Keeper:
             self.progress_at = self._clock.monotonic()
             if self.progress_at - self._reported_at >= IDLE_S:
                 self._reported_at = self.progress_at
-                self.machine.report(self._clock.now())
-                self._report_lag()
+                self.report()
             try:
                 await asyncio.wait_for(self._stir.wait(), self._pause())
             except TimeoutError:
@@ -235,11 +250,49 @@ class Keeper:
             found, only = sorted(partitions[at, stale]), frozenset(who[at, stale])
             await self._do(self.machine.settle(found, at, only=only, stale=stale))
 
+    def report(self) -> None:
+        """Set what is a state: open clocks, what is not read yet and for how long, whose clock differs."""
+        self.machine.report(self._clock.now())
+        self._report_lag()
+        self._report_delay()
+
     def _report_lag(self) -> None:
         for topic in WATCHED:
             tps = [TP(topic.name, one) for one in self.machine.partitions]
             behind = sum(max(0, self._ends.get(tp, 0) - self._position(tp)) for tp in tps)
             self._metrics.lag.labels(topic.noun).set(behind)
+
+    async def look_ahead_forever(self) -> None:
+        """
+        Ask every few seconds how far the partitions reach.
+
+        A tick asks only where somebody is due, so that a partition which is read
+        no more would look quiet. Nothing waits for this, and a broker that does
+        not answer is no reason to end: the ticker and the watchdog judge that.
+        """
+        while True:
+            with contextlib.suppress(AioKafkaError, TimeoutError, OSError):
+                async with asyncio.timeout(LOOK_AHEAD_S):
+                    await self.look_ahead()
+            await asyncio.sleep(LOOK_AHEAD_S)
+
+    async def look_ahead(self) -> None:
+        """Ask once how far the partitions reach, and note what is not read yet."""
+        ends = await self._broker.ends(
+            TP(topic.name, partition) for partition in self.machine.partitions for topic in WATCHED
+        )
+        self._ends.update(ends)
+        now = self._clock.machine_s()
+        for tp, end in ends.items():
+            if tp.partition in self.machine.partitions:
+                self._delay.seen((NOUNS[tp.topic], tp.partition), end, self._position(tp), now)
+
+    def _report_delay(self) -> None:
+        now = self._clock.machine_s()
+        for topic in WATCHED:
+            noun = topic.noun
+            self._metrics.oldest_unread_s.labels(noun).set(self._delay.oldest_s(noun, now))
+            self._metrics.clock_offset_s.labels(noun).set(self._offsets[noun].offset_s(now))
 
     def _is_read(self, partition: int, ends: Mapping[TP, int]) -> bool:
         return all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -46,6 +47,24 @@ class Metrics:
         )
         self.lag = Gauge(
             "cordwatch_lag_records", "Records not read yet, by topic", ["topic"], registry=registry
+        )
+        self.oldest_unread_s = Gauge(
+            "cordwatch_oldest_unread_seconds",
+            "For how long, at least, the oldest record of a topic waits that is not read (0: none)",
+            ["topic"],
+            registry=registry,
+        )
+        self.retention_s = Gauge(
+            "cordwatch_retention_seconds",
+            "For how long the broker keeps records of a topic: what waits longer is lost",
+            ["topic"],
+            registry=registry,
+        )
+        self.clock_offset_s = Gauge(
+            "cordwatch_clock_offset_seconds",
+            "By how much this clock is ahead of the one that stamps records of a topic, and how long they take (not a number: none came in five minutes)",
+            ["topic"],
+            registry=registry,
         )
 
     def _output(self, registry: CollectorRegistry) -> None:
@@ -103,6 +122,9 @@ class Metrics:
         for topic in WATCHED:
             self.last_event_at.labels(topic.noun).set(0)
             self.lag.labels(topic.noun).set(0)
+            self.oldest_unread_s.labels(topic.noun).set(0)
+            self.retention_s.labels(topic.noun).set(topic.retention_s)
+            self.clock_offset_s.labels(topic.noun).set(nan)
             self.quarantine.labels(topic.noun)
             for outcome in _OUTCOMES:
                 self.events.labels(topic.noun, outcome)

@@ -174,6 +174,7 @@ class Watch:
         self.app.keeper = self.keeper
         self._recovery_began: float | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._failed: BaseException | None = None
         self._declare()
 
@@ -226,6 +227,7 @@ class Watch:
             self._ticker = asyncio.ensure_future(
                 self._guarded(self.keeper.tick_forever(self._is_ready))
             )
+            self._looking = asyncio.ensure_future(self._guarded(self.keeper.look_ahead_forever()))
 
     def _is_ready(self) -> bool:
         recovery = self.app.tables.recovery
@@ -299,8 +301,9 @@ class Watch:
 
     async def _drain(self) -> None:
         """Finish the poll in hand, commit, and leave the group."""
-        if self._ticker is not None:
-            self._ticker.cancel()
+        for task in (self._ticker, self._looking):
+            if task is not None:
+                task.cancel()
         await self.app.stop()
         await self.broker.stop()
 

@@ -169,6 +169,18 @@ TREATMENT_START = with_beside(
                 (a_treatment_started(T(-336) - SECOND), CONFIRMED),
                 tuple(levels([12])),
             ),
+            Case(
+                "to the second",
+                "A course that ended at the very second of the start was still running then",
+                (a_treatment_started(T(-48)), a_treatment_ended(T(0)), CONFIRMED),
+                until=T(24),
+            ),
+            Case(
+                "to the second",
+                "Ended a second earlier it does not count",
+                (a_treatment_started(T(-48)), a_treatment_ended(T(0) - SECOND), CONFIRMED),
+                tuple(levels([12])),
+            ),
             _untreated(
                 "A course that ended before the start does not count",
                 a_treatment_started(T(-48)),

@@ -17,6 +17,7 @@ from cordwatch.app.cli import cordwatch as group_of_all
 from cordwatch.app.demo_day import DAY_FILE
 from cordwatch_schemas.base import Event
 from tests.builders import T, a_suspicion, known_lymphoma
+from tests.unit.pager.plans import SMALL
 
 CANARY = "Zebrafinch"
 HELP_S_MAX = 0.4
@@ -83,7 +84,10 @@ def test_every_command_documents_its_exit_codes() -> None:
     assert [name for name, text in told.items() if "Exit codes:" not in text] == []
 
 
-PRINTS_NO_DATA = {"ack", "classify", "demo", "feeds", "stand-down", "watch"}
+PRINTS_NO_DATA = {
+    *("ack", "board", "classify", "demo", "feeds", "stand-down", "watch"),
+    *("pager run", "pager test"),
+}
 """What they print is a line about what was done, or a log."""
 
 
@@ -183,6 +187,8 @@ def test_wrong_use_is_answered_in_a_line(
         "feeds",
         "operations",
         "operations --feeds",
+        "pager pages",
+        "pager run --plan {folder}/plan.yaml",
         "quarantine list",
         "quarantine show X",
         "quarantine retry --all",
@@ -199,6 +205,7 @@ def test_wrong_use_is_answered_in_a_line(
 def test_an_unreachable_broker_is_named(tmp_path: Path, command: str) -> None:
     """It was tried for as long as was asked; then an address, a code, and nothing else."""
     file = a_file(tmp_path, a_suspicion(at=T(0)))
+    (tmp_path / "plan.yaml").write_text(SMALL, encoding="utf-8")
     arguments = ["--kafka", "127.0.0.1:1", "--broker-timeout", "0.5"]
     told_paths = {"file": file, "folder": tmp_path}
     done = cordwatch(*arguments, *(one.format(**told_paths) for one in command.split()))

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from cordwatch.pathway.difference import Standing, alerts_once_on, differences, standing
+from cordwatch.pathway.difference import (
+    Standing,
+    Thing,
+    alerts_once_on,
+    counted,
+    differences,
+    standing,
+)
 from cordwatch.pathway.facts import Fact, fact_of
 from cordwatch.pathway.simulation import simulate
 from cordwatch_schemas.base import Event
@@ -67,3 +74,72 @@ def test_what_the_new_pack_takes_back_disappears() -> None:
     assert changes == [("clock", "disappears"), ("alert", "disappears")]
     back = [(one.thing.what, one.change) for one in differences(new, old)]
     assert back == [("clock", "appears"), ("alert", "changes")]
+
+
+def test_a_clock_and_an_alert_are_told_with_all_that_is_compared() -> None:
+    """Start, due and how it ended; when it was raised, how loudly, and why."""
+    events = [b.a_suspicion(), b.an_mri_done(T(7)), b.a_deficit(T(-31 * 24), received_at=T(8))]
+    told = simulate(events, NL, T(9))
+    found = standing({"A": facts_of(events)}, told, NL, T(9))
+    clocks = {one.rule: one for one in found.clocks.values()}
+    assert clocks["mri.mescc-suspected"] == Thing(
+        what="clock",
+        patient="A",
+        rule="mri.mescc-suspected",
+        level=None,
+        repeat=0,
+        pack="mescc-lymphoma@1.0.0",
+        fields={
+            "start": "2026-03-02T08:00:00Z",
+            "due": "2026-03-02T20:00:00Z",
+            "status": "satisfied",
+            "ended": "2026-03-02T15:00:00Z",
+            "reason": "in time",
+            "board_only": "false",
+        },
+    )
+    assert clocks["mdt.consult"].fields == {
+        "start": "2026-01-30T08:00:00Z",
+        "due": "2026-01-30T12:00:00Z",
+        "status": "open",
+        "ended": "-",
+        "reason": "-",
+        "board_only": "true",
+    }
+    (alert,) = [one for one in found.alerts.values() if one.rule == "mri.mescc-suspected"]
+    assert alert == Thing(
+        what="alert",
+        patient="A",
+        rule="mri.mescc-suspected",
+        level="reminder",
+        repeat=0,
+        pack="mescc-lymphoma@1.0.0",
+        fields={
+            "raised": "2026-03-02T14:00:00Z",
+            "due": "2026-03-02T20:00:00Z",
+            "status": "resolved",
+            "severity": "warning",
+            "paged": "true",
+            "reason": "in time",
+        },
+    )
+
+
+def test_what_moved_is_told_old_and_new_and_counted() -> None:
+    """Clocks come before alerts; of each what changes, and nothing of what stays."""
+    facts = {"A": facts_of([b.a_suspicion()]), "B": facts_of([b.a_suspicion(patient="B")])}
+    told = {who: simulate([b.a_suspicion(patient=who)], NL, T(7)) for who in facts}
+    old, new = (
+        standing(facts, alerts_once_on(facts, told, one, T(7)), one, T(7)) for one in (NL, UK)
+    )
+    found = differences(old, new)
+    assert [(one.thing.what, one.thing.patient, one.change) for one in found] == [
+        ("clock", "A", "due-moves"),
+        ("clock", "B", "due-moves"),
+        ("alert", "A", "due-moves"),
+        ("alert", "B", "due-moves"),
+    ]
+    due = ("2026-03-02T20:00:00Z", "2026-03-03T08:00:00Z")
+    assert [one.moved for one in found] == [{"due": due}] * 4
+    assert counted(found) == {("alert", "due-moves"): 2, ("clock", "due-moves"): 2}
+    assert differences(old, old) == []

@@ -164,6 +164,30 @@ def test_an_admission_that_is_told_late_moves_what_is_due() -> None:
     assert (reminder.due_at, reminder.pack) == (T(24), UK.label)
 
 
+def test_a_due_that_another_pack_moves_is_told_with_its_clause() -> None:
+    """Whoever reads the alert sees the rule by which it is due now."""
+    late = an_admission(T(-2), facility="LON", received_at=T(7))
+    (reminder,) = simulate([a_suspicion(encounter="V1"), late], PACKS, T(8))
+    rules = {one.id: one for one in UK.rules}
+    assert reminder.clause == rules["mri.mescc-suspected"].clause
+    assert reminder.clause != {one.id: one for one in NL.rules}["mri.mescc-suspected"].clause
+    assert reminder.start_at == T(0)
+
+
+def test_a_ward_may_have_a_pack_of_its_own() -> None:
+    """Of the house the default, of one ward another; and the ward may be all that a sender tells."""
+    table = PackTable(NL, {("LON", "N1"): UK})
+    house = an_admission(T(-2), facility="LON", ward="N2")
+    story = [house, a_transfer(T(-1), "N1"), a_suspicion(encounter="V1")]
+    assert windows(simulate(story, table, T(30))) == {(H24, UK.label)}
+    assert windows(simulate([house, a_suspicion(encounter="V1")], table, T(30))) == {
+        (H12, NL.label)
+    }
+    anywhere = an_admission(T(-2), facility="LON", ward=None)
+    story = [anywhere, a_suspicion(encounter="V1")]
+    assert windows(simulate(story, PACKS, T(30))) == {(H24, UK.label)}
+
+
 def test_a_notice_is_told_in_the_words_of_its_clocks_pack() -> None:
     """Switched off in London: not told there, though the default would."""
     quiet = UK.model_copy(

@@ -66,6 +66,19 @@ def test_a_level_that_comes_at_another_time_is_told_with_both_times(tmp_path: Pa
     ]
 
 
+def test_two_misses_of_one_example_are_told_each_at_its_line(tmp_path: Path) -> None:
+    """Only the repeats of one level are one thing."""
+    lines = [
+        "          - {level: warning, at: T19, severity: urgent}\n",
+        "          - {level: urgent, at: T22.6, severity: critical}\n",
+    ]
+    file = changed(tmp_path, "".join(lines), "")
+    assert [(one[3], one[4]) for one in told(file)] == [
+        ("mri.mescc-suspected warning at T19", 0),
+        ("mri.mescc-suspected urgent at T22.6", 0),
+    ]
+
+
 def test_what_is_not_expected_is_told_at_the_example(tmp_path: Path) -> None:
     """These alerts and no others: a run of repeats counts as one thing."""
     line = "          - {level: overdue, at: T25.25, severity: critical, repeat: 1, times: 96, every: 15 min}\n"

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isnan
 from typing import Any
 
 from faust.types import TP
@@ -35,6 +36,10 @@ class StoppedClock(WallClock):
     def now(self) -> datetime:
         """Return what it shows."""
         return self.shown
+
+    def machine_s(self) -> float:
+        """Return the same: records are stamped by this clock."""
+        return self.shown.timestamp()
 
 
 async def _nothing() -> None:
@@ -79,6 +84,8 @@ class Polled:
     offset: int
     key: bytes
     value: bytes
+    timestamp: int
+    """When it was stamped, in milliseconds."""
 
 
 class Ward:
@@ -93,14 +100,26 @@ class Ward:
         self.keeper = Keeper(self.machine, self.broker, self.clock, metrics, 60.0)
         self._offset = 0
 
-    async def tell(self, *events: Event) -> None:
+    async def tell(self, *events: Event, stamped_ago_s: float = 0.0) -> None:
         """Let the keeper take in one poll."""
         polled = []
+        stamp = round((self.clock.machine_s() - stamped_ago_s) * 1000)
         for event in events:
             value = event.model_dump_json().encode()
-            polled.append(Polled(self._offset, event.patient.encode(), value))
+            polled.append(Polled(self._offset, event.patient.encode(), value, stamp))
             self._offset += 1
         await self.keeper.take([(TP(ADMISSIONS.name, 0), polled)])
+
+    def gauge(self, name: str) -> float:
+        """Return a series of the admissions as it would be scraped now."""
+        self.keeper.report()
+        value = self.registry.get_sample_value(name, {"topic": ADMISSIONS.noun})
+        assert value is not None
+        return value
+
+    def unread_s(self) -> float:
+        """Return for how long the oldest unread admission waits."""
+        return self.gauge("cordwatch_oldest_unread_seconds")
 
     def alerts(self) -> list[Alert]:
         """Return what was published."""
@@ -184,3 +203,39 @@ async def test_a_failed_write_leaves_the_offsets_alone() -> None:
     await asyncio.wait([told])
     assert isinstance(told.exception(), OSError)
     assert ward.keeper.durable == {}
+
+
+async def test_a_partition_that_is_read_no_more_does_not_look_quiet() -> None:
+    """Nobody is due, so no tick asks how far it reaches: that is asked besides, and told in seconds."""
+    ward = Ward()
+    await ward.keeper.recovered([0])
+    await ward.tell(a_suspicion(at=T(0), patient="A"))
+    ward.broker.ends_by_topic[TP(ADMISSIONS.name, 0)] = 3
+    await ward.keeper.look_ahead()
+    ward.clock.shown += timedelta(seconds=90)
+    assert ward.unread_s() == 90
+    await ward.tell(a_suspicion(at=T(0), patient="B"), stamped_ago_s=7_200)
+    assert ward.unread_s() == 7_200
+    await ward.tell(a_suspicion(at=T(0), patient="C"))
+    assert ward.unread_s() == 0
+
+
+async def test_a_clock_that_is_wrong_is_seen_by_the_stamps_of_records() -> None:
+    """A record from the future means that our clock is behind; what took long says nothing."""
+    ward = Ward()
+    await ward.keeper.recovered([0])
+    assert isnan(ward.gauge("cordwatch_clock_offset_seconds"))
+    await ward.tell(a_suspicion(at=T(0), patient="A"), stamped_ago_s=40)
+    await ward.tell(a_suspicion(at=T(0), patient="B"), stamped_ago_s=-30)
+    assert ward.gauge("cordwatch_clock_offset_seconds") == -30
+
+
+async def test_partitions_that_another_worker_has_are_not_waited_for() -> None:
+    """What lies unread there is somebody else's delay."""
+    ward = Ward()
+    await ward.keeper.recovered([0])
+    ward.broker.ends_by_topic[TP(ADMISSIONS.name, 0)] = 3
+    await ward.keeper.look_ahead()
+    ward.clock.shown += timedelta(seconds=90)
+    await ward.keeper.revoke([0])
+    assert ward.unread_s() == 0

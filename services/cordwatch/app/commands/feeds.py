@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-import typing
-from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
 
 from cordwatch.app.commands.options import kafka_of, key_of, source_of, source_options
+from cordwatch.app.commands.settings_options import settings_of, settings_options
 from cordwatch.feeds.fhir_exchange.settings import FhirSettings
 from cordwatch.feeds.profile import Profiles
 from cordwatch.feeds.service import run
@@ -21,74 +17,10 @@ from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_METAVARS: dict[Any, str] = {
-    int: "NUMBER",
-    int | None: "NUMBER",
-    float: "SECONDS",
-    str: "TEXT",
-    str | None: "TEXT",
-}
-_PREFIXES: dict[type[BaseSettings], str] = {FeedsSettings: "", FhirSettings: "fhir_"}
-S = TypeVar("S", bound=BaseSettings)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def settings_options(command: F) -> F:
-    """Add an option for each setting, so that environment and command line never differ."""
-    for model, prefix in reversed(_PREFIXES.items()):
-        for name, field in reversed(model.model_fields.items()):
-            command = _settings_option(prefix + name, field, _environment(model))(command)
-    return command
-
-
-def _environment(model: type[BaseSettings]) -> str:
-    return str(model.model_config.get("env_prefix"))
-
-
-def _settings_option(name: str, field: FieldInfo, environment: str) -> Callable[[F], F]:
-    default = field.default
-    is_list = isinstance(default, tuple)
-    told = ",".join(default) if is_list else default
-    shown = f" [default: {told}]" if default not in {None, ()} else ""
-    choices = typing.get_args(field.annotation) if name == "mllp" else ()
-    metavar = "|".join(map(str, choices)) or _METAVARS.get(field.annotation or str, "FILE")
-    variable = f"{environment}{name.removeprefix('fhir_').upper()}"
-    return click.option(
-        _option(name),
-        name,
-        metavar="LIST" if is_list else metavar,
-        help=f"{field.description}{shown} [{variable}]",
-    )
-
-
-def _settings(model: type[S], given: dict[str, str | None]) -> S:
-    """
-    Return the settings: options first, then the environment, then defaults.
-
-    Raises:
-        click.UsageError: one of them cannot be; names it, not its value.
-    """
-    prefix = _PREFIXES[model]
-    values = {
-        name: value
-        for name in model.model_fields
-        if (value := given.get(prefix + name)) is not None
-    }
-    try:
-        return model(**values)  # type: ignore[arg-type]
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = f"{_option(prefix + str(first['loc'][0]))}: " if first["loc"] else ""
-        raise click.UsageError(f"{where}{first['msg']}") from None
-
 
 @click.command()
-@settings_options
+@settings_options(FeedsSettings)
+@settings_options(FhirSettings, "fhir_")
 @source_options
 @click.pass_context
 def feeds(ctx: click.Context, /, **options: Any) -> None:
@@ -121,8 +53,8 @@ def feeds(ctx: click.Context, /, **options: Any) -> None:
     kafka = kafka_of(ctx)
     names = ("zone", "charset", "key_file", "profile", "patient_system")
     source = {name: options.pop(name) for name in names}
-    settings = _settings(FeedsSettings, options)
-    fhir = _settings(FhirSettings, options)
+    settings = settings_of(FeedsSettings, options)
+    fhir = settings_of(FhirSettings, options, "fhir_")
     if source["key_file"] is None:
         if not (settings.on_loopback and fhir.on_loopback):
             raise click.UsageError(

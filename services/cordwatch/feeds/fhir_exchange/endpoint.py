@@ -24,8 +24,8 @@ from cordwatch.feeds.group_commit import Settled
 from cordwatch.feeds.hl7.framing import KEPT_OF_OVERSIZED_BYTES
 from cordwatch.feeds.hl7.message import Unreadable
 from cordwatch.feeds.mapping.reading import Fault
-from cordwatch.feeds.peers import is_allowed
 from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.peers import is_allowed
 
 PATH = "/notification"
 RETRY_AFTER_S = 10

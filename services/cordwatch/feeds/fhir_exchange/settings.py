@@ -11,7 +11,8 @@ from pydantic_settings import SettingsConfigDict
 
 from cordwatch.feeds.fhir.mapper import READERS
 from cordwatch.feeds.hl7.framing import MAX_MESSAGE_BYTES
-from cordwatch.feeds.settings import MIB, Listening, Names, Networks
+from cordwatch.feeds.settings import MIB
+from cordwatch.runtime.listening import Listening, Names, Networks
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 

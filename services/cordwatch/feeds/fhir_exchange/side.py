@@ -18,11 +18,10 @@ from cordwatch.feeds.fhir_exchange.settings import FhirSettings
 from cordwatch.feeds.fhir_exchange.smart import SmartTokens, read_key
 from cordwatch.feeds.fhir_exchange.subscriptions import Subscriptions
 from cordwatch.feeds.metrics import FeedsMetrics
-from cordwatch.feeds.mllp.server import CannotListen
-from cordwatch.feeds.peers import tls_context
 from cordwatch.feeds.source import Sources
 from cordwatch.runtime.kafka import KafkaSettings, read_topic
 from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.peers import CannotListen, tls_context
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.records import FeedPosition
 from cordwatch_schemas.topics import POSITIONS

@@ -9,17 +9,13 @@ import socket
 
 from cordwatch.feeds.metrics import Refusal
 from cordwatch.feeds.mllp.session import MllpSession, Shared
-from cordwatch.feeds.peers import is_allowed, tls_context, watch_for_death
 from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.peers import CannotListen, is_allowed, tls_context, watch_for_death
 
 BACKLOG = 128
 ACCEPT_PAUSE_S = 0.2
 
 log = get_logger("cordwatch.feeds")
-
-
-class CannotListen(RuntimeError):
-    """The address is taken, or not this machine's."""
 
 
 class MllpServer:

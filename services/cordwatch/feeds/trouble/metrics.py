@@ -8,9 +8,9 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from cordwatch.feeds.trouble.listening import Listening
-from cordwatch_schemas.operations import OperationalAlert, OperationalKind
+from cordwatch_schemas.operations import FeedKind, OperationalAlert
 
-KINDS: tuple[OperationalKind, ...] = get_args(OperationalKind)
+KINDS: tuple[FeedKind, ...] = get_args(FeedKind)
 
 
 class OperationsMetrics:

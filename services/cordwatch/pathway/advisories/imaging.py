@@ -79,16 +79,18 @@ def _first_fact(study: Study) -> Fact:
     return study.done or study.final_report or study.meant[0]
 
 
-def _by_time(picture: Picture, study: Study) -> tuple[datetime, datetime, datetime, str]:
+def _by_time(picture: Picture, study: Study) -> tuple[object, ...]:
+    """Sort by what happened first; of two at one instant by what was heard of first, else by their numbers."""
     fact, told = _first_fact(study), _first_told(picture, study)
-    return (fact.start_at, fact.received_at, told.received_at, study.key)
+    heard = (fact.received_at, told.received_at)
+    return (fact.start_at, *heard, told.sent_as, told.numbers, study.key)
 
 
 def _first_told(picture: Picture, study: Study) -> Fact:
     """Return the fact that first told of *study*: a scan that is re-timed is no new cause."""
     about = (fact for fact in picture.history.facts if fact.kind in TELLING)
     mine = [fact for fact in about if picture.history.study(fact) == study.key]
-    return min(mine, key=lambda fact: (fact.received_at, fact.id))
+    return min(mine, key=lambda fact: (fact.received_at, fact.numbers, fact.id))
 
 
 def _made(study: Study, since: datetime) -> bool:

@@ -22,11 +22,11 @@ from cordwatch.feeds.fhir_exchange import side as side_module
 from cordwatch.feeds.fhir_exchange.poll import Poller
 from cordwatch.feeds.fhir_exchange.settings import FhirSettings
 from cordwatch.feeds.fhir_exchange.side import BadFiles, FhirSide
-from cordwatch.feeds.mllp.server import CannotListen
 from cordwatch.feeds.service import Feeds
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.feeds.source import Source
 from cordwatch.runtime.kafka import KafkaSettings
+from cordwatch.runtime.peers import CannotListen
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.records import FeedPosition
 from cordwatch_schemas.topics import ADMISSIONS, RAW

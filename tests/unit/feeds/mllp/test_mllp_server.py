@@ -8,9 +8,8 @@ import socket
 import pytest
 
 from cordwatch.feeds.hl7.mllp import frame
-from cordwatch.feeds.mllp.server import CannotListen
-from cordwatch.feeds.peers import watch_for_death
 from cordwatch.feeds.settings import FeedsSettings
+from cordwatch.runtime.peers import CannotListen, watch_for_death
 from tests.unit.feeds.mllp.desk import Desk, a_desk, a_message
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cordwatch.feeds.peers import BadTls, is_allowed, tls_context
 from cordwatch.feeds.settings import FeedsSettings
+from cordwatch.runtime.peers import BadTls, is_allowed, tls_context
 from tests.unit.feeds.mllp.desk import Desk, a_desk, a_message
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")

@@ -16,6 +16,10 @@ class BadTls(ValueError):
     """Certificate, key or CA cannot be used; names the setting, never what the file holds."""
 
 
+class CannotListen(RuntimeError):
+    """The address is taken, or not this machine's."""
+
+
 def is_allowed(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
     """Return whether a peer's *address* is in one of *networks*; without any, everyone is."""
     if not networks:

@@ -1,0 +1,146 @@
+"""`cordwatch board`: run one board."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from cordwatch.app.commands.options import kafka_of, pack_option
+from cordwatch.board.service import run
+from cordwatch.board.settings import BoardSettings
+from cordwatch.runtime.wall_clock import WallClock
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_ENV = "CORDWATCH_BOARD_"
+
+
+def _networks(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(one.strip()) for one in (value or "").split(",") if one.strip())
+    except ValueError:
+        raise click.BadParameter("is a list of addresses and CIDR, with commas") from None
+
+
+def _zone(_: click.Context, __: click.Parameter, value: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise click.BadParameter(f"{value} is not a time zone") from None
+
+
+@click.command()
+@pack_option
+@click.option(
+    "--name",
+    envvar=f"{_ENV}NAME",
+    default="board",
+    show_default=True,
+    help="Of this board: its audit chain is kept under it. Two must not share one.",
+)
+@click.option("--host", envvar=f"{_ENV}HOST", default="127.0.0.1", show_default=True)
+@click.option(
+    "--port",
+    envvar=f"{_ENV}PORT",
+    default=8080,
+    show_default=True,
+    help="0 takes a free one and logs it.",
+)
+@click.option(
+    "--zone",
+    envvar="CORDWATCH_ZONE",
+    default="UTC",
+    show_default=True,
+    callback=_zone,
+    help="Time zone of the hospital: in it times are written, and today ends.",
+)
+@click.option(
+    "--access",
+    envvar=f"{_ENV}ACCESS",
+    type=click.Choice(["none", "header", "jwt"]),
+    default="none",
+    show_default=True,
+    help="How readers are known: not at all (on loopback alone, without names), by a header of the"
+    " hospital's proxy, or by a token of its identity provider.",
+)
+@click.option(
+    "--proxies",
+    envvar=f"{_ENV}PROXIES",
+    callback=_networks,
+    metavar="LIST",
+    help="header: proxies that are believed, addresses and CIDR, with commas. They send X-Remote-User,"
+    " X-Remote-Groups (with commas) and X-Proxy-Secret.",
+)
+@click.option(
+    "--proxy-secret-file",
+    envvar=f"{_ENV}PROXY_SECRET_FILE",
+    type=_FILE,
+    help="header: file with the secret that the proxy sends.",
+)
+@click.option("--jwt-issuer", envvar=f"{_ENV}JWT_ISSUER", help="jwt: `iss` of the tokens.")
+@click.option("--jwt-audience", envvar=f"{_ENV}JWT_AUDIENCE", help="jwt: `aud` of the tokens.")
+@click.option(
+    "--jwt-keys-file",
+    envvar=f"{_ENV}JWT_KEYS_FILE",
+    type=_FILE,
+    help="jwt: file with the provider's public keys (JWKS), read anew when it changes.",
+)
+@click.option(
+    "--downtime-file",
+    envvar=f"{_ENV}DOWNTIME_FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Written every minute: a copy of the board, without names, that opens without this server.",
+)
+@click.option("--tls-cert", envvar=f"{_ENV}TLS_CERT", type=_FILE, help="PEM file. Turns TLS on.")
+@click.option("--tls-key", envvar=f"{_ENV}TLS_KEY", type=_FILE, help="PEM file: its private key.")
+@click.option(
+    "--metrics-host", envvar="CORDWATCH_METRICS_HOST", default="127.0.0.1", show_default=True
+)
+@click.option(
+    "--metrics-port",
+    envvar="CORDWATCH_METRICS_PORT",
+    default=9466,
+    show_default=True,
+    help="/metrics and /healthz; 0 takes a free port and logs it.",
+)
+@click.option("--synthetic", is_flag=True, help="Say on every page that the patients are invented.")
+@click.option("--clock-speed", default=1.0, hidden=True)
+@click.option("--clock-start", hidden=True)
+@click.option("--clock-anchor", hidden=True)
+@click.option("--embedded", is_flag=True, hidden=True)
+@click.pass_context
+def board(ctx: click.Context, /, *, embedded: bool, **options: Any) -> None:
+    """
+    Show every open clock, live: which patient needs what, by when, and who has it in hand.
+
+    Sign-in stays with the hospital. Groups of its identity provider count as
+    roles by their names: cordwatch-wall, cordwatch-viewer, cordwatch-clinician,
+    cordwatch-coordinator, cordwatch-administrator (docs/board.md). SIGTERM ends
+    it at once; what was acknowledged is on the broker.
+
+    \b
+    Example:  cordwatch board --zone Europe/Amsterdam
+              cordwatch board --host 0.0.0.0 --access header --proxies 10.1.2.3 \\
+                --proxy-secret-file secret --downtime-file board.html
+              cordwatch board --host 0.0.0.0 --access jwt --jwt-issuer https://id.example \\
+                --jwt-audience cordwatch --jwt-keys-file keys.json
+    Exit codes: 0 told to stop; 2 wrong use, or the address is taken; 3 topics are
+    missing; 4 no broker answers; 5 a bad pack; 70 an error of ours (a supervisor starts it again).
+    """
+    kafka = kafka_of(ctx)
+    if (options["tls_cert"] is None) != (options["tls_key"] is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    times = [options.pop(name) for name in ("clock_start", "clock_anchor")]
+    starts_at, anchor = (datetime.fromisoformat(one) if one else None for one in times)
+    clock = WallClock(options.pop("clock_speed"), starts_at, anchor)
+    if embedded:
+        kafka = replace(kafka, api_version=(2, 0))
+    sys.exit(run(BoardSettings(**options, clock=clock), kafka))

@@ -1,0 +1,127 @@
+"""The board as it stands now: the projection, how live it is, and the rows and counts that somebody sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from cordwatch.board.clock_row import ClockRow
+from cordwatch.board.look import Look, ShownRow, Status, shown_row
+from cordwatch.board.projection import Projection
+from cordwatch.board.view import View
+from cordwatch.pathway.facts import EPOCH
+from cordwatch.runtime.wall_clock import WallClock
+
+UNTOLD_AFTER = timedelta(minutes=3)
+"""Watch tells within seconds, or a minute where it waits for a source; after this it is behind."""
+
+
+class Reading(Protocol):
+    """Whether what is known is up to date."""
+
+    records: int
+
+    def is_away(self) -> bool:
+        """Return whether the broker has not answered lately."""
+
+
+@dataclass(slots=True)
+class BoardState:
+    """Everything that a page is made of."""
+
+    projection: Projection
+    clock: WallClock
+    name: str = "board"
+    synthetic: bool = False
+    ready: bool = False
+    """Whether all that was there at the start is read."""
+    reading: Reading | None = None
+    away_since: datetime | None = None
+    _untold_known: tuple[object, bool] = (None, False)
+    changed: list[Callable[[], None]] = field(default_factory=list)
+    """Whom to tell when rows or the state above them changed."""
+
+    def look(self) -> Look:
+        """Return the present instant."""
+        return Look(self.clock.now(), self.projection.zone)
+
+    def not_live(self, look: Look) -> str:
+        """Return why the board is not live, in words; empty: it is."""
+        if self.away_since is None:
+            return ""
+        return f"No word from Kafka since {look.full(self.away_since)}: what you see may be old."
+
+    def notice_broker(self, now: datetime) -> None:
+        """Note whether the broker is there."""
+        away = self.reading is not None and self.reading.is_away()
+        self.away_since = (self.away_since or now) if away else None
+
+    def troubles(self, now: datetime) -> list[str]:
+        """Return what must be known before the board is believed."""
+        found = self.projection.feeds.troubles(now)
+        if self._untold(now):
+            found.insert(
+                0,
+                "Levels were reached of which watch has told nobody: it is behind or not there, and "
+                "somebody may not have been paged. The rows themselves are right.",
+            )
+        if self.projection.unreadable:
+            count = len(self.projection.unreadable)
+            found.insert(0, f"The records of {count} patients cannot be read: their rows are old.")
+        if self.projection.unread:
+            found.append(f"{self.projection.unread} records could not be read.")
+        return found
+
+    def _untold(self, now: datetime) -> bool:
+        projection, patience = self.projection, UNTOLD_AFTER * self.clock.speed
+        slice_of_time = (now - EPOCH) // (patience / 6)
+        key = (projection.version, projection.moment(now), slice_of_time)
+        if key != self._untold_known[0]:
+            rows = projection.open_rows(now)
+            self._untold_known = (key, any(row.is_untold(now, patience) for row in rows))
+        return self._untold_known[1]
+
+    def open_rows(self, now: datetime) -> list[ClockRow]:
+        """Return the clocks that run."""
+        return self.projection.open_rows(now)
+
+    def key(self, look: Look) -> object:
+        """Return what changes when anything that a page shows does, but for the passing seconds."""
+        projection = self.projection
+        return (
+            projection.version,
+            projection.moment(look.now),
+            look.now.astimezone(projection.zone).date(),
+            self.troubles(look.now),
+            projection.feeds.feeds(look.now),
+        )
+
+    def shown(
+        self, view: View, look: Look, most: int | None = None
+    ) -> tuple[list[ShownRow], Status]:
+        """Return the rows of *view*, the *most* pressing ones of them, and what stands above them."""
+        rows, projection = self.open_rows(look.now), self.projection
+        chosen = view.of_rows(rows, projection.people, look.now)
+        shown = [self.one(row, view, look) for row in chosen[:most]]
+        status = Status(
+            open=len(rows),
+            shown=len(chosen),
+            overdue=sum(row.overdue_at <= look.now for row in rows),
+            unseen=sum(row.seen_by(look.now) is None for row in rows),
+            feeds=projection.feeds.feeds(look.now),
+            troubles=self.troubles(look.now),
+            last_fact_at=projection.last_fact_at,
+        )
+        return shown, status
+
+    def one(self, row: ClockRow, view: View, look: Look) -> ShownRow:
+        """Return a row as it is seen in *view*."""
+        shared = row.patient in self.projection.shared
+        return shown_row(row, look.now, view, self.projection.people, shared)
+
+    def tell(self) -> None:
+        """Tell everybody who waits that something changed."""
+        for one in self.changed:
+            one()

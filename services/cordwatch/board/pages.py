@@ -1,0 +1,217 @@
+"""What is looked at: the board, the wall, one clock with its episode, and copies for paper and downtime."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+from markupsafe import Markup
+
+from cordwatch.board.access import Reader
+from cordwatch.board.answering import CAPABILITIES, KINDS, REASONS
+from cordwatch.board.clock_row import ClockRow
+from cordwatch.board.episode import Episode, episode_of
+from cordwatch.board.live import ROWS_MAX, Topic
+from cordwatch.board.look import STATIC, page, static_file
+from cordwatch.board.security import TOKEN_COOKIE, check_origin, is_token, new_token
+from cordwatch.board.site import READER, Site, host_of, message
+from cordwatch.board.view import View, choices
+from cordwatch.board.wording import STATE_WORDS
+
+WALL_PAGE: Final = 7
+"""Rows of the wall at once: what can be read from five metres."""
+STREAM_S: Final = 55.0
+"""After so long a stream begins anew, and who asks is looked at again."""
+WRITE_S: Final = 10.0
+"""A page that takes nothing for so long is not there any more."""
+CLOSED_MAX: Final = 200
+
+
+async def board(site: Site, request: web.Request) -> web.Response:
+    """Show the rows that were asked for."""
+    reader = request[READER]
+    view = View.of(request.query, reader.user, named=reader.sees_names)
+    # An address holds no search: a name would stand in it.
+    return await _board(site, request, replace(view, search=""))
+
+
+async def search(site: Site, request: web.Request) -> web.Response:
+    """Show the rows that a search finds; posted, so that no name stands in an address."""
+    check_origin(request.headers, host_of(request))
+    reader, fields = request[READER], await request.post()
+    query = {name: value for name, value in fields.items() if isinstance(value, str)}
+    return await _board(site, request, View.of(query, reader.user, named=reader.sees_names))
+
+
+async def _board(site: Site, request: web.Request, view: View) -> web.Response:
+    reader, look, state = request[READER], site.state.look(), site.state
+    shown, status = state.shown(view, look, ROWS_MAX)
+    site.note("board-opened", request)
+    wards, rules = choices(state.open_rows(look.now))
+    told = site.common(reader, look) | {
+        "wards": wards,
+        "rules": rules,
+        "states": STATE_WORDS,
+        "more": max(status.shown - ROWS_MAX, 0),
+        # What was searched for is no part of an address, not even of a stream's.
+        "stream": "" if view.search else str(request.rel_url.with_path("/live")),
+    }
+    closed = state.projection.closed_today(look.now)[:CLOSED_MAX]
+    return _html(
+        page(
+            "board",
+            page=told,
+            look=look,
+            view=view,
+            shown=shown,
+            status=status,
+            closed=closed,
+        )
+    )
+
+
+async def wall(site: Site, request: web.Request) -> web.Response:
+    """Show the wall: beds and short references, nothing to click on, pages by itself."""
+    look = site.state.look()
+    shown, status = site.state.shown(View(), look, ROWS_MAX)
+    site.note("wall-opened", request)
+    asked = request.query.get("page", "")
+    pages = max(-(-len(shown) // WALL_PAGE), 1)
+    number = int(asked) % pages if asked.isdecimal() and len(asked) < 4 else 0  # noqa: PLR2004
+    # The page that was asked for comes first, for walls that run no script.
+    turned = [*shown[number * WALL_PAGE :], *shown[: number * WALL_PAGE]] if asked else shown
+    told = site.common(request[READER], look) | {
+        "next_page": (number + 1) % pages,
+        "page_size": WALL_PAGE,
+    }
+    return _html(page("wall", page=told, look=look, shown=turned, status=status))
+
+
+async def clock(site: Site, request: web.Request) -> web.Response:
+    """Show one clock, its patient's whole episode, and the forms to answer it."""
+    reader, look = request[READER], site.state.look()
+    found = _found(site, request)
+    if found is None:
+        text = "This clock is not on the board: it was never, or its cause was taken back."
+        return message(site, reader, 404, "No such clock", text, back="/")
+    row, episode = found
+    site.note("row-opened", request, patients=(row.patient,))
+    view = View(user=reader.user, named=reader.sees_names)
+    known = request.cookies.get(TOKEN_COOKIE)
+    token = known if known is not None and is_token(known) else new_token()
+    told = site.common(reader, look) | {
+        "token": token,
+        "key": secrets.token_urlsafe(16),
+        "done": _done(request),
+        "may_answer": [kind for kind in KINDS if reader.may(CAPABILITIES[kind])],
+    }
+    one = site.state.one(row, view, look)
+    body = page("clock", page=told, look=look, one=one, episode=episode, reasons=REASONS)
+    answer = _html(body)
+    answer.set_cookie(
+        TOKEN_COOKIE, token, httponly=True, samesite="Strict", secure=site.is_secure, path="/"
+    )
+    return answer
+
+
+_DONE: Final = {
+    "acknowledge": "Acknowledged: it is in your hand. The clock goes on.",
+    "stand-down": "Stood down under your name.",
+    "classify": "Classified under your name.",
+}
+
+
+def _done(request: web.Request) -> str:
+    return _DONE.get(request.query.get("done", ""), "")
+
+
+def _found(site: Site, request: web.Request) -> tuple[ClockRow, Episode] | None:
+    projection, now = site.state.projection, site.state.clock.now()
+    row = projection.row(request.match_info["clock"])
+    seen = projection.picture(row.patient) if row else None
+    if row is None or seen is None:
+        return None
+    picture, alerts, answers = seen
+    rows = projection.rows_of_patient(row.patient)
+    return row, episode_of(picture, rows, alerts, answers, now, first=row.id)
+
+
+async def live(site: Site, request: web.Request) -> web.StreamResponse:
+    """Send what changes of the rows that were asked for."""
+    reader = request[READER]
+    view = View.of(request.query, reader.user, named=reader.sees_names)
+    topic = Topic(view.shared, only=request.query.get("clock", "")[:64])
+    return await _stream(site, request, topic)
+
+
+async def wall_live(site: Site, request: web.Request) -> web.StreamResponse:
+    """Send what changes of the wall."""
+    return await _stream(site, request, Topic(View(), wall=True))
+
+
+async def _stream(site: Site, request: web.Request, topic: Topic) -> web.StreamResponse:
+    answer = web.StreamResponse(
+        headers={hdrs.CONTENT_TYPE: "text/event-stream", "X-Accel-Buffering": "no"}
+    )
+    await answer.prepare(request)
+    site.metrics.streams.inc()
+    try:
+        async for part in site.hub.messages(topic, _lasting_s(site, request[READER])):
+            async with asyncio.timeout(WRITE_S):
+                await answer.write(part)
+    except (TimeoutError, ConnectionError):
+        # The page has gone, or takes nothing: it comes back by itself.
+        pass
+    finally:
+        site.metrics.streams.dec()
+    return answer
+
+
+def _lasting_s(site: Site, reader: Reader) -> float:
+    if reader.until is None:
+        return STREAM_S
+    left_s = reader.until - site.state.clock.now().timestamp()
+    return max(min(STREAM_S, left_s), 0.0)
+
+
+async def printed(site: Site, request: web.Request) -> web.Response:
+    """Show every row for paper, and when it was made."""
+    site.note("printed", request)
+    return _html(copy_html(site, request[READER], "print"))
+
+
+async def downtime(site: Site, request: web.Request) -> web.Response:
+    """Give the copy that opens without this server."""
+    site.note("exported", request)
+    answer = _html(copy_html(site, request[READER], "downtime"))
+    answer.headers[hdrs.CONTENT_DISPOSITION] = 'attachment; filename="cordwatch-downtime.html"'
+    return answer
+
+
+def copy_html(site: Site, reader: Reader, name: str) -> str:
+    """Return every row as a copy: `print` for paper, `downtime` with everything inside."""
+    look = site.state.look()
+    named = reader.sees_names and name == "print"
+    shown, status = site.state.shown(View(user=reader.user, named=named), look)
+    more: dict[str, Any] = {}
+    if name == "downtime":
+        more["style"] = Markup(static_file("board.css").decode())  # noqa: S704 - our own file
+    common = site.common(reader, look)
+    return page(name, page=common, look=look, shown=shown, status=status, **more)
+
+
+async def static(_: Site, request: web.Request) -> web.Response:
+    """Give a file that has nothing of a patient in it."""
+    name = request.match_info["name"]
+    if name not in STATIC:
+        raise web.HTTPNotFound
+    return web.Response(body=static_file(name), content_type=STATIC[name], charset="utf-8")
+
+
+def _html(text: str) -> web.Response:
+    answer = web.Response(text=text, content_type="text/html")
+    answer.enable_compression()
+    return answer

@@ -1,0 +1,280 @@
+"""
+The board without I/O: records of the topics in, rows of clocks out.
+
+A pure function of what the topics hold, so that every board of a hospital shows
+the same, however their records came mixed. The clocks are derived with the
+pathway from the same facts as in watch: the board cannot disagree with the
+alerts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from cordwatch.board.clock_row import ClockRow, order_of, rows_of, surnames_shared
+from cordwatch.board.feeds_heard import FeedsHeard
+from cordwatch.board.people import People
+from cordwatch.board.records import Records, Unreadable
+from cordwatch.board.state_rows import fact_key
+from cordwatch.pathway.facts import EPOCH, Fact, merge_tellings
+from cordwatch.pathway.identity import Persons, persons
+from cordwatch.pathway.picture import Picture
+from cordwatch_schemas.acknowledgements import Acknowledged, Answer
+from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.topics import (
+    ACKS,
+    ALERTS,
+    FACTS,
+    HISTORIES,
+    IDENTITIES,
+    OPERATIONS,
+    Topic,
+)
+
+READ: tuple[Topic, ...] = (FACTS, ALERTS, ACKS, IDENTITIES, OPERATIONS, HISTORIES)
+"""What the board reads, and all that it reads."""
+
+
+class Projection:
+    """Every clock of the hospital, as the topics tell it."""
+
+    def __init__(self, packs: Packs, zone: ZoneInfo) -> None:
+        """Begin with nothing read, under the rules of *packs*; days are those of *zone*."""
+        self.packs, self.zone = packs, zone
+        self.people = People()
+        self.feeds = FeedsHeard()
+        self.unread = 0
+        """Records that could not be read."""
+        self.version = 0
+        """Grows with every change of a row."""
+        self.last_fact_at: datetime | None = None
+        """When the last fact was received that the board knows of."""
+        self.unreadable: set[str] = set()
+        """Patients of whom something cannot be read: their rows are those from before."""
+        self._records: dict[str, Records] = defaultdict(Records)
+        self._touched: set[str] = set()
+        self._rows: dict[str, dict[str, ClockRow]] = {}
+        """By patient, by clock; only of patients with a clock."""
+        self._patient_of: dict[str, str] = {}
+        self._shared: tuple[int, set[str]] = (-1, set())
+        self._moment, self._moment_at = 0, EPOCH
+        self._wake_at: datetime | None = None
+
+    # --- records in
+
+    def take(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """Take in one record of *topic*; what cannot be read is counted, and changes nothing."""
+        try:
+            self._take(topic, key or b"", value)
+        except (Unreadable, ValidationError):
+            self.unread += 1
+
+    def _take(self, topic: str, key: bytes, value: bytes | None) -> None:
+        reference = key.decode("ascii", "replace")
+        if topic == FACTS.name:
+            self._take_row(key, value)
+        elif topic == IDENTITIES.name:
+            self.people.take(reference, value)
+            if reference in self._rows:
+                # No row holds a name, but it is shown beside one.
+                self.version += 1
+        elif value is None:
+            return
+        elif topic == ALERTS.name:
+            self._records[reference].take_alert(value)
+            self._touched.add(reference)
+        elif topic == ACKS.name:
+            self._records[reference].take_answer(value)
+            self._touched.add(reference)
+        elif topic == OPERATIONS.name:
+            self.feeds.take_alert(value)
+        elif topic == HISTORIES.name:
+            self.feeds.take_state(value)
+
+    def _take_row(self, key: bytes, value: bytes | None) -> None:
+        found = fact_key(key)
+        if found is None:
+            return
+        rows = self._records[found.patient].rows
+        if value is None:
+            rows.pop(found.fact_id, None)
+        else:
+            rows[found.fact_id] = value
+        self._touched.add(found.patient)
+
+    # --- rows out
+
+    def refresh(self) -> bool:
+        """Work out the rows of everybody whom records concerned; return whether a row changed."""
+        if not self._touched:
+            return False
+        todo = self._with_their_others(self._touched)
+        self._touched = set()
+        before = self.version
+        for reference in sorted(todo):
+            self._derive(reference)
+        return self.version != before
+
+    @property
+    def shared(self) -> set[str]:
+        """Return the patients who lie on one ward with another of the same surname."""
+        if self._shared[0] != self.version:
+            found = surnames_shared(self._each(), self.people.surname)
+            self._shared = (self.version, found)
+        return self._shared[1]
+
+    def _with_their_others(self, references: Iterable[str]) -> set[str]:
+        """Return *references* and everybody whom a merge ever tied to one of them."""
+        found: set[str] = set()
+        for reference in references:
+            found |= self._tied(reference)
+        return found
+
+    def _tied(self, reference: str) -> set[str]:
+        found, coming = {reference}, [reference]
+        while coming:
+            records = self._records.get(coming.pop())
+            if records is None or not records.may_be_merged:
+                continue
+            try:
+                pairs = persons(records.facts()).named
+            except Unreadable:
+                continue
+            new = {one for pair in pairs for one in pair} - found
+            found |= new
+            coming += new
+        return found
+
+    def _derive(self, reference: str) -> None:
+        rows: dict[str, ClockRow] = {}
+        try:
+            seen = self.picture(reference)
+            if seen is not None:
+                picture, alerts, answers = seen
+                self._note_receipt(picture.history.facts)
+                marks = [one for one in answers if isinstance(one, Acknowledged)]
+                rows = {one.id: one for one in rows_of(picture, reference, alerts, marks)}
+        except Unreadable:
+            self.unreadable.add(reference)
+            rows = self._rows.get(reference, {})
+        else:
+            self.unreadable.discard(reference)
+        self._replace(reference, rows)
+        records = self._records.get(reference)
+        if records is not None and records.is_empty:
+            del self._records[reference]
+
+    def _note_receipt(self, facts: Iterable[Fact]) -> None:
+        times = [fact.received_at for fact in facts]
+        if self.last_fact_at is not None:
+            times.append(self.last_fact_at)
+        self.last_fact_at = max(times, default=None)
+
+    def _replace(self, reference: str, rows: dict[str, ClockRow]) -> None:
+        known = self._rows.get(reference, {})
+        if rows == known:
+            return
+        self.version += 1
+        for gone in known.keys() - rows.keys():
+            if self._patient_of.get(gone) == reference:
+                del self._patient_of[gone]
+        self._patient_of |= dict.fromkeys(rows, reference)
+        for row in rows.values():
+            self._note_wake(row.changes_after(self._moment_at))
+        if rows:
+            self._rows[reference] = rows
+        else:
+            self._rows.pop(reference, None)
+
+    def picture(self, reference: str) -> tuple[Picture, list[Alert], list[Answer]] | None:
+        """
+        Return what is known of the patient who lives under *reference*; None where there is no clock to be.
+
+        Raises:
+            Unreadable: a record of the patient is none of ours.
+        """
+        records = self._records.get(reference)
+        if records is None or not records.may_have_clocks:
+            return None
+        together = [
+            one for tied in sorted(self._tied(reference)) if (one := self._records.get(tied))
+        ]
+        facts: dict[str, Fact] = {}
+        for fact in (fact for one in together for fact in one.facts()):
+            known = facts.get(fact.id)
+            facts[fact.id] = fact if known is None else merge_tellings(known, fact)
+        who: Persons = persons(facts.values())
+        if who.root(reference) != reference:
+            return None
+        mine = [fact for fact in facts.values() if who.root(fact.sent_as) == reference]
+        alerts = {told.alert_id: told for one in together for told in one.told()}
+        answers = {told.event_id: told for one in together for told in one.answered()}
+        of_mine = [one for one in alerts.values() if who.root(one.patient) == reference]
+        return Picture(mine, who, self.packs), of_mine, list(answers.values())
+
+    def has_answer(self, reference: str, event_id: str) -> bool:
+        """Return whether an answer was read under *reference*."""
+        records = self._records.get(reference)
+        return records is not None and event_id in records.answers
+
+    def _each(self) -> Iterator[ClockRow]:
+        return (row for rows in self._rows.values() for row in rows.values())
+
+    def row(self, clock_id: str) -> ClockRow | None:
+        """Return the row of a clock, open or ended."""
+        patient = self._patient_of.get(clock_id)
+        return None if patient is None else self._rows[patient].get(clock_id)
+
+    def rows_of_patient(self, reference: str) -> list[ClockRow]:
+        """Return the rows of a patient, the earliest due first."""
+        return list(self._rows.get(reference, {}).values())
+
+    def open_rows(self, now: datetime) -> list[ClockRow]:
+        """Return the clocks that run at *now*, the most pressing first."""
+        found = (row for row in self._each() if row.is_open(now))
+        return sorted(found, key=lambda row: order_of(row, now))
+
+    def closed_today(self, now: datetime) -> list[ClockRow]:
+        """Return the clocks that ended on the day of *now*, the last first."""
+        today = now.astimezone(self.zone).date()
+        found = [
+            row
+            for row in self._each()
+            if row.ended_at is not None
+            and row.ended_at <= now
+            and row.ended_at.astimezone(self.zone).date() == today
+        ]
+        return sorted(found, key=lambda row: (row.ended_at, row.id), reverse=True)
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """Return when a row looks different by time alone."""
+        return min((at for row in self._each() for at in row.changes_after(now)), default=None)
+
+    def moment(self, now: datetime) -> int:
+        """Return what grows whenever rows may look different by time alone."""
+        if self._wake_at is not None and self._wake_at <= now:
+            self._moment += 1
+            self._moment_at, self._wake_at = now, self.next_change(now)
+        return self._moment
+
+    def wake_at(self) -> datetime | None:
+        """Return when to ask for the `moment` again: never too late, sometimes for nothing."""
+        return self._wake_at
+
+    def _note_wake(self, times: Iterable[datetime]) -> None:
+        known = () if self._wake_at is None else (self._wake_at,)
+        self._wake_at = min((*known, *times), default=None)
+
+    def forget(self, now: datetime) -> None:
+        """Let go of alerts and answers that are older than their topics keep them."""
+        before = now - timedelta(seconds=ALERTS.retention_s)
+        for reference, records in self._records.items():
+            if records.alerts or records.answers:
+                records.forget(before)
+                self._touched.add(reference)

@@ -1,0 +1,96 @@
+"""What every answer of the board carries, and what every change asks for: headers, and proof of its own origin."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""On every answer, errors too."""
+STRICT_TRANSPORT: Final = "max-age=31536000"
+TOKEN_COOKIE: Final = "cordwatch-form"  # noqa: S105 - the name of a cookie
+TOKEN_CHARS: Final = 43
+
+
+class Forged(Exception):
+    """A change that did not come from a page of this board; says what was missing."""
+
+
+def check_origin(headers: Mapping[str, str], host: str) -> None:
+    """
+    Refuse what another site sends: by `Sec-Fetch-Site` and by `Origin`.
+
+    Raises:
+        Forged: it comes from elsewhere, or does not say from where.
+    """
+    site = headers.get("Sec-Fetch-Site")
+    if site is not None and site != "same-origin":
+        raise Forged("sent by another site")
+    origin = headers.get("Origin")
+    if site is None and origin is None:
+        raise Forged("does not say from where")
+    # Pages that send no referrer send `null`, those of this board too: then the browser's own word decides.
+    unsaid = site is not None and origin == "null"
+    if origin is not None and not unsaid and urlsplit(origin).netloc != host:
+        raise Forged("sent from another origin")
+
+
+def check_token(given: str, cookie: str | None) -> None:
+    """
+    Refuse a form that this board did not give to this browser.
+
+    Raises:
+        Forged: the token is not the one that the browser was given.
+    """
+    if not cookie or not hmac.compare_digest(given.encode(), cookie.encode()):
+        raise Forged("without the token of a form of this board")
+
+
+def new_token() -> str:
+    """Return a token for the forms of one browser."""
+    return secrets.token_urlsafe(32)
+
+
+def is_token(text: str | None) -> bool:
+    """Return whether *text* may be a token of ours."""
+    return text is not None and len(text) == TOKEN_CHARS
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How much one reader may ask for: so many at once, refilled at a steady pace."""
+
+    most: float
+    per_s: float
+    _left: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def take(self, who: str, now: float) -> bool:
+        """Return whether *who* may have one more at *now* (monotonic seconds)."""
+        left, at = self._left.get(who, (self.most, now))
+        left = min(self.most, left + (now - at) * self.per_s)
+        if left < 1:
+            self._left[who] = (left, now)
+            return False
+        if len(self._left) > READERS_MAX:
+            self._left.clear()
+        self._left[who] = (left - 1, now)
+        return True
+
+
+READERS_MAX: Final = 10_000

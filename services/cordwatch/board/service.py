@@ -1,0 +1,272 @@
+"""The board as a process: reads its topics, shows them, takes answers, and ends when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import ssl
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from cordwatch.board.access import Reader as Person
+from cordwatch.board.audit import AuditLog, last_record
+from cordwatch.board.board_state import BoardState
+from cordwatch.board.live import Hub
+from cordwatch.board.metrics import BoardMetrics
+from cordwatch.board.pages import copy_html
+from cordwatch.board.projection import READ, Projection
+from cordwatch.board.reading import Reader, Record
+from cordwatch.board.routes import ROUTES
+from cordwatch.board.settings import BoardSettings
+from cordwatch.board.site import Site, make_app
+from cordwatch.board.wording import STATE_WORDS
+from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
+from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.pack_choice import load_packs
+from cordwatch_schemas.topics import ACKS, AUDIT
+
+EXIT_OK: Final = 0
+EXIT_BROKEN: Final = 70
+LOOK_EVERY_S: Final = 0.5
+COPY_EVERY_S: Final = 60.0
+FORGET_EVERY: Final = timedelta(hours=6)
+END_S: Final = 2.0
+APPLY_S_MAX: Final = 60.0
+
+log = get_logger("cordwatch.board")
+
+
+class CannotListen(RuntimeError):
+    """The address is taken, or not ours."""
+
+
+class Board:
+    """One board process."""
+
+    def __init__(self, settings: BoardSettings, kafka: KafkaSettings, packs: Packs) -> None:
+        """
+        Put the parts together; nothing runs yet.
+
+        Raises:
+            BadAccess: nobody could be told from anybody.
+            BrokerUnreachable: no broker answers.
+        """
+        self.settings, self.kafka = settings, kafka
+        sign_in = settings.sign_in()
+        self.registry = CollectorRegistry()
+        self.metrics = BoardMetrics(self.registry)
+        self.state = BoardState(
+            Projection(packs, settings.zone),
+            settings.clock,
+            name=settings.name,
+            synthetic=settings.synthetic,
+        )
+        self.hub = Hub(self.state)
+        self.reader = Reader(kafka, READ, settings.clock, self._take, self._caught_up)
+        self.state.reading = self.reader
+        find_end = partial(self._end_of_chain)
+        self.audit = AuditLog(settings.name, Publisher(kafka), find_end)
+        self.site = Site(
+            self.state,
+            self.hub,
+            sign_in,
+            self.audit,
+            Publisher(kafka),
+            self.metrics,
+            is_secure=settings.tls_cert is not None,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._began = settings.clock.monotonic()
+        self._forgot_at = settings.clock.now()
+        self._stopping = threading.Event()
+
+    def _end_of_chain(self) -> Any:
+        return last_record(self.kafka, self.settings.name, self.settings.clock.now())
+
+    # --- in the reader's thread
+
+    def _take(self, batch: Sequence[Record]) -> None:
+        """Take in a batch: at the start here, since nobody looks yet; later where pages are made."""
+        if not self.state.ready:
+            for record in batch:
+                self.state.projection.take(*record)
+            return
+        loop = self._loop
+        if loop is None or self._stopping.is_set():
+            return
+        with contextlib.suppress(RuntimeError):
+            # Waited for, so that no more is in hand than can be shown.
+            asyncio.run_coroutine_threadsafe(self._apply(batch), loop).result(APPLY_S_MAX)
+
+    def _caught_up(self) -> None:
+        self.state.projection.refresh()
+        self.state.ready = True
+        took_s = self.settings.clock.monotonic() - self._began
+        self.metrics.ready.set(1)
+        self.metrics.rebuild_s.set(took_s)
+        log.info("ready", records=self.reader.records, took_s=round(took_s, 3))
+
+    # --- in the loop
+
+    async def _apply(self, batch: Sequence[Record]) -> None:
+        began = self.settings.clock.monotonic()
+        for record in batch:
+            self.state.projection.take(*record)
+        self.state.projection.refresh()
+        self.state.tell()
+        self.metrics.records.inc(len(batch))
+        self.metrics.applied_s.observe(self.settings.clock.monotonic() - began)
+
+    async def _look_after(self) -> None:
+        """Notice what time alone changes: a broker that is away, metrics, what is too old to keep."""
+        while True:
+            now = self.settings.clock.now()
+            before = self.state.away_since
+            self.state.notice_broker(now)
+            if (before is None) != (self.state.away_since is None):
+                log.warning("live again" if before else "not live: no word from Kafka")
+                self.state.tell()
+            if self.reader.failed is not None:
+                raise RuntimeError("reading ended") from self.reader.failed
+            if self.state.ready:
+                self._measure(now)
+                self._forget(now)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _measure(self, now: datetime) -> None:
+        rows = self.state.open_rows(now)
+        for state in STATE_WORDS:
+            count = sum(row.state(now) == state for row in rows)
+            self.metrics.open_rows.labels(state).set(count)
+        self.metrics.live.set(self.state.away_since is None)
+        projection = self.state.projection
+        self.metrics.unread.set(projection.unread + len(projection.unreadable))
+
+    def _forget(self, now: datetime) -> None:
+        if now - self._forgot_at >= FORGET_EVERY:
+            self._forgot_at = now
+            self.state.projection.forget(now)
+            self.state.projection.refresh()
+
+    async def _copy(self, path: Path) -> None:
+        """Write the downtime copy, whole or not at all, every minute."""
+        while True:
+            if self.state.ready:
+                text = copy_html(self.site, Person("", frozenset()), "downtime")
+                await asyncio.to_thread(_replace, path, text)
+            await asyncio.sleep(COPY_EVERY_S if self.state.ready else LOOK_EVERY_S)
+
+    def health(self) -> tuple[bool, Mapping[str, Any]]:
+        """Return whether the board is ready and live, for `/healthz`."""
+        ready, away = self.state.ready, self.reader.is_away()
+        return ready and not away, {
+            "ready": ready,
+            "broker_away": away,
+            "records": self.reader.records,
+            "streams": self.hub.count,
+        }
+
+    async def run(self, ready: Callable[[str], None] | None = None) -> int:
+        """
+        Run until told to stop; return the exit code.
+
+        Raises:
+            CannotListen: the address is taken.
+            BrokerUnreachable, MissingTopics: it cannot begin.
+        """
+        self._loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(one, stop.set)
+        self.reader.connect()
+        self.reader.start()
+        self.audit.start()
+        server = MetricsServer(
+            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+        )
+        server.start()
+        log.info("metrics", address=server.address)
+        runner, address = await self._listen()
+        log.info("listening", address=address, access=self.settings.access)
+        if ready is not None:
+            ready(address)
+        try:
+            return await self._until(stop)
+        finally:
+            self._stopping.set()
+            self.reader.stop()
+            await runner.cleanup()
+            await asyncio.to_thread(self.audit.stop, END_S)
+            server.stop()
+
+    async def _until(self, stop: asyncio.Event) -> int:
+        works = [asyncio.ensure_future(one) for one in (self._look_after(), self.hub.run())]
+        if self.settings.downtime_file is not None:
+            works.append(asyncio.ensure_future(self._copy(self.settings.downtime_file)))
+        stopped = asyncio.ensure_future(stop.wait())
+        done, _ = await asyncio.wait([stopped, *works], return_when=asyncio.FIRST_COMPLETED)
+        for work in works:
+            work.cancel()
+        failed = [one for one in done if one is not stopped]
+        for one in failed:
+            log.error("the board cannot go on", exc_info=one.exception())
+        log.info("stopping")
+        return EXIT_BROKEN if failed else EXIT_OK
+
+    async def _listen(self) -> tuple[web.AppRunner, str]:
+        runner = web.AppRunner(
+            make_app(self.site, ROUTES),
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=END_S,
+        )
+        await runner.setup()
+        tls = _tls(self.settings.tls_cert, self.settings.tls_key)
+        try:
+            await web.TCPSite(
+                runner, self.settings.host, self.settings.port, ssl_context=tls
+            ).start()
+        except OSError as error:
+            await runner.cleanup()
+            where = f"{self.settings.host}:{self.settings.port}"
+            raise CannotListen(f"cannot listen on {where}: {error.strerror}") from None
+        host, port = runner.addresses[0][:2]
+        return runner, f"{host}:{port}"
+
+
+def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def run(
+    settings: BoardSettings, kafka: KafkaSettings, ready: Callable[[str], None] | None = None
+) -> int:
+    """
+    Run one board until SIGTERM or Ctrl-C; return its exit code.
+
+    Raises:
+        BadAccess, BrokerUnreachable, MissingTopics, WrongTopics, BadYaml, CannotListen: it cannot begin.
+    """
+    packs = load_packs(settings.pack)
+    require_topics(kafka, (*READ, ACKS, AUDIT))
+    return asyncio.run(Board(settings, kafka, packs).run(ready))

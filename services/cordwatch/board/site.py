@@ -1,0 +1,225 @@
+"""The board's web site: its routes, what each of them asks of a reader, and what every answer carries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+
+from cordwatch.board.access import Capability, NotSignedIn, Reader
+from cordwatch.board.audit import AuditLog, NotRecorded, Publishes
+from cordwatch.board.audit_event import Deed, audit_event
+from cordwatch.board.board_state import BoardState
+from cordwatch.board.live import Hub
+from cordwatch.board.look import Look, build, page
+from cordwatch.board.metrics import BoardMetrics
+from cordwatch.board.security import HEADERS, STRICT_TRANSPORT, Allowance, Forged
+from cordwatch.board.signing import SignIn
+from cordwatch.runtime.logging import get_logger
+
+BODY_BYTES_MAX: Final = 8 * 1024
+AUDIT_S: Final = 5.0
+READER: Final = web.RequestKey("reader", Reader)
+
+Handler = Callable[["Site", web.Request], Awaitable[web.StreamResponse]]
+
+log = get_logger("cordwatch.board")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path, who may have it, and who answers."""
+
+    method: str
+    path: str
+    needs: Capability | None
+    """None: whoever asks; there is nothing of a patient in it."""
+    handler: Handler
+    as_json: bool = False
+    """Whether a refusal is told to a program."""
+
+
+@dataclass(slots=True)
+class Site:
+    """Everything that handlers need."""
+
+    state: BoardState
+    hub: Hub
+    sign_in: SignIn
+    audit: AuditLog
+    publisher: Publishes
+    metrics: BoardMetrics
+    is_secure: bool = False
+    pages_allowed: Allowance = field(default_factory=lambda: Allowance(120, 4))
+    changes_allowed: Allowance = field(default_factory=lambda: Allowance(30, 0.5))
+
+    def common(self, reader: Reader, look: Look) -> dict[str, Any]:
+        """Return what every page shows."""
+        state = self.state
+        return {
+            "build": build(),
+            "speed": state.clock.speed,
+            "zone": state.projection.zone.key,
+            "pack": state.projection.packs.label,
+            "synthetic": state.synthetic,
+            "not_live": state.not_live(look),
+            "user": reader.user,
+            "roles": sorted(reader.roles) if reader.is_known else [],
+            "may_export": reader.may("export"),
+        }
+
+    async def record(self, deed: Deed, request: web.Request, **more: Any) -> None:
+        """
+        Write down what the reader of *request* does; return when it is safe.
+
+        Raises:
+            NotRecorded: it is not known to be safe, and must not be done.
+        """
+        try:
+            async with asyncio.timeout(AUDIT_S):
+                await asyncio.shield(asyncio.wrap_future(self._append(deed, request, more)))
+        except (TimeoutError, NotRecorded):
+            raise NotRecorded("not recorded in time") from None
+
+    def note(self, deed: Deed, request: web.Request, **more: Any) -> None:
+        """Write down that something was looked at; what helps a patient is shown before that is safe."""
+        self._append(deed, request, more)
+
+    def _append(self, deed: Deed, request: web.Request, more: dict[str, Any]) -> Future[None]:
+        event = audit_event(
+            deed,
+            request.get(READER),
+            self.state.clock.now(),
+            board=self.state.name,
+            peer=request.remote or "unknown",
+            **more,
+        )
+        done = self.audit.append(event)
+        done.add_done_callback(partial(self._count, deed))
+        return done
+
+    def _count(self, deed: Deed, done: Future[None]) -> None:
+        if done.exception() is None:
+            self.metrics.audited.labels(deed).inc()
+        else:
+            self.metrics.not_audited.inc()
+
+
+def message(
+    site: Site,
+    reader: Reader | None,
+    status: int,
+    heading: str,
+    text: str,
+    *,
+    back: str = "",
+    again_s: int = 0,
+) -> web.Response:
+    """Return a page that says one thing."""
+    look = site.state.look()
+    body = page(
+        "message",
+        page=site.common(reader or Reader("", frozenset()), look),
+        look=look,
+        heading=heading,
+        text=text,
+        back=back,
+        again_s=again_s,
+    )
+    return web.Response(status=status, text=body, content_type="text/html")
+
+
+def refusal(site: Site, route: Route, status: int, heading: str, text: str) -> web.Response:
+    """Return a refusal, as a page or as JSON, whoever asks."""
+    if route.as_json:
+        return web.json_response({"error": text}, status=status)
+    return message(site, None, status, heading, text)
+
+
+def guarded(site: Site, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of *route*, which answers only who may ask."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if route.needs is None:
+            return await route.handler(site, request)
+        metrics = site.metrics
+        try:
+            reader = site.sign_in.reader(request.headers, request.remote or "")
+        except NotSignedIn as error:
+            metrics.refused.labels("not-signed-in").inc()
+            log.info("not signed in", reason=str(error))
+            return refusal(site, route, 401, "Not signed in", "Sign in, and look again.")
+        request[READER] = reader
+        allowance = site.changes_allowed if route.method == hdrs.METH_POST else site.pages_allowed
+        if not allowance.take(f"{reader.user}|{request.remote}", site.state.clock.monotonic()):
+            metrics.refused.labels("rate").inc()
+            return refusal(site, route, 429, "Too much at once", "Wait a moment.")
+        if not reader.may(route.needs):
+            metrics.refused.labels("role").inc()
+            site.note("refused", request)
+            return refusal(site, route, 403, "Not for you", "Your role does not allow this.")
+        if not site.state.ready:
+            return _not_ready(site, route, reader)
+        return await route.handler(site, request)
+
+    return handle
+
+
+def _not_ready(site: Site, route: Route, reader: Reader) -> web.Response:
+    read = site.state.reading.records if site.state.reading else 0
+    text = f"The board reads what is known: {read} records so far. It shows nothing before all is read."
+    if route.as_json:
+        response = web.json_response({"error": "not ready"}, status=503)
+    else:
+        response = message(site, reader, 503, "Not ready yet", text, again_s=2)
+    response.headers["Retry-After"] = "2"
+    return response
+
+
+def make_app(site: Site, routes: tuple[Route, ...]) -> web.Application:
+    """Return the application: routes, guards, and the headers of every answer."""
+
+    @web.middleware
+    async def errors(request: web.Request, handler: Any) -> web.StreamResponse:
+        try:
+            answer: web.StreamResponse = await handler(request)
+        except web.HTTPException as error:
+            answer = message(site, None, error.status, error.reason, "There is nothing here.")
+        except Forged as error:
+            site.metrics.refused.labels("forged").inc()
+            log.warning("a forged change was refused", reason=str(error))
+            answer = message(
+                site, None, 403, "Refused", "This did not come from a page of this board."
+            )
+        except Exception as error:
+            log.exception("a page could not be made", exc_info=error)
+            answer = message(site, None, 500, "An error of ours", "It has been logged.")
+        return answer
+
+    async def on_prepare(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(HEADERS)
+        response.headers["Server"] = "cordwatch"
+        if site.is_secure:
+            response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+
+    async def on_shutdown(_: web.Application) -> None:
+        # An open stream would hold up the end for as long as its page is open.
+        site.hub.close()
+
+    app = web.Application(middlewares=[errors], client_max_size=BODY_BYTES_MAX)
+    app.on_response_prepare.append(on_prepare)
+    app.on_shutdown.append(on_shutdown)
+    for route in routes:
+        app.router.add_route(route.method, route.path, guarded(site, route))
+    return app
+
+
+def host_of(request: web.Request) -> str:
+    """Return the host that the browser believes to talk to."""
+    return urlsplit(f"//{request.headers.get(hdrs.HOST, '')}").netloc

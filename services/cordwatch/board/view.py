@@ -1,0 +1,82 @@
+"""What one reader asked to see of the board: filters, search, and whether names may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cordwatch.board.clock_row import ClockRow
+from cordwatch.board.people import People
+from cordwatch.board.wording import STATE_WORDS
+
+TEXT_MAX = 80
+"""A longer word in a filter is nobody's ward."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which rows to show; empty: all."""
+
+    ward: str = ""
+    rule: str = ""
+    state: str = ""
+    hand: str = ""
+    """`mine`: acknowledged by me; `none`: in nobody's hand."""
+    search: str = ""
+    user: str = ""
+    named: bool = False
+    """Whether names and numbers may be shown to who asks."""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str], user: str, *, named: bool) -> View:
+        """Return the view in a *query*; what is not known there is left out."""
+
+        def text(name: str) -> str:
+            return query.get(name, "").strip()[:TEXT_MAX]
+
+        state = text("state") if text("state") in STATE_WORDS else ""
+        hand = text("hand") if text("hand") in {"mine", "none"} else ""
+        return cls(text("ward"), text("rule"), state, hand, text("search"), user, named)
+
+    @property
+    def shared(self) -> View:
+        """Return the view as others have it too: whose it is counts only where it filters by that."""
+        return self if self.hand == "mine" else replace(self, user="")
+
+    @property
+    def is_filtered(self) -> bool:
+        """Return whether some rows may be left out."""
+        return any((self.ward, self.rule, self.state, self.hand, self.search))
+
+    def of_rows(self, rows: Iterable[ClockRow], people: People, now: datetime) -> list[ClockRow]:
+        """Return those of *rows* that were asked for, in their order."""
+        return [row for row in rows if self._wants(row, people, now)]
+
+    def _wants(self, row: ClockRow, people: People, now: datetime) -> bool:
+        if self.ward and row.place.ward != self.ward:
+            return False
+        if self.rule and row.rule != self.rule:
+            return False
+        if self.state and row.state(now) != self.state:
+            return False
+        seen = row.seen_by(now)
+        if self.hand == "mine" and (seen is None or seen.by != self.user):
+            return False
+        if self.hand == "none" and seen is not None:
+            return False
+        return not self.search or self._matches(row, people)
+
+    def _matches(self, row: ClockRow, people: People) -> bool:
+        words = [row.patient, row.place.ward or "", row.place.bed or "", row.need, row.rule]
+        words += [row.presentation, row.chain.missing]
+        person = people.find(row.patient) if self.named else None
+        if person is not None:
+            words += [person.name, person.number]
+        return self.search.casefold() in " ".join(words).casefold()
+
+
+def choices(rows: Sequence[ClockRow]) -> tuple[list[str], list[str]]:
+    """Return the wards and the rules that there are to choose from."""
+    wards = {row.place.ward for row in rows if row.place.ward}
+    return sorted(wards), sorted({row.rule for row in rows})

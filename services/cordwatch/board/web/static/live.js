@@ -1,0 +1,151 @@
+"use strict";
+/* Keeps an open page live. Times come from the server's clock alone: what this computer shows may be wrong. */
+(() => {
+  const SILENT_MS = 8000, AGAIN_MS = 2000, TURN_MS = 12000, FREEZE_S = 60;
+  const root = document.documentElement;
+  const rows = document.getElementById("rows");
+  /* What was searched for by the server is a page of its moment, and says so. */
+  if (!rows || !rows.dataset.stream) return;
+  const status = document.getElementById("status");
+  const notLive = document.getElementById("not-live");
+  const pulse = document.getElementById("pulse");
+  const zoned = new Intl.DateTimeFormat("en-GB", { timeZone: root.dataset.zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  let base = { shown: Date.parse(root.dataset.now), at: performance.now(), speed: Number(root.dataset.speed) };
+  let heard = { at: performance.now(), wall: Date.now() };
+  let stream = null, serverSays = "", frozenUntil = 0, held = [], page = 0, needle = "";
+
+  const now = () => base.shown + (performance.now() - base.at) * base.speed;
+  const two = (n) => String(n).padStart(2, "0");
+
+  function span(seconds) {
+    if (seconds >= 259200) return `${Math.floor(seconds / 86400)} d ${Math.floor((seconds % 86400) / 3600)} h`;
+    if (seconds >= 3600) return `${Math.floor(seconds / 3600)} h ${two(Math.floor((seconds % 3600) / 60))} min`;
+    return `${Math.floor(seconds / 60)} min ${two(seconds % 60)} s`;
+  }
+  function left(due) {
+    const seconds = Math.floor((due - now()) / 1000);
+    return seconds >= 0 ? `${span(seconds)} left` : `${span(-seconds)} late`;
+  }
+  function ago(then) {
+    const seconds = Math.max(Math.floor((now() - then) / 1000), 0);
+    return seconds < 120 ? `${seconds} s ago` : `${span(seconds)} ago`;
+  }
+  function write(element, text) { if (element.textContent !== text) element.textContent = text; }
+
+  function tick() {
+    for (const one of document.querySelectorAll("[data-due]")) write(one, left(Date.parse(one.dataset.due)));
+    for (const one of document.querySelectorAll("[data-since]")) write(one, ago(Date.parse(one.dataset.since)));
+    for (const one of document.querySelectorAll("[data-clock]")) write(one, zoned.format(now()));
+    judge();
+    thaw();
+  }
+
+  /* Not live: nothing heard for a while, by either clock of this computer, or the server itself says so. */
+  function judge() {
+    const silent = performance.now() - heard.at > SILENT_MS || Date.now() - heard.wall > SILENT_MS;
+    const why = serverSays || (silent ? `Nothing heard from the server since ${zoned.format(base.shown)}: what you see may be old. Trying again.` : "");
+    root.dataset.live = why ? "no" : "yes";
+    notLive.hidden = !why;
+    if (why) write(notLive.querySelector("span"), why);
+    pulse.classList.toggle("is-live", !why);
+    write(pulse.querySelector(".word"), why ? "not live" : "live");
+  }
+
+  function take(message) {
+    base = { shown: Date.parse(message.now), at: performance.now(), speed: message.speed };
+    heard = { at: performance.now(), wall: Date.now() };
+    serverSays = message.notLive;
+    if (frozenUntil) held.push(message); else show(message);
+    tick();
+  }
+
+  function show(message) {
+    if (message.rows) for (const [key, html] of Object.entries(message.rows)) place(key, html);
+    if (message.order) arrange(message.order);
+    if (message.status !== undefined && status) { status.innerHTML = message.status; say(); }
+    if (message.rows || message.order) { search(); turn(); }
+  }
+  /* For who hears the page instead of seeing it: the counts and what is wrong, when they change; no ticking. */
+  function say() {
+    const said = document.getElementById("said");
+    if (said) write(said, [...status.querySelectorAll(".counts, .trouble")].map((one) => one.textContent).join(". "));
+  }
+  function place(key, html) {
+    const known = document.getElementById(`c-${key}`);
+    const made = document.createElement("template");
+    made.innerHTML = html.trim();
+    const fresh = made.content.firstElementChild;
+    if (!known) { rows.append(fresh); return; }
+    const focused = known.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    known.replaceWith(fresh);
+    if (focused) for (const link of fresh.querySelectorAll("a")) if (link.getAttribute("href") === focused) link.focus();
+  }
+  function arrange(order) {
+    const wanted = new Set(order);
+    for (const one of [...rows.children]) if (!wanted.has(one.dataset.key)) one.remove();
+    let before = rows.firstElementChild;
+    for (const key of order) {
+      const one = document.getElementById(`c-${key}`);
+      if (!one) continue;
+      if (one === before) before = before.nextElementSibling;
+      else rows.insertBefore(one, before);
+    }
+  }
+
+  function connect() {
+    stream = new EventSource(rows.dataset.stream);
+    stream.addEventListener("board", (event) => take(JSON.parse(event.data)));
+    stream.addEventListener("error", () => {
+      /* A refusal ends an EventSource for good; a lost connection it mends itself. */
+      if (stream.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+    });
+  }
+
+  /* --- freeze, for who must read in peace; it thaws by itself */
+  const freeze = document.getElementById("freeze");
+  function thaw(at_once) {
+    if (!frozenUntil) return;
+    const seconds = Math.ceil((frozenUntil - performance.now()) / 1000);
+    if (seconds > 0 && !at_once) { write(freeze, `Frozen, ${seconds} s: go on now`); return; }
+    frozenUntil = 0;
+    held.splice(0).forEach(show);
+    freeze.setAttribute("aria-pressed", "false");
+    write(freeze, `Freeze for ${FREEZE_S} s`);
+  }
+  if (freeze) {
+    freeze.hidden = false;
+    freeze.addEventListener("click", () => {
+      if (frozenUntil) { thaw(true); return; }
+      frozenUntil = performance.now() + FREEZE_S * 1000;
+      freeze.setAttribute("aria-pressed", "true");
+      thaw();
+    });
+  }
+
+  /* --- search in what is here: what is typed leaves this computer only where it is sent on purpose */
+  const form = document.getElementById("search");
+  function search() {
+    if (!form) return;
+    for (const one of rows.children) one.hidden = needle !== "" && !one.textContent.toLowerCase().includes(needle);
+  }
+  if (form) {
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.search.addEventListener("input", () => { needle = form.search.value.trim().toLowerCase(); search(); });
+  }
+
+  /* --- the wall turns its pages */
+  const size = Number(rows.dataset.pageSize || 0);
+  function turn() {
+    if (!size) return;
+    const all = [...rows.children], pages = Math.max(Math.ceil(all.length / size), 1);
+    page = page % pages;
+    all.forEach((one, place) => { one.hidden = Math.floor(place / size) !== page; });
+    write(document.getElementById("pages"), pages > 1 ? `${page + 1} of ${pages}` : "");
+  }
+  if (size) setInterval(() => { page += 1; turn(); }, TURN_MS);
+
+  turn();
+  tick();
+  setInterval(tick, 1000);
+  connect();
+})();

@@ -1,0 +1,177 @@
+"""What the pager reads: alerts, answers and operational alerts, by the one process that leads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError
+from pydantic import TypeAdapter, ValidationError
+
+from cordwatch.runtime.kafka import KafkaSettings
+from cordwatch.runtime.logging import get_logger
+from cordwatch_schemas.acknowledgements import Answer
+from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.operations import OperationalAlert
+from cordwatch_schemas.pages import Matter
+from cordwatch_schemas.topics import ACKS, ALERTS, OPERATIONS, PAGES
+
+log = get_logger("cordwatch.pager")
+
+READ = (ALERTS, ACKS, OPERATIONS)
+POLL_MS = 200
+ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
+
+Heard = Matter | Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one poll brought."""
+
+    heard: tuple[Heard, ...]
+    is_current: bool
+    """Whether everything has been read that there is."""
+
+
+class LeadershipLost(RuntimeError):
+    """Another pager leads now: this one must not tell anybody anything."""
+
+
+def understood(topic: str, value: bytes | None) -> Heard | None:
+    """Return what a record says; None where it cannot be understood, which is logged and counted by the caller."""
+    try:
+        if topic == ALERTS.name:
+            return Matter.of_alert(Alert.model_validate_json(value or b""))
+        if topic == OPERATIONS.name:
+            return Matter.of_operation(OperationalAlert.model_validate_json(value or b""))
+        return ANSWER.validate_json(value or b"")
+    except ValidationError:
+        return None
+
+
+class Intake:
+    """
+    A thread that reads while this process leads.
+
+    Who leads is Kafka's decision: the one partition of the ledger belongs to one
+    member of the group. Offsets are committed under that membership, so that one
+    who was replaced and wakes up cannot move them.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        group: str,
+        session_timeout_s: float,
+        *,
+        lead: Callable[[], None],
+        take: Callable[[Batch], None],
+        unreadable: Callable[[str], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """
+        Prepare; `start` begins.
+
+        *lead* is called once, when this process leads; *take* blocks until a batch
+        is durable; *failed* is called at the end of a thread that could not go on.
+        """
+        self._kafka, self._group = kafka, group
+        self._session_timeout_s = session_timeout_s
+        self._lead, self._take, self._unreadable, self._failed = lead, take, unreadable, failed
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pager-intake", daemon=True)
+
+    def start(self) -> None:
+        """Begin to wait for leadership."""
+        self._thread.start()
+
+    def stop(self, wait_s: float) -> None:
+        """Leave the group, so that another one takes over at once."""
+        self._stop.set()
+        self._thread.join(wait_s)
+
+    def _run(self) -> None:
+        try:
+            self._follow()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the process must not live on deaf
+            self._failed(error)
+
+    def _follow(self) -> None:
+        member = KafkaConsumer(
+            PAGES.name,
+            **self._kafka.client(),
+            group_id=self._group,
+            enable_auto_commit=False,
+            session_timeout_ms=round(self._session_timeout_s * 1000),
+            heartbeat_interval_ms=round(self._session_timeout_s * 1000 / 4),
+        )
+        try:
+            while not self._stop.is_set() and not member.assignment():
+                member.poll(timeout_ms=POLL_MS)
+            if self._stop.is_set():
+                return
+            # Only membership is wanted of it; the ledger is read by another client.
+            member.pause(*member.assignment())
+            self._lead()
+            reader = KafkaConsumer(
+                **self._kafka.client(), enable_auto_commit=False, auto_offset_reset="earliest"
+            )
+            try:
+                self._read(member, reader)
+            finally:
+                reader.close()
+        finally:
+            member.close()
+
+    def _read(self, member: KafkaConsumer, reader: KafkaConsumer) -> None:
+        parts = [
+            TopicPartition(topic.name, one)
+            for topic in READ
+            for one in sorted(reader.partitions_for_topic(topic.name) or ())
+        ]
+        reader.assign(parts)
+        for part in parts:
+            committed = member.committed(part)
+            if committed is None:
+                reader.seek_to_beginning(part)
+            else:
+                reader.seek(part, committed)
+        ends = reader.end_offsets(parts)
+        is_first = True
+        while not self._stop.is_set():
+            member.poll(timeout_ms=0)
+            if not member.assignment():
+                raise LeadershipLost
+            polled = reader.poll(timeout_ms=POLL_MS, max_records=2_000)
+            for part in polled:
+                ends[part] = max(ends[part], reader.highwater(part) or 0)
+            is_current = all(reader.position(one) >= ends[one] for one in parts)
+            if polled or (is_first and is_current):
+                is_first = is_first and not is_current
+                self._take(Batch(self._heard(polled), is_current))
+                self._commit(member, reader, list(polled))
+
+    def _heard(self, polled: dict[TopicPartition, Sequence[object]]) -> tuple[Heard, ...]:
+        found: list[Heard] = []
+        for part, records in polled.items():
+            for record in records:
+                one = understood(part.topic, record.value)  # type: ignore[attr-defined]
+                if one is None:
+                    self._unreadable(part.topic)
+                else:
+                    found.append(one)
+        return tuple(found)
+
+    def _commit(
+        self, member: KafkaConsumer, reader: KafkaConsumer, parts: list[TopicPartition]
+    ) -> None:
+        if not parts:
+            return
+        try:
+            member.commit({one: OffsetAndMetadata(reader.position(one), "", -1) for one in parts})
+        except KafkaError as error:
+            # Read again after a restart, and known then: nothing is told twice.
+            log.warning("offsets are not committed", error=type(error).__name__)

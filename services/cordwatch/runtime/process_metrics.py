@@ -1,0 +1,29 @@
+"""What every process tells Prometheus of itself, whichever service it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+Health = Callable[[], tuple[bool, Mapping[str, Any]]]
+"""Returns whether the service makes progress, and what it is doing."""
+
+# When a counter was made says nothing that the start of the process does not, and doubles the series.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+def tell_of_process(registry: CollectorRegistry, health: Health) -> None:
+    """Register health as a series, and memory, processor time, files and start as the client library has them."""
+    ProcessCollector(registry=registry)
+    Gauge(
+        "cordwatch_healthy",
+        "1 while the process makes progress, as `/healthz` has it: that it answers is not enough",
+        registry=registry,
+    ).set_function(lambda: float(health()[0]))

@@ -1,0 +1,255 @@
+"""The board in a real browser: live, answered, killed and back, on paper, on the wall."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from cordwatch.runtime.wall_clock import WallClock
+from tests.builders import a_suspicion, an_admission, known_lymphoma
+from tests.e2e.board_site import BoardSite, a_ward_now, board_site, on_topics
+from tests.e2e.chromium import Tab, chromium, tab
+from tests.unit.board.hospital import an_acknowledgement, answered, kept
+
+pytestmark = pytest.mark.timeout(240)
+
+OVERDUE = "p_7qk2xm4dnv3t"
+"""Suspected 13 hours ago, nothing ordered."""
+LIVE_S, NOT_LIVE_S, STOP_S = 2.0, 15.0, 5.0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Give the browser."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def began() -> datetime:
+    """Give the instant as of which the ward is told."""
+    return WallClock().now()
+
+
+@pytest.fixture(scope="module")
+def site(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, began: datetime
+) -> Iterator[BoardSite]:
+    """Give a running board; the browser first, so that none is started in vain."""
+    folder = tmp_path_factory.mktemp("board")
+    records = on_topics(a_ward_now(began), began)
+    copy = ("--downtime-file", str(folder / "copy.html"))
+    with board_site(folder, records, "--zone", "Europe/Amsterdam", *copy) as found:
+        yield found
+
+
+@pytest.fixture
+def board(browser: Browser, site: BoardSite) -> Iterator[Tab]:
+    """Give the board in a tab, live."""
+    with tab(browser, site.address) as found:
+        expect(found.page.locator("#pulse .word")).to_have_text("live")
+        yield found
+
+
+def row_of(page: Page, patient: str) -> Any:
+    """Return the row of a patient."""
+    return page.locator("li.row", has_text=patient[:14])
+
+
+def a_new_patient(name: str, at: datetime) -> list[Any]:
+    """Return what the topics get to hear of somebody suspected just now."""
+    told = [known_lymphoma(at, patient=name), an_admission(at, patient=name, encounter=f"V{name}")]
+    return list(kept([*told, a_suspicion(at, patient=name)], at))
+
+
+def test_the_board_loads_and_is_live(board: Tab) -> None:
+    """Rows in their order, nothing asked of anybody else, nothing complained of by the browser."""
+    words = board.page.locator("li.row .state strong").all_text_contents()
+    assert words[:4] == ["Overdue", "Overdue", "Overdue", "Now"]
+    expect(row_of(board.page, OVERDUE)).to_contain_text("MRI of the whole spine: not ordered")
+    expect(board.page.locator("#not-live")).to_be_hidden()
+    assert (board.complaints, board.elsewhere) == ([], [])
+
+
+def test_names_are_not_shown_to_who_has_not_signed_in(board: Tab) -> None:
+    """Without sign-in no name is on the page, though they are on the topics; the flag of surnames is."""
+    assert "ZEBRAFINCH" not in board.page.content().upper()
+    expect(row_of(board.page, OVERDUE)).to_contain_text("Same surname on ward")
+
+
+def test_what_the_broker_has_is_on_the_screen_at_once(board: Tab, site: BoardSite) -> None:
+    """An acknowledgement from elsewhere, and a new patient: on the page within two seconds."""
+    page, now = board.page, site.now()
+    patient = "p_c9w8rjh5sy6f"
+    seen = an_acknowledgement(_alert_of(site, patient), now, "ward 4", patient)
+    site.publish(answered(seen))
+    began = monotonic()
+    expect(row_of(page, patient)).to_contain_text("In hand: ward 4")
+    assert monotonic() - began < LIVE_S
+    site.publish(a_new_patient("p_new00000001", now))
+    began = monotonic()
+    expect(row_of(page, "p_new00000001")).to_be_visible()
+    assert monotonic() - began < LIVE_S
+
+
+def _alert_of(site: BoardSite, patient: str) -> str:
+    """Return the id of the newest alert of a patient, as the board's interface has it."""
+    found = [one for one in site.api("alerts")["alerts"] if one["patient"] == patient]
+    return str(max(found, key=lambda one: one["raised_at"])["alert_id"])
+
+
+def test_a_clock_is_acknowledged_by_keyboard_alone(
+    board: Tab, browser: Browser, site: BoardSite
+) -> None:
+    """Open, choose a reason, send: no mouse; another page shows at once in whose hand it is."""
+    page = board.page
+    row_of(page, OVERDUE).locator(".need a").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("MRI of the whole spine")
+    page.locator("form[action$=acknowledge] select").focus()
+    page.keyboard.type("I am")
+    page.keyboard.press("Tab")
+    page.keyboard.type("On the phone")
+    page.keyboard.press("Enter")
+    expect(page.locator(".done")).to_contain_text("it is in your hand")
+    with tab(browser, site.address) as other:
+        expect(row_of(other.page, OVERDUE)).to_contain_text("In hand: demo")
+        expect(row_of(other.page, OVERDUE)).to_contain_text("I am acting on it; On the phone")
+    assert board.complaints == []
+
+
+def test_another_site_cannot_answer(browser: Browser, site: BoardSite) -> None:
+    """A form on a page of somebody else, sent from a real browser, changes nothing."""
+    with tab(browser, site.address) as found:
+        page = found.page
+        href = row_of(page, "p_m3z6h1ke8upa").locator(".need a").get_attribute("href")
+        page.goto("about:blank")
+        page.set_content(
+            f'<form method="post" action="{site.address}{href}/acknowledge">'
+            '<input name="reason" value="acting"><input name="key" value="k"><button>go</button></form>'
+        )
+        page.click("button")
+        expect(page.locator("h1")).to_have_text("Refused")
+        page.goto(site.address)
+        expect(row_of(page, "p_m3z6h1ke8upa")).to_contain_text("In nobody\u2019s hand")
+
+
+def test_a_wrong_clock_of_the_computer_changes_nothing(browser: Browser, site: BoardSite) -> None:
+    """Two hours wrong, either way: time left is that of the server, to the second."""
+    for wrong in (timedelta(hours=2), timedelta(hours=-2)):
+        context = browser.new_context()
+        page = context.new_page()
+        page.clock.install(time=site.now() + wrong)
+        page.goto(site.address)
+        expect(page.locator("#pulse .word")).to_have_text("live")
+        element = row_of(page, "p_x2v5b8n1q4wd").filter(has_text="Dexamethasone").locator(".left")
+        due = datetime.fromisoformat(element.get_attribute("data-due") or "")
+        minutes, seconds = map(int, re.findall(r"\d+", element.text_content() or ""))
+        left = (due - site.now()).total_seconds()
+        assert abs(left - (minutes * 60 + seconds)) <= 2
+        context.close()
+
+
+def test_without_scripts_the_page_says_as_of_when_it_is(browser: Browser, site: BoardSite) -> None:
+    """Every row is there, the page reloads by itself, and it does not call itself live."""
+    with tab(browser, site.address, java_script_enabled=False) as found:
+        expect(found.page.locator("#pulse .word")).to_have_text("as of")
+        expect(row_of(found.page, OVERDUE)).to_be_visible()
+        assert 'http-equiv="refresh" content="20"' in found.page.content()
+
+
+def test_the_wall_turns_its_pages_and_holds_no_name(browser: Browser, site: BoardSite) -> None:
+    """Seven rows at a time, the next ones by themselves, nothing to click on."""
+    context = browser.new_context(viewport={"width": 1920, "height": 1080})
+    page = context.new_page()
+    page.clock.install()
+    page.goto(f"{site.address}/wall")
+    expect(page.locator("li.row:visible")).to_have_count(7)
+    first = page.locator("li.row:visible").first.get_attribute("id")
+    page.clock.run_for(12_500)
+    expect(page.locator("li.row:visible").first).not_to_have_attribute("id", first or "")
+    assert page.locator("a, button, input").count() == 0
+    assert "ZEBRAFINCH" not in page.content().upper()
+    context.close()
+
+
+def test_paper_has_every_row_and_says_that_it_is_not_live(
+    browser: Browser, site: BoardSite
+) -> None:
+    """The copy for paper holds what the board holds, and when it was made; it prints."""
+    with tab(browser, site.address, "/print") as found:
+        rows = found.page.locator("tbody tr")
+        assert rows.count() == len(site.api("clocks")["clocks"]) > 10
+        expect(found.page.locator(".made")).to_contain_text("NOT LIVE")
+        assert found.page.pdf(format="A4", landscape=True).startswith(b"%PDF")
+
+
+def test_the_downtime_copy_opens_without_the_server(browser: Browser, site: BoardSite) -> None:
+    """The file alone, from the disk: every row, in its own style, and when it was made."""
+    path = next(Path(one).resolve() for one in site.options if one.endswith("copy.html"))
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    expect(page.locator("h1")).to_have_text("cordwatch: downtime copy")
+    assert page.locator("tbody tr").count() > 10
+    assert page.locator("td").first.evaluate("e => getComputedStyle(e).borderTopWidth") == "1px"
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1366, 320])
+@pytest.mark.parametrize("path", ["/", "clock", "/wall", "/print"])
+def test_every_view_is_accessible(
+    browser: Browser, site: BoardSite, path: str, width: int, scheme: str
+) -> None:
+    """Axe finds nothing (WCAG 2.2 A and AA), in light and dark, on a desk and on a telephone."""
+    options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+    with tab(browser, site.address, "/" if path == "clock" else path, **options) as found:
+        page = found.page
+        if path == "clock":
+            page.locator(".need a").first.click()
+            expect(page.locator("h1")).to_be_visible()
+        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+        results = Axe().run(page, options={"runOnly": tags})
+        assert results.violations_count == 0, results.generate_report()
+        too_wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+        assert too_wide is False or path == "/print"
+
+
+def test_a_server_that_dies_is_noticed_and_one_that_is_back_too(
+    browser: Browser, site: BoardSite
+) -> None:
+    """Killed: NOT LIVE within fifteen seconds. Back: live by itself, with what came meanwhile, no row lost."""
+    with tab(browser, site.address) as found:
+        page = found.page
+        expect(page.locator("#pulse .word")).to_have_text("live")
+        before = {one.get_attribute("id") for one in page.locator("li.row").all()}
+        site.kill()
+        began = monotonic()
+        expect(page.locator("#not-live")).to_be_visible(timeout=NOT_LIVE_S * 1000)
+        assert monotonic() - began < NOT_LIVE_S
+        site.publish(a_new_patient("p_meanwhile001", site.now()))
+        site.start()
+        expect(page.locator("#pulse .word")).to_have_text("live")
+        expect(page.locator("#not-live")).to_be_hidden()
+        expect(row_of(page, "p_meanwhile001")).to_be_visible()
+        assert before <= {one.get_attribute("id") for one in page.locator("li.row").all()}
+
+
+def test_open_pages_do_not_hold_up_the_end(browser: Browser, site: BoardSite) -> None:
+    """SIGTERM with live pages open: gone within five seconds, and the exit code says that all is well."""
+    with tab(browser, site.address) as one, tab(browser, site.address, "/wall") as other:
+        expect(one.page.locator("#pulse .word")).to_have_text("live")
+        expect(other.page.locator("#pulse .word")).to_have_text("live")
+        began = monotonic()
+        assert site.stop() == 0
+        assert monotonic() - began < STOP_S
+        site.start()

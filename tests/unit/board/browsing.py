@@ -1,0 +1,120 @@
+"""A board's site in this process: real routes, real guards, and a broker in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_network
+
+from aiohttp.test_utils import TestClient, TestServer
+from kafka.errors import KafkaTimeoutError
+from prometheus_client import CollectorRegistry
+
+from cordwatch.board.audit import AuditLog
+from cordwatch.board.board_state import BoardState
+from cordwatch.board.live import Hub
+from cordwatch.board.metrics import BoardMetrics
+from cordwatch.board.routes import ROUTES
+from cordwatch.board.security import Allowance
+from cordwatch.board.signing import ByHeader
+from cordwatch.board.site import Site, make_app
+from cordwatch.runtime.kafka import KafkaError
+from cordwatch.runtime.wall_clock import WallClock
+from cordwatch_schemas.acknowledgements import Answer
+from cordwatch_schemas.audit import AuditRecord
+from cordwatch_schemas.events import read_answer
+from cordwatch_schemas.topics import ACKS, AUDIT
+from tests.unit.board.hospital import Record, projected
+
+SECRET = "a secret of the proxy alone"  # noqa: S105 - of this test
+
+
+class StoppedClock(WallClock):
+    """Shows the instant that it is set to."""
+
+    def __init__(self, shown: datetime) -> None:
+        """Begin at *shown*."""
+        super().__init__()
+        self.shown = shown
+
+    def now(self) -> datetime:
+        """Return what it shows."""
+        return self.shown
+
+
+class MemoryTopics:
+    """Takes audit records and answers in the order in which they come; refuses a topic that is away."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.records: list[tuple[str, bytes, bytes]] = []
+        self.away: set[str] = set()
+        self.read: Callable[[str, bytes, bytes], None] = lambda *_: None
+
+    def publish(
+        self, records: Sequence[tuple[str, bytes, bytes]], still_waiting: Callable[[], None]
+    ) -> list[KafkaError | None]:
+        """Keep *records*."""
+        if records[0][0] in self.away:
+            still_waiting()
+            return [KafkaTimeoutError("away")] * len(records)
+        self.records += records
+        for one in records:
+            self.read(*one)
+        return [None] * len(records)
+
+    def audit(self) -> list[AuditRecord]:
+        """Return the audit records."""
+        return [AuditRecord.model_validate_json(v) for t, _, v in self.records if t == AUDIT.name]
+
+    def answers(self) -> list[Answer]:
+        """Return the answers."""
+        return [read_answer(value) for topic, _, value in self.records if topic == ACKS.name]
+
+
+@dataclass(slots=True)
+class Browser:
+    """Somebody in front of the board."""
+
+    client: TestClient  # type: ignore[type-arg]
+    site: Site
+    topics: MemoryTopics
+    clock: StoppedClock
+
+    @staticmethod
+    def headers(*roles: str, user: str = "n.jansen", **more: str) -> dict[str, str]:
+        """Return what the proxy sends for somebody with *roles*."""
+        groups = ",".join(f"cordwatch-{role}" for role in roles)
+        told = {"X-Remote-User": user, "X-Remote-Groups": groups, "X-Proxy-Secret": SECRET}
+        return {**told, **more}
+
+
+@asynccontextmanager
+async def browser(records: Sequence[Record], now: datetime) -> AsyncIterator[Browser]:
+    """Give a browser in front of a board that has read *records*."""
+    clock, topics = StoppedClock(now), MemoryTopics()
+    state = BoardState(projected(records), clock, synthetic=True, ready=True)
+    audit = AuditLog("board", topics, lambda: None)
+    audit.start()
+    site = Site(
+        state,
+        Hub(state),
+        ByHeader([ip_network("127.0.0.0/8")], SECRET.encode()),
+        audit,
+        topics,
+        BoardMetrics(CollectorRegistry()),
+        pages_allowed=Allowance(10_000, 1),
+        changes_allowed=Allowance(10_000, 1),
+    )
+
+    def read(topic: str, key: bytes, value: bytes) -> None:
+        if topic == ACKS.name:
+            state.projection.take(topic, key, value)
+            state.projection.refresh()
+
+    topics.read = read
+    async with TestClient(TestServer(make_app(site, ROUTES))) as client:
+        yield Browser(client, site, topics, clock)
+    audit.stop(5)

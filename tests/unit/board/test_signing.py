@@ -1,0 +1,189 @@
+"""Who asks is believed only where it can be verified."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from cordwatch.board.access import ALLOWS, ROLES, NotSignedIn, Reader, roles_in
+from cordwatch.board.settings import BadAccess, BoardSettings
+from cordwatch.board.signing import Anybody, ByHeader, ByToken, KeyFile
+
+SECRET = b"a secret of the proxy alone"
+PROXY = "10.1.2.3"
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+NOW = datetime.now(UTC)  # noqa: TID251 - tokens are judged by the real time
+
+
+def headers(**more: str) -> dict[str, str]:
+    """Return what an honest proxy sends."""
+    told = {"X-Remote-User": "n.jansen", "X-Remote-Groups": "staff, cordwatch-clinician"}
+    return {**told, "X-Proxy-Secret": SECRET.decode(), **more}
+
+
+def by_header() -> ByHeader:
+    """Return sign-in by a header of one proxy."""
+    return ByHeader([ip_network(f"{PROXY}/32")], SECRET)
+
+
+def test_a_listed_proxy_with_its_secret_is_believed() -> None:
+    """Name and roles are those that it tells."""
+    assert by_header().reader(headers(), PROXY) == Reader("n.jansen", frozenset({"clinician"}))
+
+
+@pytest.mark.parametrize(
+    ("told", "peer"),
+    [
+        (headers(), "10.1.2.4"),
+        (headers(**{"X-Proxy-Secret": "guessed"}), PROXY),
+        (headers(**{"X-Proxy-Secret": ""}), PROXY),
+        (headers(**{"X-Remote-User": ""}), PROXY),
+        (headers(**{"X-Remote-User": "a\nb"}), PROXY),
+        (headers(**{"X-Remote-User": "x" * 121}), PROXY),
+    ],
+)
+def test_what_another_could_have_sent_is_not_believed(told: dict[str, str], peer: str) -> None:
+    """Another peer, no secret, no name, or a name that would break a line."""
+    with pytest.raises(NotSignedIn):
+        by_header().reader(told, peer)
+
+
+@pytest.mark.parametrize(("proxies", "secret"), [([], SECRET), ([ip_network("::1")], b"short")])
+def test_sign_in_that_would_believe_anybody_is_refused(proxies: Any, secret: bytes) -> None:
+    """An empty list of proxies is not everybody, and a short secret is none."""
+    with pytest.raises(ValueError, match=r"proxy"):
+        ByHeader(proxies, secret)
+
+
+def test_roles_are_groups_of_that_name_and_nothing_else() -> None:
+    """A group called administrator of something else gives nothing."""
+    assert roles_in(["cordwatch-viewer", "administrator", "cordwatch-", 7]) == {"viewer"}
+
+
+def test_nobody_who_is_not_known_sees_names() -> None:
+    """Without sign-in anybody may try the board, and sees no name on it."""
+    reader = Anybody().reader({}, "127.0.0.1")
+    assert reader.may("acknowledge")
+    assert not reader.sees_names
+
+
+def test_who_runs_the_system_answers_for_no_patient() -> None:
+    """An administrator closes no clock and sees no name; only clinical roles do."""
+    assert {role for role in ROLES if "stand-down" in ALLOWS[role]} == {"coordinator"}
+    assert {role for role in ROLES if "see-names" in ALLOWS[role]} == {"clinician", "coordinator"}
+
+
+# --- tokens
+
+
+def key_file(folder: Path) -> Path:
+    """Return a file with the provider's public key."""
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key()))
+    path = folder / "keys.json"
+    path.write_text(json.dumps({"keys": [{**public, "kid": "k1", "alg": "RS256"}]}))
+    return path
+
+
+def claims(**more: Any) -> dict[str, Any]:
+    """Return what an honest provider signs."""
+    told: dict[str, Any] = {
+        "iss": "https://id.example",
+        "aud": "cordwatch",
+        "sub": "4711",
+        "preferred_username": "n.jansen",
+        "groups": ["cordwatch-coordinator"],
+        "iat": NOW,
+        "exp": NOW + timedelta(minutes=5),
+    }
+    return {name: value for name, value in {**told, **more}.items() if value is not None}
+
+
+def signed(told: dict[str, Any], key: Any = KEY, algorithm: str = "RS256", kid: str = "k1") -> str:
+    """Return the header of a request with a token."""
+    return "Bearer " + jwt.encode(told, key, algorithm=algorithm, headers={"kid": kid})
+
+
+def by_token(folder: Path) -> ByToken:
+    """Return sign-in by tokens."""
+    return ByToken("https://id.example", "cordwatch", KeyFile(key_file(folder)))
+
+
+def test_a_token_of_the_provider_is_believed(tmp_path: Path) -> None:
+    """Name, roles, and until when."""
+    told = claims()
+    reader = by_token(tmp_path).reader({"Authorization": signed(told)}, "")
+    assert (reader.user, reader.roles) == ("n.jansen", frozenset({"coordinator"}))
+    assert reader.until == int(told["exp"].timestamp())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Basic abc",
+        "Bearer",
+        "Bearer not.a.token",
+        signed(claims(iss="https://elsewhere.example")),
+        signed(claims(aud="another")),
+        signed(claims(exp=NOW - timedelta(minutes=5))),
+        signed(claims(iat=NOW + timedelta(minutes=5), nbf=NOW + timedelta(minutes=5))),
+        signed(claims(exp=None)),
+        signed(claims(sub=None)),
+        signed(claims(), key=OTHER_KEY),
+        signed(claims(), kid="k2"),
+        signed(claims(), key="", algorithm="none"),
+        signed(claims(), key="x" * 64, algorithm="HS512"),
+        signed(claims(), algorithm="RS512"),
+        signed(claims())[:-8] + "AAAAAAAA",
+    ],
+)
+def test_a_token_that_does_not_hold_is_refused(header: str, tmp_path: Path) -> None:
+    """Another issuer, audience, time, key or algorithm, none at all, or a changed signature."""
+    with pytest.raises(NotSignedIn) as refused:
+        by_token(tmp_path).reader({"Authorization": header}, "")
+    assert "jansen" not in str(refused.value)
+
+
+def test_a_key_that_was_taken_back_is_no_longer_believed(tmp_path: Path) -> None:
+    """The file is read anew when it changes, without a restart."""
+    sign_in, token = by_token(tmp_path), signed(claims())
+    assert sign_in.reader({"Authorization": token}, "").user == "n.jansen"
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"keys": []}))
+    with pytest.raises(NotSignedIn):
+        sign_in.reader({"Authorization": token}, "")
+
+
+# --- what the settings allow
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"host": "0.0.0.0"}, "loopback"),  # noqa: S104 - what must be refused
+        ({"access": "header"}, "--proxy-secret-file"),
+        ({"access": "jwt", "jwt_issuer": "x"}, "--jwt-audience"),
+    ],
+)
+def test_a_board_that_could_not_tell_who_asks_does_not_start(
+    settings: dict[str, Any], named: str
+) -> None:
+    """Beyond loopback somebody must sign in; half a way to know is none."""
+    with pytest.raises(BadAccess, match=named):
+        BoardSettings(**settings).sign_in()
+
+
+def test_a_header_without_listed_proxies_does_not_start(tmp_path: Path) -> None:
+    """An empty list refuses to start instead of trusting everybody."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(SECRET)
+    with pytest.raises(BadAccess, match="no proxy is listed"):
+        BoardSettings(access="header", proxy_secret_file=secret).sign_in()

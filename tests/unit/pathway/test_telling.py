@@ -1,0 +1,154 @@
+"""What an alert says, field by field: whoever is called sees why, for whom, where and since when."""
+
+from typing import Any
+
+import pytest
+
+from cordwatch.pathway.simulation import simulate
+from cordwatch_schemas.pack import load_pack
+from tests import builders as b
+from tests.builders import T
+
+STORY = [
+    b.an_admission(T(-5), "V1", facility="H1", ward="N1"),
+    b.known_lymphoma(),
+    b.a_dose(T(-3)),
+    b.a_report(
+        T(0), occurred_precision="hour", occurred_latest_at=T(1), received_at=T(2.5), encounter="V1"
+    ),
+    b.a_transfer(T(3), "ICU", facility="H2"),
+    b.a_discharge(T(3.5), "V1", ward="N1"),
+]
+USUAL: dict[str, Any] = {
+    "schema_version": 1,
+    "patient": "A",
+    "encounter": "V1",
+    "facility": "H2",
+    "level": None,
+    "repeat": 0,
+    "revision": 0,
+    "status": "open",
+    "ended_at": None,
+    "replayed": False,
+    "data_stale": False,
+    "pack": "mescc-lymphoma@1.0.0",
+    "late_by_s": 0,
+    "missing": [],
+}
+REPORT = "ca9e6cfc22ac083093a06f90"
+EPISODE = "17efd3ba910881f4814955ad"
+
+
+def told(rule: str, **wanted: object) -> list[dict[str, Any]]:
+    """Return all of what is told by *rule* until half past eleven, as far as it is as *wanted*."""
+    alerts = simulate(STORY, load_pack("mescc-lymphoma"), T(3.6))
+    shown = [one.model_dump(mode="json") for one in alerts if one.rule == rule]
+    return [one for one in shown if wanted.items() <= one.items()]
+
+
+def test_the_alert_of_a_clock() -> None:
+    """Told late, and again since the patient was moved; its ids are those of every version before."""
+    assert told("steroid.start", level="due") == [
+        USUAL
+        | {
+            "alert_id": "9cc50e3fe1a63cc7077da6cf",
+            "kind": "clock",
+            "rule": "steroid.start",
+            "level": "due",
+            "severity": "critical",
+            "paged": True,
+            "ward": "ICU",
+            "revision": 1,
+            "episode": EPISODE,
+            "clock": "633e5ddc3f9e0fd4c244bad3",
+            "cause": REPORT,
+            "start_at": "2026-03-02T08:00:00Z",
+            "due_at": "2026-03-02T09:00:00Z",
+            "raised_at": "2026-03-02T10:30:00Z",
+            "late_by_s": 5_400,
+            "reason": "dexamethasone not given, nor ordered; "
+            "the last dose without an active order was 3 h before",
+            "missing": ["dexamethasone"],
+            "flags": ["hour-precision"],
+            "clause": "Immediate corticosteroid therapy: upon diagnosis, "
+            "corticosteroids must be administered immediately",
+        }
+    ]
+
+
+def test_the_repeat_of_a_clock_has_an_id_of_its_own() -> None:
+    """It counts on from due, and is told where the patient is by then."""
+    repeats = told("steroid.start", level="overdue")
+    assert [(one["repeat"], one["late_by_s"], one["ward"]) for one in repeats] == [
+        (7, 0, "ICU"),
+        (8, 0, "ICU"),
+        (9, 0, "ICU"),
+        (10, 0, "ICU"),
+    ]
+    assert [one["alert_id"] for one in repeats] == [
+        "8d67dca2dcef7bee179ec39c",
+        "c31e56edcbda415632e4ea7c",
+        "31b28d822926e7fa123b26ff",
+        "3659d433072f1a5c710e0ff8",
+    ]
+
+
+def test_the_notice_of_a_discharge_goes_to_the_ward_that_discharged() -> None:
+    """With the times of the clock that it is about."""
+    assert told("discharged-open") == [
+        USUAL
+        | {
+            "alert_id": "2a13a76b3782fce63d8115c0",
+            "kind": "notice",
+            "rule": "discharged-open",
+            "severity": "warning",
+            "paged": True,
+            "ward": "N1",
+            "episode": EPISODE,
+            "clock": "633e5ddc3f9e0fd4c244bad3",
+            "cause": "e86566d8145bb749d63ca188",
+            "start_at": "2026-03-02T08:00:00Z",
+            "due_at": "2026-03-02T09:00:00Z",
+            "raised_at": "2026-03-02T11:30:00Z",
+            "reason": "Discharged with an open deadline",
+            "flags": [],
+            "clause": "Admission: discharge stops no clock",
+        }
+    ]
+
+
+def test_an_advisory_for_the_board_names_what_is_missing() -> None:
+    """It has no deadline, and is nobody's page."""
+    assert told("support.offer") == [
+        USUAL
+        | {
+            "alert_id": "25027e364f9c1cfae9032058",
+            "kind": "advisory",
+            "rule": "support.offer",
+            "severity": "info",
+            "paged": False,
+            "ward": "ICU",
+            "episode": None,
+            "clock": None,
+            "cause": REPORT,
+            "start_at": None,
+            "due_at": None,
+            "raised_at": "2026-03-02T11:30:00Z",
+            "reason": "Supportive measures are not recorded",
+            "missing": ["physiotherapy", "behavioural", "psychosocial"],
+            "flags": ["hour-precision"],
+            "clause": "Physical therapy, behavioral and psychosocial interventions",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"), [(0.99, "59 min"), (1, "1 h"), (47.99, "47 h"), (48, "2 d"), (71.9, "2 d")]
+)
+def test_how_long_ago_the_last_scan_was(hours: float, said: str) -> None:
+    """In the unit that the ward counts in, and never more than it was."""
+    events = [b.an_mri_done(T(-hours)), b.a_suspicion()]
+    (reminder,) = simulate(events, load_pack("mescc-lymphoma"), T(6))
+    assert reminder.reason == (
+        f"MRI of the whole spine not done, nor ordered; the last MRI of the spine was {said} before"
+    )
