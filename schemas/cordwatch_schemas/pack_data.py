@@ -46,7 +46,10 @@ def _span(value: object) -> object:
     match = _SPAN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("a span is a number and a unit: '90 s', '15 min', '12 h', '14 d'")
-    return timedelta(seconds=float(match[1]) * UNITS_S[match[2]])
+    try:
+        return timedelta(seconds=float(match[1]) * UNITS_S[match[2]])
+    except OverflowError:
+        raise ValueError("is longer than can be reckoned with") from None
 
 
 Span = Annotated[timedelta, BeforeValidator(_span)]

@@ -65,7 +65,8 @@ class Matter(Contract):
             alert_id=alert.alert_id,
             kind="operational",
             rule=alert.kind,
-            group=alert.alert_id,
+            # What fails, mends and fails again is one thing, like a notice that comes and goes.
+            group=f"{alert.kind}|{about}"[:200],
             severity="warning",
             paged=True,
             status="open" if alert.status == "open" else "resolved",

@@ -18,6 +18,7 @@ _SHAPES = {
     "Role": "role",
     "StepName": "step",
     "SomeTime": "time",
+    "Time": "time",
     "Span": "time",
     "WeeklyHours": "hours",
     "Destination": "destination",

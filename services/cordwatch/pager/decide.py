@@ -7,13 +7,14 @@ the entry as it should be out. Nothing here sends anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from cordwatch.pager.lane import dedup_key, is_at_least, wanting
 from cordwatch.pager.plan import PRESSING, STEPS, Plan, Step, step_of
+from cordwatch.pager.rounds import anew, current_of, is_untold, replaced
 from cordwatch_schemas.pages import Delivery, LedgerEntry, Matter
 
 Reason = Literal[
@@ -78,7 +79,7 @@ def decide(entry: LedgerEntry, beside: Beside, now: datetime) -> Decision:
     """Return what is to be done about a matter now."""
     if entry.matter.status != "open":
         return Decision(_closed(entry, entry.matter.reason, "over"))
-    entry = _replaced(entry)
+    entry = replaced(entry)
     for stage in STAGES:
         held = stage(entry, beside, now)
         if held is not None:
@@ -99,12 +100,10 @@ def _board_only(entry: LedgerEntry, _: Beside, __: datetime) -> _Held | None:
     return None if entry.matter.paged else _Held("board-only")
 
 
-def _lower(entry: LedgerEntry, beside: Beside, _: datetime) -> _Held | None:
-    own = rank(entry.matter)
-    is_clock = entry.matter.kind == "clock"
-    if is_clock and any(rank(one.matter) > own for one in _pageable(beside.siblings)):
-        return _Held("outranked")
-    return None
+def _lower(entry: LedgerEntry, beside: Beside, now: datetime) -> _Held | None:
+    # One that reaches nobody at this hour must not silence one that does.
+    is_lower = any(_reaches(one, beside.plan, now) for one in _above(entry, beside))
+    return _Held("outranked") if is_lower else None
 
 
 def _history(entry: LedgerEntry, beside: Beside, now: datetime) -> _Held | None:
@@ -126,9 +125,9 @@ def _muted(entry: LedgerEntry, beside: Beside, now: datetime) -> _Held | None:
 
 
 def _settling(entry: LedgerEntry, beside: Beside, now: datetime) -> _Held | None:
-    if entry.matter.kind == "clock" or not _is_untold(entry):
+    if entry.matter.kind == "clock" or not is_untold(entry):
         return None
-    if any(not _is_untold(one) for one in beside.siblings):
+    if any(_is_like(one, entry, beside.plan) for one in beside.siblings):
         # The same about the same patient is being told; when that ends, this is looked at again.
         return _Held("settling")
     if beside.group_told_at is None:
@@ -138,7 +137,7 @@ def _settling(entry: LedgerEntry, beside: Beside, now: datetime) -> _Held | None
 
 
 def _calm(entry: LedgerEntry, beside: Beside, now: datetime) -> _Held | None:
-    if not _is_untold(entry) or step_of(entry.matter) in PRESSING:
+    if not is_untold(entry) or step_of(entry.matter) in PRESSING:
         return None
     first = [(role, by) for rung, role, by in beside.plan.rungs(entry.matter, now) if rung == 0]
     # Whoever of them is free is not told alone: the step is told together, a little later.
@@ -169,10 +168,9 @@ def _told(entry: LedgerEntry, beside: Beside, now: datetime) -> Decision:
         return Decision(_because(entry, "nobody"), now + step.answer_within)
     entry = _relabelled(entry, planned)
     if _begins_anew(entry, step, now):
-        entry = entry.model_copy(
-            update={"round": entry.round + 1, "round_at": now, "quiet_until": None}
-        )
-        planned_now = [one for one in planned if one[0] == 0]
+        reached = _climbed(entry, beside, planned, now)
+        entry = anew(entry, now)
+        planned_now = [one for one in planned if one[0] <= reached]
     else:
         planned_now = [*_moved(entry, planned), *_passed_on(entry, beside.plan, planned, now)]
         entry = _passed_over(entry, beside.plan, now)
@@ -182,13 +180,8 @@ def _told(entry: LedgerEntry, beside: Beside, now: datetime) -> Decision:
     return Decision(entry, _look_again_at(entry, beside.plan, step, planned, now))
 
 
-def _is_untold(entry: LedgerEntry) -> bool:
-    """Return whether it was never told, or was taken back and now holds again."""
-    return all(one.wanted == "closed" for one in _current(entry))
-
-
 def _begins_anew(entry: LedgerEntry, step: Step, now: datetime) -> bool:
-    if entry.round_at is None or _is_untold(entry):
+    if entry.round_at is None or is_untold(entry):
         return True
     if entry.quiet_until is not None:
         # An acknowledgement that has run out, and nothing was done.
@@ -196,18 +189,48 @@ def _begins_anew(entry: LedgerEntry, step: Step, now: datetime) -> bool:
     return step.again_after is not None and now - entry.round_at >= step.again_after
 
 
-def _current(entry: LedgerEntry) -> list[Delivery]:
-    return [one for one in entry.deliveries if one.round == entry.round]
-
-
 Planned = tuple[int, str, str]
+
+
+def _is_like(told: LedgerEntry, entry: LedgerEntry, plan: Plan) -> bool:
+    """Return whether *told* is told so shortly before that *entry* says nothing new; a later repeat does."""
+    if is_untold(told) or told.round_at is None or told.matter.repeat < entry.matter.repeat:
+        return False
+    return told.round_at >= entry.matter.raised_at - plan.settle
+
+
+def _climbed(entry: LedgerEntry, beside: Beside, planned: list[Planned], now: datetime) -> int:
+    """
+    Return up to which rung it is told at once: a repeat goes on where the one before was.
+
+    Repeats may come more often than anybody is given time to answer: begun at the
+    bottom each time, the ladder would never reach those who stand higher. Where
+    it had come to its end, or somebody had answered, it begins at the bottom.
+    """
+    own = rank(entry.matter)
+    before = [
+        one
+        for one in beside.siblings
+        if rank(one.matter)[0] == own[0] and rank(one.matter) < own and one.round
+    ]
+    if entry.round or not before:
+        return 0
+    last = max(before, key=lambda one: rank(one.matter))
+    current = current_of(last)
+    if not current or last.quiet_until is not None:
+        return 0
+    waited = now - max(one.decided_at for one in current)
+    reached = max(one.rung for one in current)
+    if waited >= beside.plan.step(entry.matter).answer_within:
+        reached += 1
+    return reached if reached <= planned[-1][0] else 0
 
 
 def _next_rung(
     entry: LedgerEntry, step: Step, planned: list[Planned], now: datetime
 ) -> list[Planned]:
     """Return the next one to be told because nobody answered in time."""
-    current = _current(entry)
+    current = current_of(entry)
     last_at = max((one.decided_at for one in current), default=now)
     unopened = _unopened(current, planned)
     is_time = now - last_at >= step.answer_within or not current
@@ -231,7 +254,7 @@ def _passed_on(
     entry: LedgerEntry, plan: Plan, planned: list[Planned], now: datetime
 ) -> list[Planned]:
     """Return who is told in place of those that failed: the same role's next channel, else the next one at all."""
-    current, found = _current(entry), list[Planned]()
+    current, found = current_of(entry), list[Planned]()
     for failed in (one for one in current if _has_failed(one, entry, plan, now)):
         free = [one for one in _unopened(current, planned) if one not in found]
         same_role = [one for one in free if one[1] == failed.role]
@@ -251,7 +274,7 @@ def _passed_over(entry: LedgerEntry, plan: Plan, now: datetime) -> LedgerEntry:
 
 def _moved(entry: LedgerEntry, planned: list[Planned]) -> list[Planned]:
     """Return who is told because the patient is on another ward now: the same rungs there."""
-    current = _current(entry)
+    current = current_of(entry)
     if not current or all(one.ward == entry.matter.ward for one in current):
         return []
     reached = max(one.rung for one in current)
@@ -286,13 +309,16 @@ def _with(entry: LedgerEntry, planned: Iterable[Planned], now: datetime) -> Ledg
         )
         for rung, role, destination in planned
     )
-    return entry.model_copy(update={"deliveries": (*entry.deliveries, *added)}) if added else entry
+    # A role may stand twice in a step: it is one page all the same.
+    once = {one.dedup_key: one for one in reversed(added)}
+    deliveries = (*entry.deliveries, *reversed(once.values()))
+    return entry.model_copy(update={"deliveries": deliveries}) if added else entry
 
 
 def _look_again_at(
     entry: LedgerEntry, plan: Plan, step: Step, planned: list[Planned], now: datetime
 ) -> datetime | None:
-    current = _current(entry)
+    current = current_of(entry)
     times = []
     if _unopened(current, planned):
         times.append(max(one.decided_at for one in current) + step.answer_within)
@@ -300,7 +326,7 @@ def _look_again_at(
             times += [
                 one.decided_at + plan.fallback_after
                 for one in current
-                if one.accepted == "nothing" and not one.passed_over
+                if one.accepted == "nothing" and one.wanted == "told" and not one.passed_over
             ]
     if step.again_after is not None and entry.round_at is not None:
         times.append(entry.round_at + step.again_after)
@@ -311,30 +337,10 @@ def _look_again_at(
 # How deliveries end, or are quietened.
 
 
-def _replaced(entry: LedgerEntry) -> LedgerEntry:
-    """Close what an earlier round or another ward was told, once somebody has been told in its place."""
-    current = _current(entry)
-    here = [one for one in current if one.ward == entry.matter.ward]
-    is_here = any(is_at_least(one.accepted, "told") and one.wanted != "closed" for one in here)
-    if not is_here:
-        return entry
-    changed = tuple(
-        wanting(one, "closed", "told anew")
-        if one.round < entry.round
-        else wanting(one, "closed", "the patient is on another ward")
-        if one.ward != entry.matter.ward
-        else one
-        for one in entry.deliveries
-    )
-    return entry.model_copy(update={"deliveries": changed})
-
-
 def _outranked(entry: LedgerEntry, beside: Beside) -> LedgerEntry:
-    own = rank(entry.matter)
-    higher = [one for one in _pageable(beside.siblings) if rank(one.matter) > own]
     is_told = any(
         is_at_least(delivery.accepted, "told") and delivery.wanted != "closed"
-        for one in higher
+        for one in _above(entry, beside)
         for delivery in one.deliveries
     )
     changed = tuple(
@@ -351,8 +357,20 @@ def _closed(entry: LedgerEntry, why: str, reason: Reason) -> LedgerEntry:
     return _because(entry.model_copy(update={"deliveries": changed}), reason)
 
 
-def _pageable(entries: Iterable[LedgerEntry]) -> Iterable[LedgerEntry]:
-    return (one for one in entries if one.matter.paged and not one.matter.replayed)
+def _above(entry: LedgerEntry, beside: Beside) -> Iterator[LedgerEntry]:
+    """Yield what takes its place: the higher levels of its clock, the later repeats of its notice."""
+    own = entry.matter
+    for one in beside.siblings:
+        is_later = own.kind == "clock" or one.matter.raised_at > own.raised_at
+        is_paged = one.matter.paged and not one.matter.replayed
+        if is_later and is_paged and rank(one.matter) > rank(own):
+            yield one
+
+
+def _reaches(entry: LedgerEntry, plan: Plan, now: datetime) -> bool:
+    if any(one.wanted != "closed" for one in entry.deliveries):
+        return True
+    return next(plan.rungs(entry.matter, now), None) is not None
 
 
 def _because(entry: LedgerEntry, reason: Reason) -> LedgerEntry:

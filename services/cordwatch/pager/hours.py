@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -58,10 +59,17 @@ class Hours:
 
     def end_after(self, at: datetime, zone: ZoneInfo) -> datetime:
         """Return the first full minute from *at* on that is outside; at most eight days later."""
-        found = at.replace(second=0, microsecond=0)
-        while found < at or (self.holds(found, zone) and found - at < LOOK_AHEAD):
-            found += timedelta(minutes=1)
-        return found
+        minute = at.replace(second=0, microsecond=0)
+        return _end_after(self, minute if minute == at else minute + timedelta(minutes=1), zone)
+
+
+@lru_cache(maxsize=256)
+def _end_after(hours: Hours, minute: datetime, zone: ZoneInfo) -> datetime:
+    """Kept, since all that waits for the same morning asks in the same minute."""
+    found = minute
+    while hours.holds(found, zone) and found - minute < LOOK_AHEAD:
+        found += timedelta(minutes=1)
+    return found
 
 
 def _days(first: str | None, last: str | None) -> frozenset[int]:

@@ -40,6 +40,10 @@ class LeadershipLost(RuntimeError):
     """Another pager leads now: this one must not tell anybody anything."""
 
 
+class NotKnown(RuntimeError):
+    """The broker names no partitions of a topic that must be read."""
+
+
 def understood(topic: str, value: bytes | None) -> Heard | None:
     """Return what a record says; None where it cannot be understood, which is logged and counted by the caller."""
     try:
@@ -127,11 +131,13 @@ class Intake:
             member.close()
 
     def _read(self, member: KafkaConsumer, reader: KafkaConsumer) -> None:
-        parts = [
-            TopicPartition(topic.name, one)
-            for topic in READ
-            for one in sorted(reader.partitions_for_topic(topic.name) or ())
-        ]
+        parts = []
+        for topic in READ:
+            found = reader.partitions_for_topic(topic.name)
+            if not found:
+                # Better no pager, which is noticed, than one that is deaf to a topic.
+                raise NotKnown(topic.name)
+            parts += [TopicPartition(topic.name, one) for one in sorted(found)]
         reader.assign(parts)
         for part in parts:
             committed = member.committed(part)

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import ValidationError
 
-from cordwatch.runtime.kafka import KafkaError, KafkaSettings, Publisher, read_topic
+from cordwatch.runtime.kafka import (
+    NOT_SAFE,
+    BrokerUnreachable,
+    KafkaError,
+    KafkaSettings,
+    Publisher,
+    read_topic,
+)
 from cordwatch.runtime.logging import get_logger
 from cordwatch_schemas.pages import LedgerEntry
 from cordwatch_schemas.topics import PAGES
@@ -52,7 +59,10 @@ def publisher_of(kafka: KafkaSettings) -> Publish:
 
     def publish(records: Records) -> None:
         if not made:
-            made.append(Publisher(kafka))
+            try:
+                made.append(Publisher(kafka))
+            except BrokerUnreachable as away:
+                raise NOT_SAFE from away
         for record in records:
             made[0].send(*record)
         made[0].confirm()
@@ -80,16 +90,19 @@ class LedgerWriter:
         self._waiting |= rows
         if self._writing is None and self._waiting:
             self._writing = asyncio.create_task(self._write_all())
-        if self._writing is None:
+        writing = self._writing
+        if writing is None:
             return True
-        done, _ = await asyncio.wait({self._writing}, timeout=patience_s)
+        done, _ = await asyncio.wait({writing}, timeout=patience_s)
         if not done:
             if not self.is_away:
                 log.warning("the broker does not take the ledger's rows; pages go on")
             self.is_away = True
             return False
-        self._writing.result()
-        self._writing = None
+        writing.result()
+        if self._writing is writing:
+            # Else another one who waited for it, at the stop, has seen to it.
+            self._writing = None
         # What came in between is in a group of its own.
         return await self.write({}, patience_s) if self._waiting else True
 

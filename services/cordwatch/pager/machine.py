@@ -21,11 +21,24 @@ from cordwatch.pager.lane import after, attempted, next_action
 from cordwatch.pager.outbox import Attempt, Outbox
 from cordwatch.pager.plan import Plan
 from cordwatch.pager.transports.transport import Outcome, Page, Transport
-from cordwatch_schemas.acknowledgements import Answer, Classified
+from cordwatch_schemas.acknowledgements import (
+    Acknowledged,
+    Answer,
+    Classified,
+    StoodDown,
+    Unacknowledged,
+)
 from cordwatch_schemas.pages import Delivery, LedgerEntry, Matter
 
 FORGOTTEN_AFTER = timedelta(days=61)
 """Longer than alerts are kept on their topic: one read anew is always known."""
+
+EARLY_MAX = 1_000
+"""So many alerts may have been answered before they are read."""
+
+DELIVERIES_MAX = 100
+OLD_AFTER = timedelta(hours=1)
+"""Longer than any destination is told of an end."""
 
 ACCEPTED = Outcome("accepted", "accepted")
 
@@ -66,6 +79,7 @@ class Machine:
         self._keys: dict[str, str] = {}
         self.burden = Burden(plan.calm)
         self._alarms = Alarms()
+        self._early: dict[str, list[Acknowledged | Unacknowledged | StoodDown]] = {}
         self._unsure: set[str] = set()
         self._dirty: dict[str, LedgerEntry | None] = {}
         self._decisions: list[tuple[str, str]] = []
@@ -94,16 +108,23 @@ class Machine:
         if matter.revision <= revision:
             return
         if known is not None:
-            self._put(known.model_copy(update={"matter": matter}))
+            holds_again = known.matter.status != "open" and matter.status == "open"
+            # What somebody had seen then was over; what is there now they have not seen.
+            quiet_until = None if holds_again else known.quiet_until
+            self._put(known.model_copy(update={"matter": matter, "quiet_until": quiet_until}))
         else:
             round_ = past.round if past else 0
             self._put(LedgerEntry(matter=matter, first_seen_at=now, reason="new", round=round_))
+        for answer in self._early.pop(matter.alert_id, ()):
+            self.answer(answer, now)
 
     def answer(self, answer: Answer, now: datetime) -> None:
         """Take in what somebody answered, wherever they did."""
         if isinstance(answer, Classified):
             return
         entry = self.entries.get(answer.alert_id)
+        if entry is None and answer.alert_id not in self._past:
+            self._keep_early(answer)
         if entry is not None:
             changed = answered(entry, answer, self.plan, now)
             if changed is not entry:
@@ -167,7 +188,16 @@ class Machine:
 
     # Within.
 
-    def _put(self, entry: LedgerEntry) -> None:
+    def _keep_early(self, answer: Acknowledged | Unacknowledged | StoodDown) -> None:
+        """Keep what is read before its alert: they stand on different topics."""
+        self._early.setdefault(answer.alert_id, []).append(answer)
+        if len(self._early) > EARLY_MAX:
+            del self._early[next(iter(self._early))]
+
+    def _put(self, whole: LedgerEntry) -> None:
+        entry = without_old(whole)
+        for one in whole.deliveries[: len(whole.deliveries) - len(entry.deliveries)]:
+            self._keys.pop(one.dedup_key, None)
         alert_id = entry.matter.alert_id
         self._dirty[alert_id] = entry
         self._unsure |= self._groups.get(entry.matter.group, set()) | {alert_id}
@@ -175,6 +205,9 @@ class Machine:
 
     def _index(self, entry: LedgerEntry) -> None:
         alert_id, group = entry.matter.alert_id, entry.matter.group
+        known = self.entries.get(alert_id)
+        if known is not None and known.matter.group != group:
+            self._leave(known)
         self._outbox.note(entry)
         is_over = entry.matter.status != "open" and entry.reason == "over"
         if not is_over or self._outbox.holds(entry):
@@ -189,9 +222,13 @@ class Machine:
         self._past[alert_id] = Past(entry.matter.revision, entry.round, ended_at)
         for one in entry.deliveries:
             self._keys.pop(one.dedup_key, None)
-        self._groups[group].discard(alert_id)
-        if not self._groups[group]:
-            del self._groups[group]
+        self._leave(entry)
+
+    def _leave(self, entry: LedgerEntry) -> None:
+        group = self._groups.get(entry.matter.group, set())
+        group.discard(entry.matter.alert_id)
+        if not group:
+            self._groups.pop(entry.matter.group, None)
 
     def _decide(self, now: datetime) -> None:
         self._unsure |= set(self._alarms.due(now))
@@ -258,18 +295,37 @@ def _with(entry: LedgerEntry, changed: Delivery) -> LedgerEntry:
     return entry.model_copy(update={"deliveries": deliveries})
 
 
+def without_old(entry: LedgerEntry) -> LedgerEntry:
+    """Return the entry with its last deliveries, where there are many: a row must stay one that a broker takes."""
+    if len(entry.deliveries) <= DELIVERIES_MAX:
+        return entry
+    newest = entry.deliveries[-1].decided_at
+    first = next(
+        place
+        for place, one in enumerate(entry.deliveries)
+        if not _is_old(one, entry.round, newest) or place >= len(entry.deliveries) // 2
+    )
+    return entry.model_copy(update={"deliveries": entry.deliveries[first:]})
+
+
+def _is_old(delivery: Delivery, round_: int, now: datetime) -> bool:
+    if delivery.round == round_ or delivery.wanted != "closed" or next_action(delivery) is not None:
+        return False
+    return now - (delivery.settled_at or delivery.decided_at) > OLD_AFTER
+
+
 def without_destinations_gone(
     entry: LedgerEntry, transports: Mapping[str, Transport]
 ) -> LedgerEntry:
-    """Return the entry without hope for destinations that the plan no longer has: others are told instead."""
+    """
+    Return the entry without hope for destinations that the plan no longer has: others are told instead.
+
+    What such a one was told stays open there, and is closed if it comes back.
+    """
     changed = tuple(
-        one
-        if one.destination in transports or next_action(one) is None
-        else one.model_copy(
-            update={"refused": True, "outcome": "gone from the plan"}
-            if one.wanted == "told"
-            else {"accepted": one.wanted, "outcome": "gone from the plan"}
-        )
+        one.model_copy(update={"refused": True, "outcome": "gone from the plan"})
+        if one.destination not in transports and next_action(one) == "tell"
+        else one
         for one in entry.deliveries
     )
     return (

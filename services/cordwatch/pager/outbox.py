@@ -79,6 +79,11 @@ class _Lane:
         slots = IN_FLIGHT_MAX - len(self.in_flight)
         return slots if self.per_minute is None else min(slots, self._left(now))
 
+    @property
+    def is_full(self) -> bool:
+        """Return whether as many attempts are being made as may be at once."""
+        return len(self.in_flight) >= IN_FLIGHT_MAX
+
     def due_at(self, one: _Waiting) -> datetime:
         """Return from when on it may be tried: at once where the destination has come back since."""
         if one.failed_at and self.came_back_at and one.failed_at < self.came_back_at:
@@ -193,6 +198,9 @@ class Outbox:
         """Return when there will be something to say, as far as it is a matter of time."""
         times: list[datetime] = []
         for lane in self._lanes.values():
+            if lane.is_full:
+                # The end of an attempt wakes whoever waits, not a time.
+                continue
             dues = [
                 lane.due_at(one)
                 for one in lane.waiting.values()

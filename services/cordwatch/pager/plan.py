@@ -55,7 +55,18 @@ def _some_time(span: timedelta) -> timedelta:
     return span
 
 
-SomeTime = Annotated[Span, AfterValidator(_some_time)]
+def _within_reach(span: timedelta) -> timedelta:
+    # An instant so far ahead may be none that can be reckoned with.
+    if span > LONGEST:
+        raise ValueError(f"must be {LONGEST.days} d at most")
+    return span
+
+
+LONGEST = timedelta(days=366)
+Time = Annotated[Span, AfterValidator(_within_reach)]
+"""Elapsed time, of a year at most."""
+
+SomeTime = Annotated[Time, AfterValidator(_some_time)]
 """Elapsed time that does pass."""
 
 
@@ -161,11 +172,11 @@ class Plan(PackData):
     """Hours in which less pressing steps wait."""
     calm: Calm = Calm()
     """When a recipient has had enough for now."""
-    settle: Span = timedelta(minutes=10)
+    settle: Time = timedelta(minutes=10)
     """A notice that comes and goes is told once in that time."""
     fallback_after: SomeTime = timedelta(seconds=60)
     """A destination that has not accepted by then is passed over for the next."""
-    tell_of_the_last: Span = timedelta(days=7)
+    tell_of_the_last: Time = timedelta(days=7)
     """What was raised earlier, and never told, is history."""
 
     def step(self, matter: Matter) -> Step:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
 
 from cordwatch.pager.intake import READ, Batch, Intake, LeadershipLost
 from cordwatch.pager.ledger import LedgerWriter, publisher_of, read_ledger
@@ -83,8 +84,9 @@ class Pager:
             unreadable=self._unreadable,
             failed=self._failed,
         )
+        # One publisher each: who confirms must wait for what is their own, and for all of it.
+        self._ledger = LedgerWriter(publisher_of(kafka))
         self._publish = publisher_of(kafka)
-        self._ledger = LedgerWriter(self._publish)
         self._troubles = Troubles(name)
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -133,7 +135,8 @@ class Pager:
         log.info("metrics", address=self._page.address)
         self._intake.start()
         self._looked_at = self._clock.monotonic()
-        tasks = [asyncio.create_task(self._turns()), asyncio.create_task(self._looks())]
+        own = (self._turns(), self._looks(), self._tells())
+        tasks = [asyncio.create_task(one) for one in own]
         tasks += [asyncio.create_task(self._beside(one)) for one in beside]
         try:
             stop = asyncio.create_task(self._stopping.wait())
@@ -195,7 +198,9 @@ class Pager:
         now = self._clock.now()
         for batch, _ in batches:
             self._hear(machine, batch, now)
-        work = machine.work(now, decides=self._decides(machine, now))
+        decides = self._decides(machine, now)
+        # Nor is anything said before: what waits since the last process may be over as well.
+        work = machine.work(now, decides=decides, attempts=self._has_begun)
         self._count(work)
         patience_s = NO_PATIENCE_S if self._ledger.is_away else PATIENCE_S
         is_written = await self._ledger.write(work.rows, patience_s)
@@ -269,7 +274,7 @@ class Pager:
         self._wake.set()
 
     async def _looks(self) -> None:
-        """Set gauges, tell of itself, forget; every second."""
+        """Set gauges and forget; every second."""
         forgotten_at = self._clock.monotonic()
         while True:
             await asyncio.sleep(1)
@@ -283,7 +288,6 @@ class Pager:
                 continue
             at = self._clock.now()
             self.metrics.look(machine.entries.values(), machine.burden.pages(at), at)
-            await self._tell_of_itself()
             if now - forgotten_at > FORGET_S:
                 machine.forget(at)
                 forgotten_at = now
@@ -296,16 +300,21 @@ class Pager:
             log.error("the process was paused", paused_s=round(paused_s, 1))
             os._exit(EXIT_BROKEN)
 
-    async def _tell_of_itself(self) -> None:
-        alerts, self._tell_operations = self._tell_operations, []
-        if not alerts:
-            return
+    async def _tells(self) -> None:
+        """Tell of itself; beside everything else, since a broker may keep it waiting for long."""
+        while True:
+            await asyncio.sleep(1)
+            alerts, self._tell_operations = self._tell_operations, []
+            if alerts:
+                await self._tell_of_itself(alerts)
+
+    async def _tell_of_itself(self, alerts: list[OperationalAlert]) -> None:
         key = self._name.encode()
         records = [(OPERATIONS.name, key, one.model_dump_json().encode()) for one in alerts]
         try:
-            await asyncio.wait_for(asyncio.to_thread(self._publish, list(records)), PATIENCE_S)
-        except (KafkaError, TimeoutError) as error:
-            # With the next look, in a second.
+            # Never given up half-way: threads that wait would take the place of those that look up names.
+            await asyncio.to_thread(self._publish, list(records))
+        except KafkaError as error:
             log.warning("an operational alert is sent again", error=type(error).__name__)
             self._tell_operations = alerts + self._tell_operations
 
@@ -314,8 +323,14 @@ class Pager:
     def _lead(self) -> None:
         told: dict[str, OperationalAlert] = {}
         for record in read_topic(self._kafka, OPERATIONS.name, follow=False):
-            if record is not None and record[1]:
+            if record is None or not record[1]:
+                continue
+            try:
                 one = OperationalAlert.model_validate_json(record[1])
+            except ValidationError:
+                # Whoever wrote it: no record of another's may keep the pager from its work.
+                self._unreadable(OPERATIONS.name)
+            else:
                 told[one.alert_id] = one
         self._troubles = Troubles(self._name, told.values())
         machine = Machine(self.plan, self.transports, read_ledger(self._kafka))

@@ -76,6 +76,14 @@ def test_everything_wrong_is_said_at_once_with_its_place(tmp_path: Path) -> None
             "19:46 ladder.due.answer_within must be longer than nothing",
         ),
         (
+            {"due": "  due: {tell: [duty-manager], answer_within: 5000000 d}"},
+            "19:46 ladder.due.answer_within must be 366 d at most",
+        ),
+        (
+            {"due": f"  due: {{tell: [duty-manager], answer_within: {'9' * 20} d}}"},
+            "19:46 ladder.due.answer_within is longer than can be reckoned with",
+        ),
+        (
             {"- {hours": "  - {hours: '22:00-07:00', steps: [due]}"},
             "22:5 mute.0 due, overdue, prompt are never muted",
         ),
