@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from cordwatch.pager.alarms import Alarms
 from cordwatch.pager.hours import Hours
 from cordwatch_schemas.operations import OperationalAlert
 from cordwatch_schemas.pages import Matter
@@ -273,3 +274,15 @@ def test_a_matter_that_changes_its_group_leaves_nothing_behind() -> None:
     assert rung(rules)["nurse"] >= 1
     assert world.machine is not None
     assert set(world.machine.entries) == {"other", "third"}
+
+
+def test_what_was_quietened_for_good_is_not_remembered_for_ten_years() -> None:
+    """Thousands of reminders that were seen, and are over: no alarm of them is kept."""
+    alarms = Alarms()
+    for place in range(5_000):
+        alarms.set(f"al-{place}", after(5_000_000))
+        alarms.drop(f"al-{place}")
+    alarms.set("late", after(3))
+    alarms.set("first", after(2))
+    assert len(alarms._heap) <= 1_002
+    assert list(alarms.due(after(4))) == ["first", "late"]

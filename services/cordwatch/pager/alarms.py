@@ -6,6 +6,9 @@ import heapq
 from collections.abc import Iterator
 from datetime import datetime
 
+PASSED_OVER_MAX = 1_000
+"""More that was set anew or dropped is not kept: what was quietened for good would stay for ten years."""
+
 
 class Alarms:
     """A heap in which what was set anew or dropped is passed over when its turn comes."""
@@ -22,6 +25,9 @@ class Alarms:
         elif self._at.get(name) != at:
             self._at[name] = at
             heapq.heappush(self._heap, (at, name))
+            if len(self._heap) > 2 * len(self._at) + PASSED_OVER_MAX:
+                self._heap = [(at, name) for name, at in self._at.items()]
+                heapq.heapify(self._heap)
 
     def drop(self, name: str) -> None:
         """Forget it."""

@@ -71,7 +71,7 @@ class Intake:
         group: str,
         session_timeout_s: float,
         *,
-        lead: Callable[[], None],
+        lead: Callable[[], bool],
         take: Callable[[Batch], None],
         unreadable: Callable[[str], None],
         failed: Callable[[BaseException], None],
@@ -79,8 +79,10 @@ class Intake:
         """
         Prepare; `start` begins.
 
-        *lead* is called once, when this process leads; *take* blocks until a batch
-        is durable; *failed* is called at the end of a thread that could not go on.
+        *lead* is called once, when this process leads, and tells whether the ledger is
+        whole: if not, everything is read from the beginning, so that what is missing
+        there is known again. *take* blocks until a batch is durable; *failed* is called
+        at the end of a thread that could not go on.
         """
         self._kafka, self._group = kafka, group
         self._session_timeout_s = session_timeout_s
@@ -119,32 +121,19 @@ class Intake:
                 return
             # Only membership is wanted of it; the ledger is read by another client.
             member.pause(*member.assignment())
-            self._lead()
+            is_whole = self._lead()
             reader = KafkaConsumer(
                 **self._kafka.client(), enable_auto_commit=False, auto_offset_reset="earliest"
             )
             try:
-                self._read(member, reader)
+                self._read(member, reader, is_whole=is_whole)
             finally:
                 reader.close()
         finally:
             member.close()
 
-    def _read(self, member: KafkaConsumer, reader: KafkaConsumer) -> None:
-        parts = []
-        for topic in READ:
-            found = reader.partitions_for_topic(topic.name)
-            if not found:
-                # Better no pager, which is noticed, than one that is deaf to a topic.
-                raise NotKnown(topic.name)
-            parts += [TopicPartition(topic.name, one) for one in sorted(found)]
-        reader.assign(parts)
-        for part in parts:
-            committed = member.committed(part)
-            if committed is None:
-                reader.seek_to_beginning(part)
-            else:
-                reader.seek(part, committed)
+    def _read(self, member: KafkaConsumer, reader: KafkaConsumer, *, is_whole: bool) -> None:
+        parts = self._placed(member, reader, is_whole=is_whole)
         ends = reader.end_offsets(parts)
         is_first = True
         while not self._stop.is_set():
@@ -159,6 +148,26 @@ class Intake:
                 is_first = is_first and not is_current
                 self._take(Batch(self._heard(polled), is_current))
                 self._commit(member, reader, list(polled))
+
+    def _placed(
+        self, member: KafkaConsumer, reader: KafkaConsumer, *, is_whole: bool
+    ) -> list[TopicPartition]:
+        """Place *reader* where the last one was, and return what it reads."""
+        parts = []
+        for topic in READ:
+            found = reader.partitions_for_topic(topic.name)
+            if not found:
+                # Better no pager, which is noticed, than one that is deaf to a topic.
+                raise NotKnown(topic.name)
+            parts += [TopicPartition(topic.name, one) for one in sorted(found)]
+        reader.assign(parts)
+        for part in parts:
+            committed = member.committed(part) if is_whole else None
+            if committed is None:
+                reader.seek_to_beginning(part)
+            else:
+                reader.seek(part, committed)
+        return parts
 
     def _heard(self, polled: dict[TopicPartition, Sequence[object]]) -> tuple[Heard, ...]:
         found: list[Heard] = []

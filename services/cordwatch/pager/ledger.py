@@ -28,13 +28,12 @@ Publish = Callable[[Records], None]
 AGAIN_S = 1.0
 
 
-def read_ledger(kafka: KafkaSettings) -> Iterator[LedgerEntry]:
+def read_ledger(kafka: KafkaSettings, unreadable: Callable[[], None]) -> Iterator[LedgerEntry]:
     """
-    Yield what is known of every matter, the last word on each.
+    Yield what is known of every matter, the last word on each; call *unreadable* for a row that is none of ours.
 
     Raises:
         BrokerUnreachable, MissingTopics: it cannot be read.
-        ValidationError: a row that is none of ours: the pager must not begin without it.
     """
     rows: dict[bytes, bytes] = {}
     for record in read_topic(kafka, PAGES.name, follow=False):
@@ -47,10 +46,11 @@ def read_ledger(kafka: KafkaSettings) -> Iterator[LedgerEntry]:
             rows[key or b""] = value
     for value in rows.values():
         try:
-            yield LedgerEntry.model_validate_json(value)
+            entry = LedgerEntry.model_validate_json(value)
         except ValidationError:
-            log.exception("a row of the ledger cannot be read")
-            raise
+            unreadable()
+        else:
+            yield entry
 
 
 def publisher_of(kafka: KafkaSettings) -> Publish:

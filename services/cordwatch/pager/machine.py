@@ -198,6 +198,7 @@ class Machine:
         entry = without_old(whole)
         for one in whole.deliveries[: len(whole.deliveries) - len(entry.deliveries)]:
             self._keys.pop(one.dedup_key, None)
+            self._outbox.drop(one)
         alert_id = entry.matter.alert_id
         self._dirty[alert_id] = entry
         self._unsure |= self._groups.get(entry.matter.group, set()) | {alert_id}

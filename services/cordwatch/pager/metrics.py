@@ -12,6 +12,7 @@ from cordwatch.pager.decide import Reason
 from cordwatch.pager.intake import READ
 from cordwatch.pager.transports.transport import REASONS, Action, Outcome, Transport, Verdict
 from cordwatch_schemas.pages import LedgerEntry
+from cordwatch_schemas.topics import PAGES
 
 ACTIONS = get_args(Action)
 KINDS = ("clock", "notice", "advisory", "operational")
@@ -27,8 +28,12 @@ class PagerMetrics:
         self._gauges(registry)
         for kind in KINDS:
             self.heard.labels(kind)
+<<<<<<< HEAD
             self.open.labels(kind)
         for topic in READ:
+=======
+        for topic in (*READ, PAGES):
+>>>>>>> pager-broken
             self.unreadable.labels(topic.noun)
         for reason in get_args(Reason):
             self.decided.labels(reason)

@@ -140,6 +140,11 @@ class Outbox:
             else:
                 lane.waiting[delivery.dedup_key] = waiting
 
+    def drop(self, delivery: Delivery) -> None:
+        """Say nothing more of a delivery."""
+        if (lane := self._lanes.get(delivery.destination)) is not None:
+            lane.waiting.pop(delivery.dedup_key, None)
+
     def holds(self, entry: LedgerEntry) -> bool:
         """Return whether anything is still to be said of a matter."""
         return any(

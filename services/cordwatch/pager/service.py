@@ -215,7 +215,8 @@ class Pager:
                     taken.set_result(None)
         else:
             # The rows go out as soon as the broker is back; the offsets wait for that.
-            self._batches = [(Batch((), batch.is_current), taken) for batch, taken in batches]
+            # Before what was read meanwhile, which nobody has heard yet.
+            self._batches[:0] = [(Batch((), one.is_current), taken) for one, taken in batches]
 
     def _hear(self, machine: Machine, batch: Batch, now: datetime) -> None:
         for one in batch.heard:
@@ -320,7 +321,8 @@ class Pager:
 
     # From the thread that reads.
 
-    def _lead(self) -> None:
+    def _lead(self) -> bool:
+        """Take up the ledger and what was told of itself; return whether all of the ledger could be read."""
         told: dict[str, OperationalAlert] = {}
         for record in read_topic(self._kafka, OPERATIONS.name, follow=False):
             if record is None or not record[1]:
@@ -333,9 +335,16 @@ class Pager:
             else:
                 told[one.alert_id] = one
         self._troubles = Troubles(self._name, told.values())
-        machine = Machine(self.plan, self.transports, read_ledger(self._kafka))
+        lost = list[str]()
+
+        def unreadable() -> None:
+            lost.append(PAGES.name)
+            self._unreadable(PAGES.name)
+
+        machine = Machine(self.plan, self.transports, read_ledger(self._kafka, unreadable))
         log.info("this pager leads", matters=len(machine.entries))
         self.machine = machine
+        return not lost
 
     def _take(self, batch: Batch) -> None:
         async def taken() -> None:
@@ -350,7 +359,7 @@ class Pager:
             asyncio.run_coroutine_threadsafe(taken(), self._loop).result()
 
     def _unreadable(self, topic: str) -> None:
-        noun = next(one.noun for one in READ if one.name == topic)
+        noun = next(one.noun for one in (*READ, PAGES) if one.name == topic)
         self.metrics.unreadable.labels(noun).inc()
         log.error("a record cannot be read; a page may be missing", topic=topic)
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
 
-from cordwatch.pager import service
-from cordwatch.pager.intake import Batch
+from cordwatch.pager import ledger, service
+from cordwatch.pager.intake import READ, Batch, NotKnown
 from cordwatch.pager.ledger import LedgerWriter, Records, publisher_of
 from cordwatch.pager.machine import Machine
 from cordwatch.pager.service import Pager
@@ -20,6 +21,7 @@ from cordwatch.runtime.kafka import KafkaError, KafkaSettings
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.operations import OperationalAlert
 from cordwatch_schemas.pages import LedgerEntry
+from cordwatch_schemas.topics import PAGES
 from tests.pager.matters import T0, a_matter, a_plan, ended
 from tests.pager.test_telling import NAMES
 from tests.pager.world import FakeTransport
@@ -92,8 +94,13 @@ async def test_a_broker_that_keeps_it_waiting_is_no_pause(monkeypatch: pytest.Mo
     pager._publish = publish
     pager._tell_operations = [a_trouble()]
     running = asyncio.create_task(pager.run())
-    await asyncio.sleep(5.5)
-    pager._end_if_paused()
+    begun_at = pager._looked_at
+    for _ in range(400):
+        # It looks once a second, the broker or not.
+        if asked.is_set() and pager._looked_at > begun_at + 3:
+            break
+        await asyncio.sleep(0.05)
+    assert pager._looked_at > begun_at + 3
     is_back.set()
     pager._stopping.set()
     assert await running == 0
@@ -119,6 +126,36 @@ async def test_nothing_is_said_before_all_is_read() -> None:
     await asyncio.sleep(0.01)
     assert said == []
     assert pager.machine.entries == {}
+
+
+async def test_what_is_read_while_rows_are_not_taken_is_heard() -> None:
+    """The broker gives alerts and takes no rows: what comes in a turn that waits for it is neither lost nor left."""
+    is_back = threading.Event()
+    pager, said = a_pager()
+    machine = pager.machine = Machine(pager.plan, pager.transports)
+    pager._is_current = pager._has_begun = True
+
+    def publish(_: Records) -> None:
+        is_back.wait(30)
+
+    pager._ledger = LedgerWriter(publish)
+    pager._ledger.is_away = True
+    machine.hear(a_matter(raised_at=CLOCK.now()), CLOCK.now())
+    turn = asyncio.create_task(pager._turn(machine))
+    await asyncio.sleep(0.02)
+    other = a_matter(alert_id="other", group="clock-2", raised_at=CLOCK.now())
+    taken = asyncio.get_running_loop().create_future()
+    pager._batches.append((Batch((other,), is_current=True), taken))
+    await turn
+    await pager._turn(machine)
+    assert set(machine.entries) == {"al-due-0", "other"}
+    assert not taken.done()
+    is_back.set()
+    pager._ledger.is_away = False
+    await pager._turn(machine)
+    assert taken.done()
+    await asyncio.sleep(0.01)
+    assert {page.matter.alert_id for page in said} == {"al-due-0", "other"}
 
 
 async def test_two_may_wait_for_the_same_rows() -> None:
@@ -153,8 +190,78 @@ def test_no_record_of_another_keeps_it_from_leading(monkeypatch: pytest.MonkeyPa
         yield None
 
     monkeypatch.setattr(service, "read_topic", records)
-    monkeypatch.setattr(service, "read_ledger", lambda _: ())
+    monkeypatch.setattr(service, "read_ledger", lambda *_: ())
     pager, _ = a_pager()
-    pager._lead()
+    assert pager._lead()
     assert pager.machine is not None
     assert list(pager._troubles.open) == ["nurse"]
+
+
+def test_a_row_that_cannot_be_read_is_heard_of_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One bad row, or one of a newer version: the others count, and the topics are read from their beginning."""
+    good = LedgerEntry(matter=a_matter(), first_seen_at=T0, reason="new").model_dump_json()
+
+    def records(_: object, topic: str, **__: object) -> Iterator[tuple[bytes, bytes] | None]:
+        if topic == PAGES.name:
+            yield b"al-bad", b"{"
+            yield b"al-due-0", good.encode()
+        yield None
+
+    monkeypatch.setattr(service, "read_topic", records)
+    monkeypatch.setattr(ledger, "read_topic", records)
+    pager, _ = a_pager()
+    assert not pager._lead()
+    assert pager.machine is not None
+    assert list(pager.machine.entries) == ["al-due-0"]
+    known = [TopicPartition(topic.name, 0) for topic in READ]
+    intake = Pager(a_plan(), {}, NOWHERE, CLOCK)._intake
+    for is_whole, begins in ((True, {7}), (False, {0})):
+        reader = Reader()
+        assert intake._placed(Member(), reader, is_whole=is_whole) == known
+        assert set(reader.at.values()) == begins
+
+
+class Member:
+    """A member of the group that has committed seven records of everything."""
+
+    def committed(self, _: TopicPartition) -> int:
+        """Return where to go on."""
+        return 7
+
+
+class Reader:
+    """A consumer of topics with one partition each."""
+
+    def __init__(self) -> None:
+        """Stand nowhere yet."""
+        self.at = dict[TopicPartition, int]()
+
+    def partitions_for_topic(self, _: str) -> set[int]:
+        """Return the one."""
+        return {0}
+
+    def assign(self, parts: list[TopicPartition]) -> None:
+        """Take them all."""
+
+    def seek(self, part: TopicPartition, offset: int) -> None:
+        """Go there."""
+        self.at[part] = offset
+
+    def seek_to_beginning(self, part: TopicPartition) -> None:
+        """Go to its beginning."""
+        self.at[part] = 0
+
+
+class Deaf(Reader):
+    """A consumer whose broker does not name the partitions."""
+
+    def partitions_for_topic(self, _: str) -> set[int]:
+        """Return none."""
+        return set()
+
+
+def test_a_topic_without_partitions_is_not_passed_over() -> None:
+    """A pager that is deaf to alerts would look well and tell nobody."""
+    intake = Pager(a_plan(), {}, NOWHERE, CLOCK)._intake
+    with pytest.raises(NotKnown):
+        intake._placed(Member(), Deaf(), is_whole=True)

@@ -27,7 +27,12 @@ def pages(ctx: click.Context, *, only_open: bool, as_json: bool) -> None:
               cordwatch pager pages --json | jq 'select(.answers == [])'
     Exit codes: 0; 3 topics are missing; 4 no broker answers.
     """
-    for line in lines_of(read_ledger(kafka_of(ctx)), only_open=only_open, as_json=as_json):
+
+    def unreadable() -> None:
+        click.echo("a row of the ledger cannot be read", err=True)
+
+    rows = read_ledger(kafka_of(ctx), unreadable)
+    for line in lines_of(rows, only_open=only_open, as_json=as_json):
         click.echo(line)
 
 
