@@ -26,6 +26,8 @@ class Matter(Contract):
     rule: ShortText
     group: RecordId
     """What belongs together: the levels of one clock; notices of one rule about one patient."""
+    clock: RecordId | None = None
+    """The clock that it belongs to: where the board shows it."""
     level: Level | None = None
     repeat: int = 0
     severity: Severity

@@ -12,7 +12,7 @@ from cordwatch.feeds.group_commit import Job, Settled
 from cordwatch.feeds.hl7.mllp import FrameReader
 from cordwatch.feeds.intake import records_of, understand
 from cordwatch.feeds.metrics import FeedsMetrics
-from cordwatch.feeds.mllp_session import MllpSession, Shared
+from cordwatch.feeds.mllp.session import MllpSession, Shared
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.feeds.source import Source
 from cordwatch.runtime.wall_clock import WallClock

@@ -74,9 +74,9 @@ FEEDS_PLACES = (
     "cordwatch.feeds.gateway:map_message",
     "cordwatch.feeds.intake:translate",
     "cordwatch.feeds.group_reading:records_of",
-    "cordwatch.runtime.kafka:Publisher.publish",
-    "cordwatch.feeds.listening:Listening.step",
-    "cordwatch.feeds.listening:Listening.hear",
+    "cordwatch.runtime.group_publisher:GroupPublisher.send",
+    "cordwatch.feeds.trouble.listening:Listening.step",
+    "cordwatch.feeds.trouble.listening:Listening.hear",
 )
 WATCH_PLACES = (
     "nowhere",

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from cordwatch.app.cli import cordwatch
 from cordwatch.feeds.hl7.mllp import frame
-from cordwatch.feeds.operations import operational_alerts
-from cordwatch.feeds.silence import HOURS_OF_WEEK
+from cordwatch.feeds.trouble.operations import operational_alerts
+from cordwatch.feeds.trouble.silence import HOURS_OF_WEEK
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.kafka import KafkaSettings, Publisher
 from cordwatch.runtime.wall_clock import WallClock

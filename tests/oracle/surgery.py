@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from tests.oracle.clocks import quiet_at, treatments_begun
 from tests.oracle.conditions import Case, Condition, advice
-from tests.oracle.known import Fact, by_encounter, by_hearing, by_thing, by_time, current, of_kinds
+from tests.oracle.known import (
+    Fact,
+    by_encounter,
+    by_hearing,
+    by_thing,
+    by_time,
+    current,
+    of_kinds,
+    said,
+)
 from tests.oracle.starts import diagnoses
 from tests.oracle.tellings import booked, meant_to_treat, plans
 
@@ -52,10 +61,14 @@ def _first_told(case: Case, fact: Fact) -> Fact:
     return min([*same, fact], key=by_hearing)
 
 
-def _last_said(case: Case, what: str) -> float | None:
-    told = [f for f in of_kinds(case.facts, "assessed") if getattr(f.event, what) is not None]
-    told = sorted((f for f in told if f.at <= case.now), key=by_time)
-    return float(getattr(told[-1].event, what)) if told else None
+def _has_been(case: Case, what: str, is_bad: Callable[[float], bool]) -> bool:
+    """Return whether the last known word on *what* is bad, and the first of such words in a row not ahead of its time."""
+    first: Fact | None = None
+    for fact in sorted(of_kinds(case.facts, "assessed"), key=by_time):
+        word = said(fact.event, what)
+        if word is not None:
+            first = (first or fact) if is_bad(float(word)) else None
+    return first is not None and first.at <= case.now
 
 
 def _is_diagnosed(case: Case, concept: str) -> bool:
@@ -63,12 +76,10 @@ def _is_diagnosed(case: Case, concept: str) -> bool:
 
 
 def _is_contraindicated(case: Case) -> bool:
-    paraplegia_h = _last_said(case, "paraplegia_h")
-    months = _last_said(case, "life_expectancy_months")
     return (
         _is_diagnosed(case, "lymphoma")
-        or (paraplegia_h is not None and paraplegia_h > 24)
-        or (months is not None and months < 3)
+        or _has_been(case, "paraplegia_h", lambda hours: hours > 24)
+        or _has_been(case, "life_expectancy_months", lambda months: months < 3)
     )
 
 

@@ -169,3 +169,26 @@ def test_pain_that_a_fast_clock_tells_of_waits_for_its_minute() -> None:
         ("bone-agent.no-analgesic", None, 2.07, "open"),
         ("pain.inflammatory", None, 2.07, "open"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "hours", "told"),
+    [
+        (48, 30, [(1, "open")]),
+        (48, 0, [(1, "resolved")]),
+        (0, 48, []),
+    ],
+)
+def test_what_a_fast_clock_says_against_surgery_is_the_last_word(
+    before: float, hours: float, told: list[tuple[float, str]]
+) -> None:
+    """Said again it still holds: the core took the advice back for these minutes, the oracle let the old word stand."""
+    events = [
+        b.an_assessment(T(0), suspected_mescc=True, paraplegia_h=before),
+        b.a_surgery_planned(T(1)),
+        b.an_assessment(T(2) + 4 * MINUTE, paraplegia_h=hours, received_at=T(2)),
+    ]
+    found = [one for one in both(events, 2) if one[0] == "surgery.contraindicated"]
+    assert [(raised_h, status) for _, _, raised_h, status in found] == told
+    later = [one for one in both(events, 3) if one[0] == "surgery.contraindicated"]
+    assert {status for *_, status in later} == ({"open"} if hours else {"resolved"})

@@ -17,6 +17,7 @@ def a_matter(**changes: Any) -> Matter:
     given: dict[str, Any] = {
         "alert_id": "a81f2c3d4e5f60718293a4b5c6d7e8f9",
         "kind": "clock",
+        "clock": "c_18d3a60be4f7",
         "rule": "mri.mescc-suspected",
         "group": "c1",
         "level": "overdue",

@@ -89,7 +89,7 @@ def test_labels_never_change_and_name_nobody() -> None:
     }
     assert alert["annotations"]["severity"] == "critical"
     assert alert["annotations"]["time"] == "due 02:05 (UTC), 35 min late"
-    assert alert["generatorURL"].startswith("https://board.example/a/")
+    assert alert["generatorURL"].startswith("https://board.example/clock/")
 
 
 async def test_every_peer_hears_it_and_one_is_enough() -> None:

@@ -89,7 +89,7 @@ async def test_teams_is_sent_a_card(secret: SecretFile) -> None:
     title, facts = attachment["content"]["body"]
     assert title["text"].startswith("OVERDUE, 35 min late")
     assert {"title": "Missing", "value": "cervical, thoracic"} in facts["facts"]
-    assert attachment["content"]["actions"][0]["url"].startswith("https://board.example/a/")
+    assert attachment["content"]["actions"][0]["url"].startswith("https://board.example/clock/")
 
 
 def test_a_card_too_large_loses_its_last_lines() -> None:

@@ -38,7 +38,7 @@ def test_an_overdue_scan() -> None:
         "Reference: p7f3a9c2d1...",
         "Rule: mri.mescc-suspected, Suspected compression: MRI within 12 hours",
         "Note: Decision support, not a clinical authority. Pack mescc-lymphoma@1.0.0.",
-        "https://board.example/a/a81f2c3d4e5f60718293a4b5c6d7e8f9",
+        "https://board.example/clock/c_18d3a60be4f7",
     ]
 
 
@@ -133,12 +133,13 @@ def test_a_ward_is_shown_where_the_plan_says_so() -> None:
     assert PATIENT[:11] not in shown.plain(10_000)
 
 
-def test_a_link_leads_by_the_alert() -> None:
+def test_a_link_leads_to_the_clock_on_the_board() -> None:
     """Addresses end up in logs and histories: no reference of a patient is in them."""
-    odd = a_matter(alert_id="x/../?y#z")
+    odd, none = a_matter(clock="x/../?y#z"), a_matter(clock=None)
     assert link_to(odd, Wording(board_url="https://board.example/")) == (
-        "https://board.example/a/x%2F..%2F%3Fy%23z"
+        "https://board.example/clock/x%2F..%2F%3Fy%23z"
     )
+    assert link_to(none, Wording(board_url="https://board.example")) == "https://board.example/"
 
 
 @pytest.mark.parametrize("limit", [10, 60, 84, 150, 300, 2_000])

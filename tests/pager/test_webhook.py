@@ -112,7 +112,7 @@ async def test_the_body_is_a_cloud_event(
         "datacontenttype": "application/json",
     }
     assert event["data"]["alert_id"] == event["subject"] == a_matter().alert_id
-    assert event["data"]["link"] == f"https://b.example/a/{a_matter().alert_id}"
+    assert event["data"]["link"] == f"https://b.example/clock/{a_matter().clock}"
 
 
 async def test_gone_is_refused_and_a_rate_is_kept(secret_file: SecretFile) -> None:

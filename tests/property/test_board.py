@@ -29,6 +29,7 @@ from tests.unit.board.hospital import (
     PACK,
     Record,
     a_gateway,
+    a_page,
     a_silence,
     alert_of,
     an_acknowledgement,
@@ -67,7 +68,8 @@ def a_day() -> tuple[Record, ...]:
     ]
     names = [an_identity(one, f"{name}^X", T(0)) for one, name in zip("ABC", "ZZY", strict=True)]
     feeds = [a_gateway(T(13.99), {"north-ris|ORU": T(13.9)}), a_silence(T(12), T(13))]
-    return (*early, *late, *answered(*seen), *names, *feeds)
+    pages = [a_page(alert_of(late, "due"), T(12.1)), a_page(alert_of(late, "reminder"), T(6.1))]
+    return (*early, *late, *answered(*seen), *names, *feeds, *pages)
 
 
 def shown(board: Projection) -> object:

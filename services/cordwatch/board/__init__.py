@@ -1,8 +1,8 @@
 """
 Board: every clock at a glance, for coordinators (docs/board.md).
 
-Reads `cordwatch.facts.v1`, `cordwatch.alerts.v1`, `cordwatch.acks.v1`, what is
-told of the feeds, and, for signed-in staff alone, `cordwatch.identities.v1`. One
+Reads `cordwatch.facts.v1`, `cordwatch.alerts.v1`, `cordwatch.acks.v1`, whom the
+pager told (`cordwatch.pages.v1`), what is told of the feeds, and, for signed-in staff alone, `cordwatch.identities.v1`. One
 row per open clock, the most pressing first; the clocks are derived with
 `cordwatch.pathway` from the same facts as in watch, so that the board cannot
 disagree with the alerts. A calm board that is stale is the worst failure there

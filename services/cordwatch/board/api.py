@@ -106,6 +106,11 @@ def _clock(row: ClockRow, look: Look) -> dict[str, Any]:
         "how": row.how,
         "acknowledged_by": seen.by if seen else None,
         "acknowledged_at": _at(seen.at) if seen else None,
+        "told": [
+            {"role": one.role, "destination": one.destination, "at": _at(one.at)}
+            | {"outcome": one.outcome}
+            for one in row.pages
+        ],
         "clause": row.clause,
         "pack": row.pack,
         "version": row.version,
@@ -148,6 +153,7 @@ def _clock_schema() -> dict[str, Any]:
         how=_TEXT,
         acknowledged_by=_TEXT_OR_NONE,
         acknowledged_at=_INSTANT_OR_NONE,
+        told=_listed(_object(role=_TEXT, destination=_TEXT, at=_INSTANT, outcome=_TEXT)),
         clause=_TEXT,
         pack=_TEXT,
         version=_TEXT,

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Literal
 
 from cordwatch.board.chain import NEEDS, Chain, Link, chain_of
+from cordwatch.board.paged import Page
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import digest
 from cordwatch.pathway.levels import fixed_steps
@@ -109,6 +110,8 @@ class ClockRow:
     beside: tuple[Word, ...]
     """Notices and advisories about this clock that stand open."""
     seen: tuple[Seen, ...]
+    pages: tuple[Page, ...]
+    """Whom the pager told. No part of `version`: to be told of somebody else stops nobody's answer."""
     heard_at: datetime
     """When anything was last heard of the patient."""
     version: str = ""
@@ -155,7 +158,8 @@ class ClockRow:
 
     def changes_after(self, at: datetime) -> list[datetime]:
         """Return the instants after *at* at which it looks different by time alone."""
-        times = [self.start_at, self.due_at, self.overdue_at, *(step for step, _ in self.steps)]
+        times = [self.start_at, self.overdue_at, *(step for step, _ in self.steps)]
+        times += [self.due_at - span for span in SOON]
         if self.ended_at is not None:
             times.append(self.ended_at)
         return [one for one in times if one > at]
@@ -165,9 +169,14 @@ class ClockRow:
         return next((one for one in self.chain.links if one.word == word), None)
 
 
+SOON = tuple(timedelta(hours=hours) for hours in (0, 1, 4, 12, 24))
+"""Overdue, within the hour, and so on: of what is about as soon, what nobody has in hand comes first."""
+
+
 def order_of(row: ClockRow, at: datetime) -> tuple[object, ...]:
-    """Return by what rows are sorted: overdue on top, then what nobody has in hand, then least time left."""
-    return (at < row.due_at, row.seen_by(at) is not None, row.due_at, row.id)
+    """Return by what rows are sorted: how soon they are due, then in nobody's hand, then least time left."""
+    soon = sum(row.due_at - at > span for span in SOON)
+    return (soon, row.seen_by(at) is not None, row.due_at, row.id)
 
 
 def rows_of(
@@ -175,11 +184,15 @@ def rows_of(
     patient: str,
     alerts: Sequence[Alert],
     seen: Iterable[Acknowledged],
+    pages_of: Callable[[str], tuple[Page, ...]] = lambda _: (),
 ) -> list[ClockRow]:
     """Return a row for each clock of *picture*, open or ended, the earliest due first."""
     answers = sorted(seen, key=lambda one: (one.occurred_at, one.event_id))
     place = place_of(picture)
-    rows = [_row(clock, picture, patient, place, alerts, answers) for clock in picture.clocks]
+    rows = [
+        replace(_row(clock, picture, patient, place, alerts, answers), pages=pages_of(clock.id))
+        for clock in picture.clocks
+    ]
     return sorted(rows, key=lambda one: (one.due_at, one.id))
 
 
@@ -230,6 +243,7 @@ def _row(
         pack=clock.pack.label,
         told=_words(told),
         beside=_words(beside),
+        pages=(),
         heard_at=max(fact.received_at for fact in picture.history.facts),
         seen=tuple(
             Seen(one.by, one.occurred_at, one.reason) for one in answers if one.alert_id in ids
@@ -247,7 +261,7 @@ def _presentation(clock: Clock) -> str:
 
 def stamped(row: ClockRow) -> ClockRow:
     """Return *row* with the version that belongs to what it shows."""
-    content = repr(replace(row, version="")).encode()
+    content = repr(replace(row, version="", pages=())).encode()
     return replace(row, version=blake2b(content, digest_size=8).hexdigest())
 
 

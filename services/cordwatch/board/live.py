@@ -151,8 +151,8 @@ class Hub:
 
     @property
     def count(self) -> int:
-        """Return how many pages are live."""
-        return sum(len(one.readers) for one in self._channels.values())
+        """Return how many pages are live; asked by the thread of the health page too."""
+        return sum(len(one.readers) for one in list(self._channels.values()))
 
     def channel(self, topic: Topic) -> Channel:
         """Return the channel of *topic*, up to date."""

@@ -155,6 +155,14 @@ def signature(look: Look, shown: Sequence[ShownRow]) -> Mapping[str, tuple[objec
     """Return by row, in their order, what it looks like by, but for the passing seconds."""
     day = look.now.astimezone(look.zone).date()
     return {
-        one.row.id: (one.row.version, one.state, day, bool(one.seen), one.person, one.shared)
+        one.row.id: (
+            one.row.version,
+            one.row.pages,
+            one.state,
+            day,
+            bool(one.seen),
+            one.person,
+            one.shared,
+        )
         for one in shown
     }

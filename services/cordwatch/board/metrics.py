@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cordwatch.board.answering import KINDS
 from cordwatch.board.audit_event import Deed
+from cordwatch.board.wording import STATE_WORDS
 
 OUTCOMES = ("kept", "again", "outdated", "refused", "not-recorded", "unknown")
 REFUSALS = ("not-signed-in", "role", "forged", "rate")
@@ -46,6 +47,8 @@ class BoardMetrics:
             buckets=_SHOWN_S,
             registry=registry,
         )
+        for state in STATE_WORDS:
+            self.open_rows.labels(state).set(0)
         self._people(registry)
 
     def _people(self, registry: CollectorRegistry) -> None:

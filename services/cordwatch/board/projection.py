@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from cordwatch.board.clock_row import ClockRow, order_of, rows_of, surnames_shared
 from cordwatch.board.feeds_heard import FeedsHeard
+from cordwatch.board.paged import Paged
 from cordwatch.board.people import People
 from cordwatch.board.records import Records, Unreadable
 from cordwatch.board.state_rows import fact_key
@@ -34,10 +35,19 @@ from cordwatch_schemas.topics import (
     HISTORIES,
     IDENTITIES,
     OPERATIONS,
+    PAGES,
     Topic,
 )
 
-READ: tuple[Topic, ...] = (FACTS, ALERTS, ACKS, IDENTITIES, OPERATIONS, HISTORIES)
+READ: tuple[Topic, ...] = (
+    FACTS,
+    ALERTS,
+    ACKS,
+    PAGES,
+    IDENTITIES,
+    OPERATIONS,
+    HISTORIES,
+)
 """What the board reads, and all that it reads."""
 
 
@@ -49,6 +59,7 @@ class Projection:
         self.packs, self.zone = packs, zone
         self.people = People()
         self.feeds = FeedsHeard()
+        self.paged = Paged()
         self.unread = 0
         """Records that could not be read."""
         self.version = 0
@@ -84,18 +95,25 @@ class Projection:
             if reference in self._rows:
                 # No row holds a name, but it is shown beside one.
                 self.version += 1
-        elif value is None:
-            return
+        elif topic == PAGES.name:
+            patient = self.paged.take(reference, value)
+            if patient is not None:
+                self._touched.add(patient)
+        elif value is not None:
+            self._take_word(topic, reference, value)
+
+    def _take_word(self, topic: str, reference: str, value: bytes) -> None:
+        """Take in what is told once: an alert, an answer, how the feeds are."""
+        if topic == OPERATIONS.name:
+            self.feeds.take_alert(value)
+        elif topic == HISTORIES.name:
+            self.feeds.take_state(value)
         elif topic == ALERTS.name:
             self._records[reference].take_alert(value)
             self._touched.add(reference)
         elif topic == ACKS.name:
             self._records[reference].take_answer(value)
             self._touched.add(reference)
-        elif topic == OPERATIONS.name:
-            self.feeds.take_alert(value)
-        elif topic == HISTORIES.name:
-            self.feeds.take_state(value)
 
     def _take_row(self, key: bytes, value: bytes | None) -> None:
         found = fact_key(key)
@@ -159,7 +177,9 @@ class Projection:
                 picture, alerts, answers = seen
                 self._note_receipt(picture.history.facts)
                 marks = [one for one in answers if isinstance(one, Acknowledged)]
-                rows = {one.id: one for one in rows_of(picture, reference, alerts, marks)}
+                rows = {
+                    one.id: one for one in rows_of(picture, reference, alerts, marks, self.paged.of)
+                }
         except Unreadable:
             self.unreadable.add(reference)
             rows = self._rows.get(reference, {})

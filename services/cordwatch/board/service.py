@@ -33,7 +33,7 @@ from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
-from cordwatch_schemas.topics import ACKS, AUDIT
+from cordwatch_schemas.topics import AUDIT
 
 EXIT_OK: Final = 0
 EXIT_BROKEN: Final = 70
@@ -268,5 +268,5 @@ def run(
         BadAccess, BrokerUnreachable, MissingTopics, WrongTopics, BadYaml, CannotListen: it cannot begin.
     """
     packs = load_packs(settings.pack)
-    require_topics(kafka, (*READ, ACKS, AUDIT))
+    require_topics(kafka, (*READ, AUDIT))
     return asyncio.run(Board(settings, kafka, packs).run(ready))

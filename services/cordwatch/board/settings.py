@@ -30,7 +30,7 @@ class BoardSettings:
     host: str = "127.0.0.1"
     port: int = 8080
     metrics_host: str = "127.0.0.1"
-    metrics_port: int = 9466
+    metrics_port: int = 9467
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     access: AccessMode = "none"
     proxies: tuple[IPv4Network | IPv6Network, ...] = ()

@@ -75,11 +75,19 @@ class ByHeader:
         address = ip_address(peer)
         if not any(address in network for network in self.proxies):
             raise NotSignedIn("not from a listed proxy")
-        given = headers.get(self.secret_header, "").encode("utf-8", "replace")
+        given = _once(headers, self.secret_header).encode("utf-8", "replace")
         if not hmac.compare_digest(given, self.secret):
             raise NotSignedIn("without the proxy's secret")
-        groups = headers.get(self.groups_header, "").split(",")
-        return _known(headers.get(self.user_header, ""), [one.strip() for one in groups])
+        groups = _once(headers, self.groups_header).split(",")
+        return _known(_once(headers, self.user_header), [one.strip() for one in groups])
+
+
+def _once(headers: Mapping[str, str], name: str) -> str:
+    """Return a header; one that stands there twice was perhaps the browser's own, before the proxy's."""
+    found = [value for key, value in headers.items() if key.lower() == name.lower()]
+    if len(found) > 1:
+        raise NotSignedIn("a header stands there twice")
+    return found[0] if found else ""
 
 
 @dataclass(slots=True)

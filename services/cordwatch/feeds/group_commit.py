@@ -186,14 +186,16 @@ class GroupCommit:
         return bool(done)
 
     async def _run(self) -> None:
+        both = [asyncio.create_task(one) for one in (self._send(), self._settle())]
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._send())
-                both.create_task(self._settle())
+            await asyncio.gather(*both)
             await self._disconnect()
         except Exception as error:
             log.exception("group commit cannot go on", exc_info=error)
             self._broken()
+        finally:
+            for one in both:
+                one.cancel()
 
     async def _send(self) -> None:
         """Read and send what waits, as soon as there is room under way."""

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from cordwatch.feeds.fhir.notification import KINDS
 from cordwatch.feeds.group_reading import Settled
 from cordwatch.feeds.hl7.acknowledge import CODES
-from cordwatch.feeds.operations_metrics import OperationsMetrics
+from cordwatch.feeds.trouble.metrics import OperationsMetrics
 
 Refusal = Literal["address", "limit", "tls"]
 Closing = Literal["peer", "idle", "unread", "drained", "error"]

@@ -19,9 +19,9 @@ from cordwatch.feeds.hl7.places import Override, Overrides, Place
 from cordwatch.feeds.mapping.fields_read import FIELDS_READ
 from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM, REPORT_FINDINGS
 from cordwatch.feeds.mapping.mapper import MESSAGE_TYPES
-from cordwatch.feeds.quarantine_rate import AT_LEAST
-from cordwatch.feeds.silence import AT_LEAST_S, SilencePlan, SilencePlans
 from cordwatch.feeds.source import DEFAULT_CHARSET, DEFAULT_ZONE, Source
+from cordwatch.feeds.trouble.quarantine_rate import AT_LEAST
+from cordwatch.feeds.trouble.silence import AT_LEAST_S, SilencePlan, SilencePlans
 from cordwatch_schemas.code_table import SYSTEMS, canonical_system, meaning
 from cordwatch_schemas.positions import BadYaml, Fault, read_yaml
 

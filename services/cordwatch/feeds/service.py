@@ -20,15 +20,15 @@ from cordwatch.feeds.gateway import WRITTEN, Translated
 from cordwatch.feeds.group_commit import GroupCommit, Job, Settled
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.intake import understand
-from cordwatch.feeds.listening import Listening
 from cordwatch.feeds.metrics import FeedsMetrics
-from cordwatch.feeds.mllp_server import MllpServer
-from cordwatch.feeds.mllp_session import Shared
-from cordwatch.feeds.operations import Operations, Remembered, remembered
+from cordwatch.feeds.mllp.server import MllpServer
+from cordwatch.feeds.mllp.session import Shared
 from cordwatch.feeds.receipt_log import ReceiptLog
 from cordwatch.feeds.receipts import Memory
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.feeds.source import Sources
+from cordwatch.feeds.trouble.listening import Listening
+from cordwatch.feeds.trouble.operations import Operations, Remembered, remembered
 from cordwatch.runtime.group_publisher import GroupPublisher
 from cordwatch.runtime.kafka import KafkaSettings, require_topics
 from cordwatch.runtime.logging import get_logger

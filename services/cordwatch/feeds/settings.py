@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from cordwatch.feeds.hl7.framing import MAX_MESSAGE_BYTES
-from cordwatch.feeds.mllp_connection import IN_FLIGHT_MAX, MllpVersion
+from cordwatch.feeds.mllp.connection import IN_FLIGHT_MAX, MllpVersion
 from cordwatch.runtime.listening import Listening, Names, Networks
 
 MIB = 1024 * 1024

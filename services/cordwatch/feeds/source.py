@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from cordwatch.feeds.code_map import CodeMap
 from cordwatch.feeds.hl7.message import Segment
 from cordwatch.feeds.hl7.places import Overrides
-from cordwatch.feeds.quarantine_rate import AT_LEAST
-from cordwatch.feeds.silence import SilencePlans
+from cordwatch.feeds.trouble.quarantine_rate import AT_LEAST
+from cordwatch.feeds.trouble.silence import SilencePlans
 
 EXERCISE_KEY = b"cordwatch exercise key: not for real patients"
 """Used where no key is configured (demo, simulate): references are then not secret."""

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cordwatch.pager.decide import Reason
 from cordwatch.pager.intake import READ
-from cordwatch.pager.transports.transport import Action, Outcome, Transport, Verdict
+from cordwatch.pager.transports.transport import REASONS, Action, Outcome, Transport, Verdict
 from cordwatch_schemas.pages import LedgerEntry
 from cordwatch_schemas.topics import PAGES
 
@@ -28,10 +28,14 @@ class PagerMetrics:
         self._gauges(registry)
         for kind in KINDS:
             self.heard.labels(kind)
+            self.open.labels(kind)
         for topic in (*READ, PAGES):
             self.unreadable.labels(topic.noun)
         for reason in get_args(Reason):
             self.decided.labels(reason)
+        for hindrance in REASONS:
+            if hindrance != "accepted":
+                self.failures.labels(hindrance)
 
     def _counters(self, registry: CollectorRegistry) -> None:
         self.heard = Counter(
@@ -117,8 +121,6 @@ class PagerMetrics:
             "1 while the broker does not take the ledger's rows",
             registry=registry,
         )
-        for kind in KINDS:
-            self.open.labels(kind)
 
     def touch(self, transports: Iterable[Transport]) -> None:
         """Touch the series of each kind of destination in the plan."""

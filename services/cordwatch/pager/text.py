@@ -80,10 +80,11 @@ def text_of(page: Page, wording: Wording) -> Text:
 
 
 def link_to(matter: Matter, wording: Wording) -> str | None:
-    """Return where the board shows it: by the alert's id, since an address is read by many."""
+    """Return where the board shows it: by the clock's id, since an address is read by many; else the board itself."""
     if wording.board_url is None:
         return None
-    return f"{wording.board_url.rstrip('/')}/a/{quote(matter.alert_id, safe='')}"
+    where = f"clock/{quote(matter.clock, safe='')}" if matter.clock else ""
+    return f"{wording.board_url.rstrip('/')}/{where}"
 
 
 def _title(page: Page, wording: Wording) -> str:

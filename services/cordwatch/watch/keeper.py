@@ -137,8 +137,13 @@ class Keeper:
         now = self._clock.machine_s()
         for tp, found in polled:
             noun, last = NOUNS[tp.topic], found[-1]
-            self._offsets[noun].read(last.timestamp / 1000, now)
-            self._delay.read((noun, tp.partition), last.offset + 1, last.timestamp / 1000)
+            # An old client may have stamped nothing: that is no reason to read no more.
+            stamped_at = (last.timestamp or 0) / 1000
+            if stamped_at > 0:
+                self._offsets[noun].read(stamped_at, now)
+            self._delay.read(
+                (noun, tp.partition), last.offset + 1, stamped_at if stamped_at > 0 else now
+            )
 
     async def _do(self, effects: Iterable[Effect]) -> None:
         for effect in effects:

@@ -13,8 +13,9 @@ from cordwatch_schemas.acknowledgements import Acknowledged
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.operations import GatewayState, OperationalAlert
 from cordwatch_schemas.pack import load_pack
+from cordwatch_schemas.pages import Delivery, LedgerEntry, Matter
 from cordwatch_schemas.records import Identity
-from cordwatch_schemas.topics import ACKS, ALERTS, FACTS, HISTORIES, IDENTITIES, OPERATIONS
+from cordwatch_schemas.topics import ACKS, ALERTS, FACTS, HISTORIES, IDENTITIES, OPERATIONS, PAGES
 from tests.builders import PATIENT
 
 PACK = load_pack("mescc-lymphoma")
@@ -99,6 +100,27 @@ def a_silence(since: datetime, at: datetime, status: str = "open") -> Record:
         }
     )
     return OPERATIONS.name, b"feeds|north-ris|ORU", told.model_dump_json().encode()
+
+
+def a_page(alert: Alert, told_at: datetime | None, role: str = "ward-physician") -> Record:
+    """The pager told somebody of an alert, or has decided to."""
+    decided_at = told_at or alert.raised_at
+    delivery = Delivery(
+        dedup_key=f"cw1:{alert.alert_id}",
+        destination="on-call",
+        role=role,
+        round=1,
+        rung=0,
+        decided_at=decided_at,
+        told_at=told_at,
+    )
+    entry = LedgerEntry(
+        matter=Matter.of_alert(alert),
+        first_seen_at=alert.raised_at,
+        reason="told",
+        deliveries=(delivery,),
+    )
+    return PAGES.name, alert.alert_id.encode(), entry.model_dump_json().encode()
 
 
 def projected(records: Iterable[Record]) -> Projection:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cordwatch.board.clock_row import ClockRow
-from cordwatch_schemas.topics import ACKS, ALERTS, FACTS, HISTORIES, IDENTITIES
+from cordwatch_schemas.topics import ACKS, ALERTS, FACTS, HISTORIES, IDENTITIES, PAGES
 from tests.builders import (
     CERVICAL_AND_THORACIC_MRI,
     LUMBAR_MRI,
@@ -32,6 +32,7 @@ from tests.builders import (
     known_lymphoma,
 )
 from tests.unit.board.hospital import (
+    a_page,
     alert_of,
     an_acknowledgement,
     an_identity,
@@ -155,6 +156,16 @@ def test_overdue_is_on_top_then_what_nobody_has_in_hand_then_least_time_left() -
     assert [row.patient for row in rows] == ["late", "free", "seen"]
 
 
+def test_what_is_due_within_the_hour_stays_on_top_though_somebody_has_it_in_hand() -> None:
+    """Of what is about as soon the free one is first; but a day's time left is not about as soon as an hour's."""
+    seen = [known_lymphoma(patient="seen"), a_suspicion(T(-11.2), patient="seen")]
+    free = [known_lymphoma(patient="free"), a_back_pain(T(-1), patient="free")]
+    records = list(kept([*seen, *free], T(0)))
+    urgent = alert_of(records, "urgent")
+    records += answered(an_acknowledgement(urgent.alert_id, T(-0.1), patient="seen"))
+    assert [row.patient for row in projected(records).open_rows(T(0))] == ["seen", "free"]
+
+
 def test_an_acknowledgement_holds_until_the_next_level() -> None:
     """Who saw a reminder has not seen that it is due: the row asks again."""
     records = list(kept(SUSPECTED, T(13)))
@@ -259,7 +270,7 @@ def test_a_dropped_row_is_gone() -> None:
     assert board.open_rows(T(1)) == []
 
 
-@pytest.mark.parametrize("topic", [FACTS, ALERTS, ACKS, IDENTITIES, HISTORIES])
+@pytest.mark.parametrize("topic", [FACTS, ALERTS, ACKS, IDENTITIES, HISTORIES, PAGES])
 def test_a_record_that_cannot_be_read_changes_nothing_and_is_counted(topic: object) -> None:
     """One bad record empties no board; it is counted, so that somebody looks."""
     board = projected(kept(SUSPECTED, T(1)))
@@ -284,6 +295,28 @@ def test_the_version_of_a_row_changes_with_what_it_shows() -> None:
     assert not board.refresh()
 
 
+def test_whom_the_pager_told_stands_in_the_row() -> None:
+    """Role, time and what came of it; gone when the pager's ledger drops it. It outdates nobody's answer."""
+    records = list(kept(SUSPECTED, T(10)))
+    reminder, warning = alert_of(records, "reminder"), alert_of(records, "warning")
+    board = projected([*records, a_page(warning, None, "nurse-in-charge"), a_page(reminder, T(6))])
+    (row,) = board.open_rows(T(10))
+    assert [(one.role, one.at, one.outcome) for one in row.pages] == [
+        ("ward-physician", T(6), "told"),
+        ("nurse-in-charge", T(9), "on its way"),
+    ]
+    (untold,) = projected(records).open_rows(T(10))
+    assert row.version == untold.version
+    board.take(*a_page(warning, T(9.1), "nurse-in-charge"))
+    board.take(PAGES.name, reminder.alert_id.encode(), None)
+    assert board.refresh()
+    (row,) = board.open_rows(T(10))
+    assert [(one.role, one.outcome) for one in row.pages] == [("nurse-in-charge", "told")]
+    board.take(PAGES.name, warning.alert_id.encode(), None)
+    assert board.refresh()
+    assert board.open_rows(T(10))[0].pages == ()
+
+
 def test_old_alerts_and_answers_are_forgotten() -> None:
     """A board that has run for months holds no more than one that starts now."""
     records = list(kept(SUSPECTED, T(13)))
@@ -298,5 +331,6 @@ def test_a_change_by_time_alone_is_foreseen() -> None:
     """The board need not look at every row each second: it knows when the next one changes."""
     board = projected(kept(SUSPECTED, T(1)))
     assert board.next_change(T(1)) == T(6)
+    assert board.next_change(T(6)) == T(8)
     assert board.next_change(T(12)) == T(12) + timedelta(seconds=1)
     assert board.next_change(T(13)) is None

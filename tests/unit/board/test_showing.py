@@ -198,13 +198,14 @@ async def channel_of(state: BoardState, topic: Topic = Topic(View())) -> Channel
 
 async def test_a_page_is_sent_only_what_changes() -> None:
     """One that begins gets every row; one that stays is not redrawn."""
-    records = list(kept(TWO, T(8)))
-    state = state_of(projected(records), 8)
+    about_as_soon = (*TWO[:5], a_suspicion(T(0.5), patient="B"))
+    records = list(kept(about_as_soon, T(7)))
+    state = state_of(projected(records), 7)
     channel = await channel_of(state)
     everything = told_in(channel.everything(state.look()))
     assert len(everything["rows"]) == len(everything["order"]) == 2
     assert set(channel.news(state.look())) == {"now", "speed", "notLive"}
-    seen = an_acknowledgement(alert_of(records, "reminder").alert_id, T(7.9))
+    seen = an_acknowledgement(alert_of(records, "reminder").alert_id, T(6.9))
     for record in answered(seen):
         state.projection.take(*record)
     state.projection.refresh()

@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from multidict import CIMultiDict
 
 from cordwatch.board.access import ALLOWS, ROLES, NotSignedIn, Reader, roles_in
 from cordwatch.board.settings import BadAccess, BoardSettings
@@ -54,6 +55,15 @@ def test_what_another_could_have_sent_is_not_believed(told: dict[str, str], peer
     """Another peer, no secret, no name, or a name that would break a line."""
     with pytest.raises(NotSignedIn):
         by_header().reader(told, peer)
+
+
+@pytest.mark.parametrize("name", ["X-Remote-User", "x-remote-groups", "X-Proxy-Secret"])
+def test_a_header_that_stands_there_twice_is_not_believed(name: str) -> None:
+    """A proxy that forgets to take out what the browser sent lets nobody be somebody else."""
+    told = CIMultiDict(headers())
+    told.add(name, "cordwatch-coordinator")
+    with pytest.raises(NotSignedIn):
+        by_header().reader(told, PROXY)
 
 
 @pytest.mark.parametrize(("proxies", "secret"), [([], SECRET), ([ip_network("::1")], b"short")])

@@ -14,7 +14,14 @@ from cordwatch.board.security import HEADERS, Allowance
 from cordwatch.board.site import Route
 from tests.builders import T, a_suspicion, an_admission, known_lymphoma
 from tests.unit.board.browsing import Browser, browser
-from tests.unit.board.hospital import a_gateway, a_silence, an_identity, kept
+from tests.unit.board.hospital import (
+    a_gateway,
+    a_page,
+    a_silence,
+    alert_of,
+    an_identity,
+    kept,
+)
 
 TOLD = (known_lymphoma(), an_admission(bed="12"), a_suspicion())
 RECORDS = (*kept(TOLD, T(7)), an_identity("A", "ZEBRAFINCH^ZOE", T(0), number="5550123"))
@@ -204,8 +211,9 @@ async def test_who_asks_too_much_is_slowed_down() -> None:
 
 async def test_the_interface_for_programs_is_as_described() -> None:
     """Every answer has exactly the properties that OpenAPI says, down to the clocks."""
+    page = a_page(alert_of(RECORDS, "reminder"), T(6.1))
     feeds = (a_gateway(T(7), {"north-ris|ORU": T(6)}), a_silence(T(6), T(7)))
-    async with browser((*RECORDS, *feeds), T(7)) as one:
+    async with browser((*RECORDS, *feeds, page), T(7)) as one:
         headers = one.headers("viewer")
         described = await (await one.client.get("/api/openapi.json")).json()
         schemas = described["components"]["schemas"]

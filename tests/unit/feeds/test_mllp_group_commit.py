@@ -317,8 +317,10 @@ async def test_without_a_broker_it_does_not_end_in_time(broker: FakeBroker) -> N
     assert await desk.commit.stop(PATIENCE_S)
 
 
-async def test_an_error_of_ours_is_told_and_not_survived_in_silence(broker: FakeBroker) -> None:
-    """The process must end: senders would wait for ever."""
+async def test_an_error_of_ours_is_told_and_not_survived_in_silence(
+    broker: FakeBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The process must end: senders would wait for ever. It is told by its own name."""
 
     def fails(_: Record) -> None:
         raise ZeroDivisionError
@@ -329,6 +331,9 @@ async def test_an_error_of_ours_is_told_and_not_survived_in_silence(broker: Fake
     desk.send(1)
     await desk.until(desk.broken.is_set)
     assert desk.told.empty()
+    (record,) = (one for one in caplog.records if one.exc_info)
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
 
 
 def is_receipt(record: Record) -> bool:

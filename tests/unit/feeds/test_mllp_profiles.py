@@ -23,7 +23,7 @@ from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.logging import configure_logging
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.topics import ADMISSIONS, HISTORIES, QUARANTINE, RAW, RECEIPTS
-from tests.unit.feeds.mllp_desk import PATIENCE_S, a_message
+from tests.unit.feeds.mllp.desk import PATIENCE_S, a_message
 from tests.unit.feeds.test_mllp_group_commit import FakeBroker
 from tests.unit.feeds.test_mllp_service import a_free_port
 

@@ -27,7 +27,7 @@ from cordwatch.feeds.source import Source
 from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.topics import HISTORIES, RAW
-from tests.unit.feeds.mllp_desk import PATIENCE_S, a_message
+from tests.unit.feeds.mllp.desk import PATIENCE_S, a_message
 from tests.unit.feeds.test_mllp_group_commit import FakeBroker
 
 

@@ -19,9 +19,9 @@ from cordwatch.feeds.hl7.places import Override, Overrides, Place
 from cordwatch.feeds.mapping.fields_read import FIELDS_READ
 from cordwatch.feeds.mapping.mapper import map_parsed
 from cordwatch.feeds.profile import Profile, Profiles, load_profile
-from cordwatch.feeds.silence import SilencePlan
 from cordwatch.feeds.source import Source
 from cordwatch.feeds.trial import TracedSegment, trial
+from cordwatch.feeds.trouble.silence import SilencePlan
 from cordwatch_schemas.positions import BadYaml, read_yaml
 
 ROOT = Path(__file__).parents[3]

@@ -93,16 +93,18 @@ async def test_a_broker_that_keeps_it_waiting_is_no_pause(monkeypatch: pytest.Mo
 
     pager._publish = publish
     pager._tell_operations = [a_trouble()]
-    looks = asyncio.Semaphore(0)
-    monkeypatch.setattr(pager.metrics, "look", lambda *_: looks.release())
     running = asyncio.create_task(pager.run())
-    await asyncio.to_thread(asked.wait, 30)
-    for _ in range(3):
-        await looks.acquire()
-    assert not is_back.is_set()
+    begun_at = pager._looked_at
+    for _ in range(400):
+        # It looks once a second, the broker or not.
+        if asked.is_set() and pager._looked_at > begun_at + 3:
+            break
+        await asyncio.sleep(0.05)
+    assert pager._looked_at > begun_at + 3
     is_back.set()
     pager._stopping.set()
     assert await running == 0
+    assert asked.is_set()
     assert ends == []
 
 

@@ -84,7 +84,7 @@ class Polled:
     offset: int
     key: bytes
     value: bytes
-    timestamp: int
+    timestamp: int | None
     """When it was stamped, in milliseconds."""
 
 
@@ -239,3 +239,14 @@ async def test_partitions_that_another_worker_has_are_not_waited_for() -> None:
     ward.clock.shown += timedelta(seconds=90)
     await ward.keeper.revoke([0])
     assert ward.unread_s() == 0
+
+
+async def test_a_record_without_a_stamp_is_read_like_any_other() -> None:
+    """It says nothing of clocks or delay, and its fact counts."""
+    ward = Ward()
+    await ward.keeper.recovered([0])
+    event = a_suspicion(at=T(0), patient="A")
+    bare = Polled(0, event.patient.encode(), event.model_dump_json().encode(), None)
+    await ward.keeper.take([(TP(ADMISSIONS.name, 0), [bare])])
+    assert isnan(ward.gauge("cordwatch_clock_offset_seconds"))
+    assert ward.registry.get_sample_value("cordwatch_patients") == 1

@@ -107,7 +107,7 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> ZoneInfo:
 @click.option(
     "--metrics-port",
     envvar="CORDWATCH_METRICS_PORT",
-    default=9466,
+    default=9467,
     show_default=True,
     help="/metrics and /healthz; 0 takes a free port and logs it.",
 )

@@ -9,7 +9,7 @@ from datetime import datetime
 import click
 
 from cordwatch.app.commands.options import kafka_of
-from cordwatch.feeds.operations import operational_alerts, remembered
+from cordwatch.feeds.trouble.operations import operational_alerts, remembered
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.operations import GatewayState, OperationalAlert
 

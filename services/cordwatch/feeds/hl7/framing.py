@@ -43,7 +43,7 @@ class Splitter:
     Wrappers are taken off and their counts are checked: messages of a batch,
     batches of a file. HL7 lets their ends be left out, and then nothing can be
     checked. Nothing is dropped: what is no message comes out as `unreadable`. For a live connection, where the
-    frame is the unit that is answered, see `mllp.py`.
+    frame is the unit that is answered, see `hl7/mllp.py`.
     """
 
     def __init__(self, limit: int = MAX_MESSAGE_BYTES) -> None:

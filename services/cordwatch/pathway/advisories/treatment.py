@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from cordwatch.pathway.cure import Course
@@ -130,22 +130,37 @@ def _latest(picture: Picture, name: str) -> Fact | None:
 
 
 def _contraindications(picture: Picture) -> list[tuple[datetime, str]]:
+    """Return what speaks against surgery, and since when."""
     found = []
     if picture.lymphoma is not None:
         found.append((picture.lymphoma.start_at, "lymphoma"))
-    paraplegic, expected = (
-        _latest(picture, "paraplegia_h"),
-        _latest(picture, "life_expectancy_months"),
-    )
-    if paraplegic is not None:
-        limit = picture.where.policy_of(paraplegic).paraplegia_over
-        if timedelta(hours=paraplegic.values["paraplegia_h"]) > limit:
-            found.append((paraplegic.start_at, "paraplegia for too long"))
-    if expected is not None:
-        least = picture.where.policy_of(expected).surgery_from_months
-        if expected.values["life_expectancy_months"] < least:
-            found.append((expected.start_at, "life expectancy too short"))
+    paralysed_at = _since(picture, "paraplegia_h", _is_paralysed_too_long)
+    if paralysed_at is not None:
+        found.append((paralysed_at, "paraplegia for too long"))
+    expected_at = _since(picture, "life_expectancy_months", _is_expected_too_short)
+    if expected_at is not None:
+        found.append((expected_at, "life expectancy too short"))
     return found
+
+
+def _since(
+    picture: Picture, name: str, speaks_against: Callable[[float, Policy], bool]
+) -> datetime | None:
+    """Return since when all assessments that state *name* speak against surgery; None: the last does not."""
+    since: datetime | None = None
+    for one in picture.history.standing("assessed"):
+        if name in one.values:
+            is_against = speaks_against(one.values[name], picture.where.policy_of(one))
+            since = (since or one.start_at) if is_against else None
+    return since
+
+
+def _is_paralysed_too_long(hours: float, policy: Policy) -> bool:
+    return timedelta(hours=hours) > policy.paraplegia_over
+
+
+def _is_expected_too_short(months: float, policy: Policy) -> bool:
+    return months < policy.surgery_from_months
 
 
 def _indicated(picture: Picture) -> Sequence[Fact]:

@@ -31,8 +31,8 @@ from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.records import FeedPosition
 from cordwatch_schemas.topics import ADMISSIONS, RAW
 from tests.unit.feeds.fhir.desk import AT, a_desk, a_notification, an_encounter
+from tests.unit.feeds.mllp.test_mllp_tls import Authority, gateway, hospital, stranger
 from tests.unit.feeds.test_mllp_group_commit import FakeBroker
-from tests.unit.feeds.test_mllp_tls import Authority, gateway, hospital, stranger
 
 __all__ = ["gateway", "hospital", "stranger"]
 

@@ -14,7 +14,7 @@ from cordwatch.feeds.hl7.acknowledge import answers
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.feeds.metrics import Closing, FeedsMetrics
-from cordwatch.feeds.mllp_connection import COMMIT_ACK, COMMIT_NAK, MllpConnection, Received
+from cordwatch.feeds.mllp.connection import COMMIT_ACK, COMMIT_NAK, MllpConnection, Received
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cordwatch.feeds.quarantine_rate import AT_LEAST, HOURS_MAX, HOURS_MIN, Rate
+from cordwatch.feeds.trouble.quarantine_rate import AT_LEAST, HOURS_MAX, HOURS_MIN, Rate
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

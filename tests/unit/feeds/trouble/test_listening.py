@@ -14,14 +14,14 @@ from cordwatch.feeds.group_commit import Job
 from cordwatch.feeds.group_reading import accepted
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.intake import understand
-from cordwatch.feeds.listening import Feed, Listening
 from cordwatch.feeds.mapping.reading import Fault
-from cordwatch.feeds.operations import REMIND_EVERY, SAVE_EVERY, Operations
-from cordwatch.feeds.operations_metrics import OperationsMetrics
 from cordwatch.feeds.profile import Profiles
-from cordwatch.feeds.quarantine_rate import WINDOW_MIN
-from cordwatch.feeds.silence import SilencePlan, SilencePlans
 from cordwatch.feeds.source import Source, Sources
+from cordwatch.feeds.trouble.listening import Feed, Listening
+from cordwatch.feeds.trouble.metrics import OperationsMetrics
+from cordwatch.feeds.trouble.operations import REMIND_EVERY, SAVE_EVERY, Operations
+from cordwatch.feeds.trouble.quarantine_rate import WINDOW_MIN
+from cordwatch.feeds.trouble.silence import SilencePlan, SilencePlans
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.operations import FeedHistory, GatewayState, OperationalAlert
 from cordwatch_schemas.topics import HISTORIES, OPERATIONS

@@ -15,10 +15,10 @@ from hashlib import sha256
 from cordwatch.feeds.fhir.mapper import READERS
 from cordwatch.feeds.gateway import FHIR_TYPE
 from cordwatch.feeds.mapping.mapper import MESSAGE_TYPES
-from cordwatch.feeds.presence import Away, Presence
-from cordwatch.feeds.quarantine_rate import WINDOW_MIN, Rate
-from cordwatch.feeds.silence import Hearing, hour_of_week
 from cordwatch.feeds.source import Source
+from cordwatch.feeds.trouble.presence import Away, Presence
+from cordwatch.feeds.trouble.quarantine_rate import WINDOW_MIN, Rate
+from cordwatch.feeds.trouble.silence import Hearing, hour_of_week
 from cordwatch_schemas.operations import (
     FeedHistory,
     GatewayState,

@@ -10,7 +10,7 @@ import pytest
 from cordwatch.feeds.hl7.mllp import frame
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.runtime.peers import CannotListen, watch_for_death
-from tests.unit.feeds.mllp_desk import Desk, a_desk, a_message
+from tests.unit.feeds.mllp.desk import Desk, a_desk, a_message
 
 
 async def test_a_message_is_answered_and_counted() -> None:

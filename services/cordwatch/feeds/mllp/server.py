@@ -8,7 +8,7 @@ import os
 import socket
 
 from cordwatch.feeds.metrics import Refusal
-from cordwatch.feeds.mllp_session import MllpSession, Shared
+from cordwatch.feeds.mllp.session import MllpSession, Shared
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.peers import CannotListen, is_allowed, tls_context, watch_for_death
 

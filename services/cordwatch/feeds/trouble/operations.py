@@ -16,10 +16,10 @@ from cordwatch.feeds.gateway import Published, Translated
 from cordwatch.feeds.group_commit import Job, Settled
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.hl7.message import Unreadable, parse
-from cordwatch.feeds.listening import NO_PROFILE, Listening
 from cordwatch.feeds.mapping.mapper import kind_of
-from cordwatch.feeds.operations_metrics import OperationsMetrics
 from cordwatch.feeds.source import Sources
+from cordwatch.feeds.trouble.listening import NO_PROFILE, Listening
+from cordwatch.feeds.trouble.metrics import OperationsMetrics
 from cordwatch.runtime.kafka import KafkaSettings, read_topic
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock

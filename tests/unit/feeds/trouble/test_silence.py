@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cordwatch.feeds.presence import AWAY_S, Away, Presence
-from cordwatch.feeds.silence import (
+from cordwatch.feeds.trouble.presence import AWAY_S, Away, Presence
+from cordwatch.feeds.trouble.silence import (
     FACTOR,
     UNLEARNT_S,
     WEEKS_MAX,

@@ -12,7 +12,7 @@ import pytest
 
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.runtime.peers import BadTls, is_allowed, tls_context
-from tests.unit.feeds.mllp_desk import Desk, a_desk, a_message
+from tests.unit.feeds.mllp.desk import Desk, a_desk, a_message
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 

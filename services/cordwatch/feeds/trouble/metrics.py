@@ -7,7 +7,7 @@ from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from cordwatch.feeds.listening import Listening
+from cordwatch.feeds.trouble.listening import Listening
 from cordwatch_schemas.operations import FeedKind, OperationalAlert
 
 KINDS: tuple[FeedKind, ...] = get_args(FeedKind)

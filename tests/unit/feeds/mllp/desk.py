@@ -14,8 +14,8 @@ from cordwatch.feeds.group_commit import Job, Settled
 from cordwatch.feeds.hl7.mllp import frame
 from cordwatch.feeds.intake import understand
 from cordwatch.feeds.metrics import FeedsMetrics
-from cordwatch.feeds.mllp_server import MllpServer
-from cordwatch.feeds.mllp_session import Shared
+from cordwatch.feeds.mllp.server import MllpServer
+from cordwatch.feeds.mllp.session import Shared
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.feeds.source import Source
 from cordwatch.runtime.wall_clock import WallClock

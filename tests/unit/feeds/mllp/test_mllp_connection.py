@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cordwatch.feeds.hl7.mllp import frame
-from cordwatch.feeds.mllp_connection import (
+from cordwatch.feeds.mllp.connection import (
     COMMIT_ACK,
     COMMIT_NAK,
     MllpConnection,
