@@ -28,12 +28,8 @@ class PagerMetrics:
         self._gauges(registry)
         for kind in KINDS:
             self.heard.labels(kind)
-<<<<<<< HEAD
             self.open.labels(kind)
-        for topic in READ:
-=======
         for topic in (*READ, PAGES):
->>>>>>> pager-broken
             self.unreadable.labels(topic.noun)
         for reason in get_args(Reason):
             self.decided.labels(reason)
