@@ -44,9 +44,9 @@ class Clock:
     how: str = ""
 
     @cached_property
-    def name(self) -> tuple[str, datetime, str]:
-        """Return what makes it this clock and no other."""
-        return (self.rule, self.start_at, self.fact.key)
+    def name(self) -> tuple[str, str]:
+        """Return what makes it this clock and no other: an undated diagnosis of which an earlier record is told is no other."""
+        return (self.rule, self.fact.key)
 
     @property
     def is_mri(self) -> bool:

@@ -233,7 +233,7 @@ class _Teller:
             delivery.key: case for told, case in zip(heard, cases, strict=True) for delivery in told
         }
         found = [
-            replace(alert, status=_status(name, whose[name[2]], known))
+            replace(alert, status=_status(name, whose[name[1]], known))
             for (name, _, _), alert in self.clocks.items()
         ]
         for (*name, _), alert in self.conditions.items():
@@ -281,7 +281,7 @@ def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
             if not clock.has_ended(case.now):
                 return "open"
             return "resolved" if clock.how == "satisfied" else "withdrawn"
-    rule, _, key = name
+    rule, key = name
     facts = {fact.key: fact for fact in case.facts}
     # What stands in its place: itself, else what corrected it.
     stands = list(_corrections(key, facts, known, {key}))

@@ -29,7 +29,7 @@ _LEVELS_OF = {
 _LEVELS = ("reminder", "warning", "urgent", "due")
 BOARD_ONLY_AFTER = timedelta(days=30)
 
-Name = tuple[str, datetime, str]
+Name = tuple[str, str]
 Raised = Mapping[Name, Mapping[tuple[str, int], datetime]]
 """Of each clock, when which level and repeat was raised before."""
 

@@ -338,3 +338,21 @@ def test_of_two_studies_heard_of_at_once_the_numbers_say_which_is_the_cause(
     found = simulate(events, PACK, T(2), away)
     alerts = [one for one in found if one.rule == "mri.partial-coverage"]
     assert [(one.raised_at, one.status) for one in alerts] == told
+
+
+def test_an_undated_diagnosis_of_which_an_earlier_record_is_told_is_the_same_clock() -> None:
+    """Nobody is paged again for the same fact; it is due sooner, from its earliest record. The oracle took it for another."""
+    undated: dict[str, Any] = {"occurred_precision": "unstated", "codes": (b.CORD_COMPRESSION,)}
+    events = [
+        b.known_lymphoma(T(0), recorded_at=T(0.75), received_at=T(0.75), **undated),
+        b.known_lymphoma(T(0), recorded_at=T(0), received_at=T(0.8), **undated),
+    ]
+    told = [one for one in both(events, 1) if one[0] == "steroid.start"]
+    assert told == [("steroid.start", "prompt", 0.75, "open"), ("steroid.start", "due", 1, "open")]
+
+
+def test_a_merge_that_was_undone_in_the_message_of_its_record_is_undone() -> None:
+    """Both were heard of at once: the core let the merge stand, since its name comes later in the alphabet."""
+    told = [*b.a_merge(T(1), "A", "A"), *b.a_merge_cancelled(T(2), "A", "A")]
+    late = [one.model_copy(update={"received_at": T(2)}) for one in told]
+    assert both([b.a_suspicion(), *late], 2) == []

@@ -78,8 +78,9 @@ def persons(facts: Iterable[Fact]) -> Persons:
     return found
 
 
-def _by_record(fact: Fact) -> tuple[datetime, str, str]:
-    return (fact.known_at, fact.kind, fact.id)
+def _by_record(fact: Fact) -> tuple[datetime, datetime, str, str]:
+    """Sort by what was recorded last; of two recorded at once by what happened last."""
+    return (fact.known_at, fact.at, fact.kind, fact.id)
 
 
 def _refusal(so_far: Persons, survivor: str, retired: str) -> str | None:

@@ -152,3 +152,23 @@ def test_how_long_ago_the_last_scan_was(hours: float, said: str) -> None:
     assert reminder.reason == (
         f"MRI of the whole spine not done, nor ordered; the last MRI of the spine was {said} before"
     )
+
+
+def test_what_speaks_against_surgery_is_named_and_what_speaks_for_it() -> None:
+    """Whoever planned it sees every reason, in words without patient data."""
+    events = [
+        b.known_lymphoma(),
+        b.an_assessment(
+            T(0),
+            paraplegia_h=30,
+            life_expectancy_months=2,
+            surgical_indications=("instability", "recurrence-after-radiotherapy"),
+        ),
+        b.a_surgery_planned(T(1)),
+    ]
+    told = simulate(events, load_pack("mescc-lymphoma"), T(1))
+    (reason,) = [one.reason for one in told if one.rule == "surgery.contraindicated"]
+    assert reason.partition(": ")[2] == (
+        "lymphoma, paraplegia for too long, life expectancy too short; recorded as indication: "
+        "spinal instability, recurrence or progression after radiotherapy"
+    )
