@@ -111,7 +111,7 @@ def claims(**more: Any) -> dict[str, Any]:
         "preferred_username": "n.jansen",
         "groups": ["cordwatch-coordinator"],
         "iat": NOW,
-        "exp": NOW + timedelta(minutes=5),
+        "exp": NOW + timedelta(days=1),
     }
     return {name: value for name, value in {**told, **more}.items() if value is not None}
 
@@ -144,7 +144,7 @@ def test_a_token_of_the_provider_is_believed(tmp_path: Path) -> None:
         signed(claims(iss="https://elsewhere.example")),
         signed(claims(aud="another")),
         signed(claims(exp=NOW - timedelta(minutes=5))),
-        signed(claims(iat=NOW + timedelta(minutes=5), nbf=NOW + timedelta(minutes=5))),
+        signed(claims(iat=NOW + timedelta(hours=9), nbf=NOW + timedelta(hours=9))),
         signed(claims(exp=None)),
         signed(claims(sub=None)),
         signed(claims(), key=OTHER_KEY),
