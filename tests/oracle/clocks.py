@@ -247,8 +247,8 @@ def _stops(facts: list[Fact]) -> list[Fact]:
 def stop_of(facts: list[Fact], at: datetime) -> Fact:
     """Return what stopped dexamethasone at *at*: a stop, else the order that ran out."""
     stops = [f for f in _stops(facts) if f.at == at]
-    stops.sort(key=lambda fact: (fact.received_at, fact.key))
-    return [*stops, *in_force(facts, at - A_MOMENT)][0]
+    # Of two that ran out at once the one heard of first is the cause.
+    return min(stops or in_force(facts, at - A_MOMENT), key=lambda f: (f.received_at, f.key))
 
 
 def is_spinal_treatment(fact: Fact) -> bool:

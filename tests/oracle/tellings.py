@@ -169,5 +169,5 @@ def _pages_have_ended(clock: Clock, raised: Raised, now: datetime) -> bool:
 
 def _pressing(clock: Clock) -> tuple[object, ...]:
     fact = clock.fact
-    heard = (fact.received_at, fact.event.patient, numbers(fact), fact.key)
+    heard = (fact.received_at, fact.event.patient, numbers(fact), fact.kind, fact.key)
     return (WINDOW[clock.rule], clock.due_at, -clock.start_at.timestamp(), *heard)

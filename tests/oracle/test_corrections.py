@@ -356,3 +356,30 @@ def test_a_merge_that_was_undone_in_the_message_of_its_record_is_undone() -> Non
     told = [*b.a_merge(T(1), "A", "A"), *b.a_merge_cancelled(T(2), "A", "A")]
     late = [one.model_copy(update={"received_at": T(2)}) for one in told]
     assert both([b.a_suspicion(), *late], 2) == []
+
+
+def test_of_two_orders_that_run_out_at_once_the_one_heard_of_first_is_the_cause() -> None:
+    """One record read twice, with two begins and one end: the oracle told the stop anew when the other came."""
+    order: dict[str, Any] = {"order_number": None, "ends_at": T(1.5), "record_id": "R1"}
+    events = [
+        b.a_dexamethasone_order(T(0), **order),
+        b.a_report(T(1)),
+        b.a_dose(T(1)),
+        b.a_dexamethasone_order(T(-24), received_at=T(5), **order),
+    ]
+    told = [one for one in both(events, 5) if one[0] == "steroid.abrupt-stop"]
+    assert told == [("steroid.abrupt-stop", None, 1.5, "open")]
+
+
+@pytest.mark.parametrize("visit", ["V1", "V2", "V3", "V4", None])
+def test_of_two_equal_clocks_without_a_number_it_is_no_chance_which_is_paged(
+    visit: str | None,
+) -> None:
+    """Suspected and listed in one message: what kind of record it is tells them apart."""
+    events = [
+        b.known_lymphoma(T(0), codes=(b.CORD_COMPRESSION,), status="suspected", encounter=visit),
+        b.a_suspicion(T(0)),
+    ]
+    assert differences(events, PACK, T(7)) == []
+    told = {one.cause: one.paged for one in simulate(events, PACK, T(7)) if one.level}
+    assert told == {fact_of(events[0]).id: False, fact_of(events[1]).id: True}

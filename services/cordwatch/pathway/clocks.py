@@ -200,6 +200,7 @@ def most_pressing(clocks: list[Clock]) -> Clock | None:
             one.cause.received_at,
             one.cause.sent_as,
             one.cause.numbers,
+            one.cause.kind,
             one.id,
         ),
         default=None,
