@@ -82,7 +82,7 @@ async def test_an_answer_given_in_pagerduty_quietens_the_page(
             key = next(key for key, alert in KEYS.items() if alert == "al-1")
             assert await acknowledge(port, key, "N. Jansen") == (200, "published")
             await until(lambda: names(pager, ["acknowledged"]) == {"al-1"}, "not acknowledged")
-            assert len(outside.asked) > 1
+            await until(lambda: len(outside.asked) > 1, "no second heartbeat")
             process.send_signal(signal.SIGTERM)
             code = await asyncio.to_thread(process.wait, 30)
             assert code == 0, (tmp_path / "command.log").read_text()[-2000:]
