@@ -217,11 +217,6 @@ class Outbox:
                 times.append(max(first, free_at) if free_at else first)
         return min(times, default=None)
 
-    @property
-    def waiting(self) -> int:
-        """Return how much is to be said and not accepted yet, re-sends included."""
-        return sum(len(lane.waiting) for lane in self._lanes.values())
-
 
 def _waiting(matter: Matter, delivery: Delivery, lane: _Lane) -> _Waiting | None:
     action, due_at = next_action(delivery), delivery.not_before or delivery.decided_at

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.operations import OperationalAlert
-from cordwatch_schemas.pages import LedgerEntry, Matter
+from cordwatch_schemas.pages import Matter
 from cordwatch_schemas.topics import OPERATIONS, PAGES
 
 EXIT_OK = 0
@@ -115,10 +115,6 @@ class Pager:
     def find(self, dedup_key: str) -> Matter | None:
         """Return the matter that a destination knows under this key."""
         return self.machine.find(dedup_key) if self.machine else None
-
-    def open_entries(self) -> Iterable[LedgerEntry]:
-        """Return every matter that is not settled."""
-        return tuple(self.machine.entries.values()) if self.machine else ()
 
     # Its life.
 
