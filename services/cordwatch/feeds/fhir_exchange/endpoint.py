@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
@@ -26,6 +26,7 @@ from cordwatch.feeds.hl7.message import Unreadable
 from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.peers import is_allowed
+from cordwatch.runtime.web_listening import WebListener
 
 PATH = "/notification"
 RETRY_AFTER_S = 10
@@ -67,7 +68,7 @@ class Endpoint:
     exchange: Exchange
     subscriptions: Subscriptions
     tokens: Sequence[bytes] = ()
-    _runner: web.AppRunner | None = None
+    _listener: WebListener = field(default_factory=WebListener, init=False)
     _bytes: int = 0
 
     async def start(self, tls: ssl.SSLContext | None = None) -> None:
@@ -79,37 +80,22 @@ class Endpoint:
         """
         app = web.Application(client_max_size=self.settings.max_body_bytes)
         app.router.add_post(PATH, self.handle)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=self.settings.answer_s,
-        )
-        await self._runner.setup()
-        site = web.TCPSite(
-            self._runner,
-            self.settings.host,
-            self.settings.port or 0,
-            ssl_context=tls,
-        )
-        await site.start()
+        host, port = self.settings.host, self.settings.port or 0
+        await self._listener.start(app, host, port, tls, self.settings.answer_s)
 
     @property
     def is_listening(self) -> bool:
         """Return whether peers can connect."""
-        return self._runner is not None and bool(self._runner.addresses)
+        return self._listener.is_listening
 
     @property
     def address(self) -> tuple[str, int]:
         """Return where it listens."""
-        assert self._runner is not None  # noqa: S101 - started
-        host, port = self._runner.addresses[0][:2]
-        return host, port
+        return self._listener.address
 
     async def stop(self) -> None:
         """Take no more; answer what was taken."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop()
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one notification."""

@@ -27,6 +27,7 @@ from cordwatch.runtime.kafka import KafkaError
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.peers import CannotListen, is_allowed, tls_context
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch.runtime.web_listening import WebListener
 
 PAGERDUTY_PATH, WEBHOOK_PATH = "/pagerduty", "/webhook"
 BODY_BYTES_MAX = 256 * 1024
@@ -67,7 +68,7 @@ class Inlets:
     clock: WallClock
     pagerduty_secrets: Secrets = ()
     webhook_secrets: Secrets = ()
-    _runner: web.AppRunner | None = field(default=None, init=False)
+    _listener: WebListener = field(default_factory=WebListener, init=False)
     _reading: int = field(default=0, init=False)
 
     async def start(self) -> None:
@@ -84,11 +85,9 @@ class Inlets:
         if self.webhook_secrets:
             app.router.add_post(WEBHOOK_PATH, self._webhook)
         tls: ssl.SSLContext | None = tls_context(self.settings)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await self._runner.setup()
         host, port = self.settings.host, self.settings.port or 0
         try:
-            await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
+            await self._listener.start(app, host, port, tls)
         except OSError as error:
             raise CannotListen(f"cannot listen on {host}:{port} ({error.strerror})") from None
         host, port = self.address
@@ -97,19 +96,16 @@ class Inlets:
     @property
     def is_listening(self) -> bool:
         """Return whether answers can be sent."""
-        return self._runner is not None and bool(self._runner.addresses)
+        return self._listener.is_listening
 
     @property
     def address(self) -> tuple[str, int]:
         """Return where it listens."""
-        assert self._runner is not None  # noqa: S101 - started
-        host, port = self._runner.addresses[0][:2]
-        return host, port
+        return self._listener.address
 
     async def stop(self) -> None:
         """Take no more; answer what was taken."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop()
 
     async def _pagerduty(self, request: web.Request) -> web.Response:
         def read(body: bytes) -> Said:
