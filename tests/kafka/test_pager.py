@@ -226,6 +226,7 @@ async def test_without_a_broker_the_ladder_goes_on(
                 "deaf after the outage",
             )
         with bench.pager() as process:
+            await asyncio.to_thread(process.wait_for, "the pager tells")
             await until(lambda: "al-2" in names(pager, ["triggered"]), "not told")
             await until(lambda: len(_told(bench, "al-1")) > 1, "the ledger does not know")
             assert await asyncio.to_thread(process.stop) == 0
