@@ -23,6 +23,7 @@ from cordwatch_schemas.admissions import (
     Died,
     DischargeCancelled,
     Discharged,
+    EncounterMoved,
     MergeCancelled,
     Merged,
     RecordRetracted,
@@ -383,6 +384,17 @@ def a_merge_cancelled(
     return (
         _event(MergeCancelled, at, {**pair, "patient": survivor}),
         _event(MergeCancelled, at, {**pair, "patient": retired}),
+    )
+
+
+def a_move(
+    at: datetime, encounter: str, moved_from: str, moved_to: str, **details: Any
+) -> tuple[EncounterMoved, EncounterMoved]:
+    """The encounter was never that of *moved_from*: published once under each reference."""
+    pair = {"encounter": encounter, "moved_from": moved_from, "moved_to": moved_to, **details}
+    return (
+        _event(EncounterMoved, at, {**pair, "patient": moved_from}),
+        _event(EncounterMoved, at, {**pair, "patient": moved_to}),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cordwatch_schemas.base import Contract, Instant, PatientRef, RecordId, ShortText
+from cordwatch_schemas.base import Contract, EncounterRef, Instant, PatientRef, RecordId, ShortText
 from cordwatch_schemas.imaging import Finding
 
 Channel = Literal["command-line", "board", "pager", "webhook"]
@@ -51,6 +51,8 @@ class StoodDown(Answer_):
 
     kind: Literal["stood-down"] = "stood-down"
     alert_id: RecordId
+    encounter: EncounterRef | None = None
+    """That of the alert: the answer goes where the encounter goes."""
     rule: ShortText
     reason: Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -61,6 +63,8 @@ class Classified(Answer_):
     kind: Literal["classified"] = "classified"
     report_number: RecordId
     """Order or accession number of the report."""
+    encounter: EncounterRef | None = None
+    """That of the report, where it is known: the answer goes where the encounter goes."""
     finding: Finding
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cordwatch_schemas.base import Event, PatientRef, RecordId, ShortText
+from cordwatch_schemas.base import EncounterRef, Event, PatientRef, RecordId, ShortText
 
 PatientClass = Literal["inpatient", "outpatient", "emergency", "preadmit", "other"]
 Sign = Literal["unilateral", "bilateral", "unstated"]
@@ -97,6 +97,21 @@ class MergeCancelled(Event):
     retired: PatientRef
 
 
+class EncounterMoved(Event):
+    """
+    The encounter was never that of `moved_from`: it and all that was told for it are `moved_to`'s (A45).
+
+    Published once under each of the two references (`patient`), as a merge is.
+    What names no encounter, or another one, stays where it is.
+    """
+
+    kind: Literal["encounter-moved"] = "encounter-moved"
+    encounter: EncounterRef
+    """As it was numbered for `moved_from`."""
+    moved_from: PatientRef
+    moved_to: PatientRef
+
+
 class Assessed(Event):
     """
     A clinician examined the patient's back pain or neurology and wrote down coded findings.
@@ -175,6 +190,7 @@ AdmissionEvent = Annotated[
     | DeathCancelled
     | Merged
     | MergeCancelled
+    | EncounterMoved
     | Assessed
     | Diagnosed
     | DiagnosisRetracted

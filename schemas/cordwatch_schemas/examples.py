@@ -24,6 +24,7 @@ from cordwatch_schemas.admissions import (
     Died,
     DischargeCancelled,
     Discharged,
+    EncounterMoved,
     MergeCancelled,
     Merged,
     RecordRetracted,
@@ -136,6 +137,8 @@ def _admissions() -> Iterator[Contract]:
     yield DeathCancelled(**_envelope("death-cancelled", 401))
     yield Merged(**_envelope("merged", 2, **pair))
     yield MergeCancelled(**_envelope("merge-cancelled", 3, **pair))
+    moved = {"moved_from": PATIENT, "moved_to": SECOND_PATIENT}
+    yield EncounterMoved(**_envelope("encounter-moved", 3, **moved))
     yield Assessed(
         **_envelope(
             "assessed",

@@ -93,8 +93,8 @@ def heard(told: Told, zone: str = "") -> str:
 
 
 def _of(event: Event) -> str:
-    merge = event.kind in {"merged", "merge-cancelled"}  # type: ignore[attr-defined]
-    return "" if event.patient == b.PATIENT or merge else f"(of {event.patient}) "
+    identity = event.kind in {"merged", "merge-cancelled", "encounter-moved"}  # type: ignore[attr-defined]
+    return "" if event.patient == b.PATIENT or identity else f"(of {event.patient}) "
 
 
 def _aside(event: Event, zone: str) -> str:
@@ -275,6 +275,9 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "died": lambda _: "the patient died",
     "death-cancelled": lambda _: "the death was entered in error",
     "merged": lambda one: f"{one.retired} merged into {one.survivor}",
+    "encounter-moved": lambda one: (
+        f"encounter {one.encounter} moved from {one.moved_from} to {one.moved_to}"
+    ),
     "merge-cancelled": lambda one: f"merge of {one.retired} into {one.survivor} undone",
     "record-retracted": lambda one: (
         f"record {one.target} ({one.target_kind}) withdrawn by its source"

@@ -22,6 +22,7 @@ _WORDS = {
     "death-cancelled": "Death record cancelled",
     "merged": "Records merged",
     "merge-cancelled": "Merge undone",
+    "encounter-moved": "Encounter moved to another patient",
     "assessed": "Assessed",
     "diagnosed": "Diagnosis",
     "diagnosis-retracted": "Diagnosis refuted",
