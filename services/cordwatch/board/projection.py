@@ -148,7 +148,7 @@ class Projection:
         return self._shared[1]
 
     def _with_their_others(self, references: Iterable[str]) -> set[str]:
-        """Return *references* and everybody whom a merge ever tied to one of them."""
+        """Return *references* and everybody whom a merge or move ever tied to one of them."""
         found: set[str] = set()
         for reference in references:
             found |= self._tied(reference)
@@ -158,7 +158,7 @@ class Projection:
         found, coming = {reference}, [reference]
         while coming:
             records = self._records.get(coming.pop())
-            if records is None or not records.may_be_merged:
+            if records is None or not records.may_be_tied:
                 continue
             try:
                 pairs = persons(records.facts()).named
@@ -232,10 +232,10 @@ class Projection:
         who: Persons = persons(facts.values())
         if who.root(reference) != reference:
             return None
-        mine = [fact for fact in facts.values() if who.root(fact.sent_as) == reference]
+        mine = [fact for fact in facts.values() if who.owner(fact) == reference]
         alerts = {told.alert_id: told for one in together for told in one.told()}
         answers = {told.event_id: told for one in together for told in one.answered()}
-        of_mine = [one for one in alerts.values() if who.root(one.patient) == reference]
+        of_mine = [one for one in alerts.values() if who.owner_of_alert(one, facts) == reference]
         return Picture(mine, who, self.packs), of_mine, list(answers.values())
 
     def has_answer(self, reference: str, event_id: str) -> bool:

@@ -79,14 +79,15 @@ def decide(
     who = persons(facts)
     if who.root(patient) != patient:
         return Decision((), None, ())
-    mine = [fact for fact in facts if who.root(fact.sent_as) == patient]
+    mine = [fact for fact in facts if who.owner(fact) == patient]
     if not published and not any(fact.kind in CAN_MATTER for fact in mine):
         return _quiet(mine, packs, now)
     picture = (pictures or {}).get(patient) or Picture(mine, who, packs)
     if pictures is not None:
         pictures[patient] = picture
     if who.named:
-        published = [alert for alert in published if who.root(alert.patient) == patient]
+        known = {fact.id: fact for fact in facts}
+        published = [one for one in published if who.owner_of_alert(one, known) == patient]
     ledger = Ledger(published)
     telling = Telling(picture, ledger, now, stale)
     alerts: list[Alert] = []

@@ -1,30 +1,36 @@
-"""Who is who: which references are the same person, by the merges that are in force."""
+"""Who is who: which references are the same person, and whose an encounter is, by what is in force."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cordwatch.pathway.facts import Fact
+from cordwatch_schemas.alerts import Alert
 
-MERGES = frozenset({"merged", "merge-cancelled"})
+_MERGES = frozenset({"merged", "merge-cancelled"})
+IDENTITY = _MERGES | {"encounter-moved"}
 """The facts that say who is who."""
 
 
 Pair = tuple[str, str]
-"""The survivor and the retired reference of a merge."""
+"""The survivor and the retired reference of a merge; or whose an encounter was, and whose it is."""
+Stay = tuple[str, str]
+"""Under which reference a patient lives now, and one of their encounters."""
 
 
 @dataclass(slots=True)
 class Persons:
-    """The merges in force among the facts of a patient, and those that were refused."""
+    """The merges and moves in force among the facts of a patient, and the merges that were refused."""
 
     survivor_of: dict[str, str] = field(default_factory=dict)
+    moved_to: dict[Stay, str] = field(default_factory=dict)
+    """Whose an encounter is that was moved, by the patients whose it was said to be."""
     refused: list[tuple[Fact, str]] = field(default_factory=list)
     """Refused merges and why: each as it was sent for the survivor, then as for the retired reference."""
     named: set[Pair] = field(default_factory=set)
-    """Every merge that was ever told, undone and refused ones too."""
+    """Everybody who was ever tied to another, by what was undone or refused too."""
 
     def root(self, reference: str) -> str:
         """Return the reference under which *reference* lives now; chains resolve to their end."""
@@ -32,8 +38,23 @@ class Persons:
             reference = self.survivor_of[reference]
         return reference
 
+    def meant(self, fact: Fact) -> str:
+        """Return for whom *fact* should have been sent: for whose encounter it names."""
+        if fact.encounter is None or fact.kind in IDENTITY:
+            return fact.sent_as
+        return self.moved_to.get((self.root(fact.sent_as), fact.encounter), fact.sent_as)
+
+    def owner(self, fact: Fact) -> str:
+        """Return the reference under which the person lives now whom *fact* is about."""
+        return self.root(self.meant(fact))
+
+    def owner_of_alert(self, alert: Alert, facts: Mapping[str, Fact]) -> str:
+        """Return whose *alert* is: its cause's among *facts* by id; while that is unknown, as it says."""
+        cause = facts.get(alert.cause)
+        return self.root(alert.patient) if cause is None else self.owner(cause)
+
     def linked(self, reference: str) -> set[str]:
-        """Return every reference that merges ever tied to *reference*, itself included."""
+        """Return every reference that anything ever tied to *reference*, itself included."""
         found, grown = set[str](), {reference}
         while found != grown:
             found = grown
@@ -41,31 +62,39 @@ class Persons:
         return found
 
 
+def may_tell_identity(encoded: bytes) -> bool:
+    """Return whether one of the *encoded* facts may say who is who: cheap, and never wrong about a no."""
+    return b'"merge' in encoded or b'"encounter-moved"' in encoded
+
+
 def owners(fact: Fact, who: Persons) -> set[str]:
     """
-    Return whose *fact* is: that of the person it was sent for; a merge is everybody's whom it may concern.
+    Return whose *fact* is: that of the person it is about; what ties people, everybody's whom it may concern.
 
     All must know of a merge or its undoing, whoever of them lives on: or one would go on handing
     the other's facts back, or take for its own a reference that lives elsewhere.
     """
-    if fact.kind in MERGES:
-        return who.linked(fact.values["survivor"])
-    return {who.root(fact.sent_as)}
+    if fact.kind in IDENTITY:
+        return who.linked(fact.sent_as)
+    return {who.owner(fact)}
 
 
 def persons(facts: Iterable[Fact]) -> Persons:
     """
     Return who is who by *facts*, whatever order they came in.
 
-    Refused and named: a merge with itself, a cycle or inverse pair, a second
+    Of the moves of an encounter the last says whose it is (docs/adr/0019). Refused and named: a merge with itself, a cycle or inverse pair, a second
     merge of a reference that already lives elsewhere (pathway, Merge). The
     order of merges is (occurred, recorded, survivor and retired).
     """
     told: dict[Pair, list[Fact]] = {}
+    moves: list[Fact] = []
     for fact in facts:
-        if fact.kind in MERGES:
+        if fact.kind in _MERGES:
             told.setdefault((fact.values["survivor"], fact.values["retired"]), []).append(fact)
-    found = Persons(named=set(told))
+        elif fact.kind == "encounter-moved":
+            moves.append(fact)
+    found = Persons(named={*told, *map(_parties, moves)})
     # The same merge is published under both references: of one pair the latest word counts.
     latest = {pair: max(same, key=_by_record) for pair, same in told.items()}
     in_force = [(fact, pair) for pair, fact in latest.items() if fact.kind == "merged"]
@@ -75,7 +104,22 @@ def persons(facts: Iterable[Fact]) -> Persons:
             found.survivor_of[pair[1]] = pair[0]
         else:
             found.refused += [(fact, why) for fact in _copies(told[pair], latest[pair])]
+    _move(found, moves)
     return found
+
+
+def _move(found: Persons, moves: Iterable[Fact]) -> None:
+    """Find out whose every moved encounter is: it has one owner, whosever it was said to be before."""
+    tied: dict[Stay, set[Stay]] = {}
+    for move in sorted(moves, key=lambda one: (one.at, one.documented_at, _parties(one))):
+        stays = [(found.root(party), move.encounter or "") for party in _parties(move)]
+        together = set[Stay]().union(*(tied.get(stay, {stay}) for stay in stays))
+        tied |= dict.fromkeys(together, together)
+        found.moved_to |= dict.fromkeys(together, move.values["moved_to"])
+
+
+def _parties(move: Fact) -> Pair:
+    return move.values["moved_from"], move.values["moved_to"]
 
 
 def _by_record(fact: Fact) -> tuple[datetime, datetime, str, str]:

@@ -85,7 +85,7 @@ class Telling:
             paged=self._is_paged(clock),
             replayed=clock.cause.replayed,
             data_stale=self.stale,
-            patient=clock.cause.sent_as,
+            patient=self.picture.persons.meant(clock.cause),
             encounter=clock.cause.encounter or place.encounter,
             facility=place.facility,
             ward=place.ward,
@@ -182,7 +182,7 @@ class Telling:
             paged=not board_only and not cause.replayed,
             replayed=cause.replayed,
             data_stale=self.stale,
-            patient=cause.sent_as,
+            patient=self.picture.persons.meant(cause),
             encounter=cause.encounter or place.encounter,
             facility=place.facility,
             ward=discharged_from or place.ward,
@@ -200,13 +200,19 @@ class Telling:
             pack=pack.label,
         )
 
+    def _of_whom_it_is(self, alert: Alert) -> Alert:
+        """Return *alert* with the patient whose encounter it came from, which may have been moved since."""
+        cause = self.picture.history.by_id.get(alert.cause)
+        patient = alert.patient if cause is None else self.picture.persons.meant(cause)
+        return alert if patient == alert.patient else alert.model_copy(update={"patient": patient})
+
     def reopened(
         self, alerts: Iterable[Alert], reason: Callable[[], str], clock: Clock | None = None
     ) -> Iterator[Alert]:
-        """Return the *alerts* that must be told again: closed before, moved, or due anew by another pack."""
+        """Return the *alerts* to tell again: closed before, another ward's or patient's, or due anew by another pack."""
         place, label = self.picture.place, clock.pack.label if clock else None
         for known in alerts:
-            alert = known
+            alert = self._of_whom_it_is(known)
             if clock and label != alert.pack and clock.due_at != alert.due_at:
                 alert = known.model_copy(update=_due_anew(clock))
             moved = place.ward is not None and place.ward != alert.ward

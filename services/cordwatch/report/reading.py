@@ -103,7 +103,7 @@ def known(
         root = who.root(reference)
         person_of[reference] = root
         if root == reference:
-            mine = [fact for fact in told if who.root(fact.sent_as) == reference]
+            mine = [fact for fact in told if who.owner(fact) == reference]
             person_of.update((fact.sent_as, reference) for fact in mine)
             clocks += _from_picture(Picture(mine, who, packs), at)
     published = list(alerts)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from cordwatch.pathway.facts import Fact, decode_fact, encode_fact, merge_tellings
-from cordwatch.pathway.identity import owners, persons
+from cordwatch.pathway.identity import may_tell_identity, owners, persons
 from cordwatch.pathway.telling import rules_over
 from cordwatch_schemas.alerts import Alert
 
@@ -149,13 +149,14 @@ class Patient:
         return [_fact(row) for row in self.rows if row[:1] == b"f"]
 
     def belonging_elsewhere(self, rows: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-        """Return those of *rows* that are another patient's by a merge, or by its undoing, and whose."""
-        if b'"merge' not in self._lines:
+        """Return those of *rows* that are another patient's by a merge or move, or its undoing, and whose."""
+        if not may_tell_identity(self._lines):
             return
-        who = persons(self.facts())
+        facts = {fact.id: fact for fact in self.facts()}
+        who = persons(facts.values())
         for row in rows:
             is_fact = row[:1] == b"f"
-            found = owners(_fact(row), who) if is_fact else {who.root(_alert(row).patient)}
+            found = owners(_fact(row), who) if is_fact else {who.owner_of_alert(_alert(row), facts)}
             for owner in sorted(found - {self.reference}):
                 yield owner, row
 
@@ -192,8 +193,8 @@ def _fact(row: bytes) -> Fact:
 
 
 def tells_identity(row: bytes) -> bool:
-    """Return whether *row* may be a merge or its undoing: cheap, and never wrong about a no."""
-    return row[:1] == b"f" and b'"merge' in row
+    """Return whether *row* may say who is who: cheap, and never wrong about a no."""
+    return row[:1] == b"f" and may_tell_identity(row)
 
 
 def fact_row(fact: Fact) -> bytes:
