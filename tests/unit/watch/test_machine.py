@@ -307,6 +307,10 @@ def test_a_moved_encounter_takes_its_clock_along_and_no_other(die_after: int | N
     run(a_machine(log), log, T(13))
     last = {alert.alert_id: alert for alert in log.alerts}
     assert before < set(last)
+    known = {
+        (one.revision, one.raised_at, one.patient) for one in log.alerts if one.alert_id in before
+    }
+    assert known == {(0, T(7), "A"), (1, T(7), "B")}
     told = {(one.rule, one.level, one.patient, one.status) for one in last.values()}
     assert told == {("mri.mescc-suspected", level, "B", "open") for level in ("reminder", "due")}
     log.tell(an_mri_done(at=T(13.5), patient="A"))
