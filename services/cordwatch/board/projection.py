@@ -235,7 +235,7 @@ class Projection:
         mine = [fact for fact in facts.values() if who.owner(fact) == reference]
         alerts = {told.alert_id: told for one in together for told in one.told()}
         answers = {told.event_id: told for one in together for told in one.answered()}
-        of_mine = [one for one in alerts.values() if who.owner_of_alert(one, facts) == reference]
+        of_mine = [one for one in alerts.values() if who.owner_of_alert(one) == reference]
         return Picture(mine, who, self.packs), of_mine, list(answers.values())
 
     def has_answer(self, reference: str, event_id: str) -> bool:

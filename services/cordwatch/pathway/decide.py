@@ -86,8 +86,7 @@ def decide(
     if pictures is not None:
         pictures[patient] = picture
     if who.named:
-        known = {fact.id: fact for fact in facts}
-        published = [one for one in published if who.owner_of_alert(one, known) == patient]
+        published = [one for one in published if who.owner_of_alert(one) == patient]
     ledger = Ledger(published)
     telling = Telling(picture, ledger, now, stale)
     alerts: list[Alert] = []
@@ -126,7 +125,8 @@ def _clocks(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
         if clock.is_open(now):
             new, progress = telling.clock(clock)
             yield from new
-            yield from telling.reopened(raised.values(), partial(telling.wanting, clock), clock)
+            wanting = partial(telling.wanting, clock)
+            yield from telling.reopened(raised.values(), clock.cause, wanting, clock)
             if progress.next_at is not None:
                 wakes.append(progress.next_at)
         elif clock.start_at > now:
@@ -206,7 +206,8 @@ def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
         new, next_at = telling.condition(condition, told)
         yield from new
         raised = telling.ledger.by_condition.get(condition.key, {})
-        yield from telling.reopened(raised.values(), partial(condition.worded, told))
+        worded = partial(condition.worded, told)
+        yield from telling.reopened(raised.values(), condition.cause, worded)
         wakes += [at for at in (next_at, condition.until) if at is not None]
     for key, gone in telling.ledger.by_condition.items():
         if key not in holding:

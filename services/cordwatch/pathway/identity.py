@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,6 +31,8 @@ class Persons:
     """Refused merges and why: each as it was sent for the survivor, then as for the retired reference."""
     named: set[Pair] = field(default_factory=set)
     """Everybody who was ever tied to another, by what was undone or refused too."""
+    owner_by_fact: dict[str, str] = field(default_factory=dict)
+    """Of every fact that is known; empty where nobody is tied to anybody."""
 
     def root(self, reference: str) -> str:
         """Return the reference under which *reference* lives now; chains resolve to their end."""
@@ -48,10 +50,9 @@ class Persons:
         """Return the reference under which the person lives now whom *fact* is about."""
         return self.root(self.meant(fact))
 
-    def owner_of_alert(self, alert: Alert, facts: Mapping[str, Fact]) -> str:
-        """Return whose *alert* is: its cause's among *facts* by id; while that is unknown, as it says."""
-        cause = facts.get(alert.cause)
-        return self.root(alert.patient) if cause is None else self.owner(cause)
+    def owner_of_alert(self, alert: Alert) -> str:
+        """Return whose *alert* is: its cause's; while that is unknown, as it says."""
+        return self.owner_by_fact.get(alert.cause) or self.root(alert.patient)
 
     def linked(self, reference: str) -> set[str]:
         """Return every reference that anything ever tied to *reference*, itself included."""
@@ -90,7 +91,8 @@ def persons(facts: Iterable[Fact]) -> Persons:
     """
     told: dict[Pair, list[Fact]] = {}
     moves: list[Fact] = []
-    for fact in facts:
+    everything = list(facts)
+    for fact in everything:
         if fact.kind in _MERGES:
             told.setdefault((fact.values["survivor"], fact.values["retired"]), []).append(fact)
         elif fact.kind == "encounter-moved":
@@ -106,6 +108,8 @@ def persons(facts: Iterable[Fact]) -> Persons:
         else:
             found.refused += [(fact, why) for fact in _copies(told[pair], latest[pair])]
     _move(found, moves)
+    if found.named:
+        found.owner_by_fact |= {fact.id: found.owner(fact) for fact in everything}
     return found
 
 

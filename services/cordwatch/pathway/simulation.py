@@ -82,7 +82,7 @@ class Ward:
             others = owners(fact, who) - {patient}
             news |= {owner for owner in others if self.learn(owner, fact)}
         for alert_id, alert in self.alerts[patient].items():
-            owner = who.owner_of_alert(alert, self.facts[patient])
+            owner = who.owner_of_alert(alert)
             known = self.alerts[owner].get(alert_id)
             if owner != patient and (known is None or rules_over(alert, known)):
                 self.alerts[owner][alert_id] = alert

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cordwatch.pathway.clocks import Clock, most_pressing
-from cordwatch.pathway.facts import digest
+from cordwatch.pathway.facts import Fact, digest
 from cordwatch.pathway.levels import Progress, Raised, Step, pages_ended, progress
 from cordwatch.pathway.notices import PER_CLOCK, Condition
 from cordwatch.pathway.picture import Picture
@@ -200,31 +200,35 @@ class Telling:
             pack=pack.label,
         )
 
-    def _of_whom_it_is(self, alert: Alert) -> Alert:
-        """Return *alert* with the patient whose encounter it came from, which may have been moved since."""
-        cause = self.picture.history.by_id.get(alert.cause)
-        patient = alert.patient if cause is None else self.picture.persons.meant(cause)
-        return alert if patient == alert.patient else alert.model_copy(update={"patient": patient})
-
     def reopened(
-        self, alerts: Iterable[Alert], reason: Callable[[], str], clock: Clock | None = None
+        self,
+        alerts: Iterable[Alert],
+        cause: Fact,
+        reason: Callable[[], str],
+        clock: Clock | None = None,
     ) -> Iterator[Alert]:
-        """Return the *alerts* to tell again: closed before, another ward's or patient's, or due anew by another pack."""
+        """
+        Return the *alerts* that must be told again: all those of one *cause*.
+
+        They were closed before, their ward or patient is another one, or they are due anew by another pack.
+        """
         place, label = self.picture.place, clock.pack.label if clock else None
+        patient = self.picture.persons.meant(cause)
         for known in alerts:
-            alert = self._of_whom_it_is(known)
-            if clock and label != alert.pack and clock.due_at != alert.due_at:
-                alert = known.model_copy(update=_due_anew(clock))
-            moved = place.ward is not None and place.ward != alert.ward
-            if alert.status != "open" or (moved and alert.rule != "discharged-open"):
-                update = {"status": "open", "ended_at": None}
-                if alert.status != "open":
+            update: dict[str, object] = {}
+            if clock and label != known.pack and clock.due_at != known.due_at:
+                update |= _due_anew(clock)
+            if patient != known.patient:
+                update["patient"] = patient
+            moved = place.ward is not None and place.ward != known.ward
+            if known.status != "open" or (moved and known.rule != "discharged-open"):
+                update |= {"status": "open", "ended_at": None}
+                if known.status != "open":
                     update["reason"] = reason()  # No longer the words of its end.
                 if moved:
                     update |= {"ward": place.ward, "facility": place.facility}
-                alert = alert.model_copy(update=update)
-            if alert is not known:
-                yield alert.model_copy(update={"revision": known.revision + 1})
+            if update:
+                yield known.model_copy(update=update | {"revision": known.revision + 1})
 
 
 def _due_anew(clock: Clock) -> dict[str, object]:

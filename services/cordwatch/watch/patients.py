@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, reduce
 from operator import xor
@@ -34,6 +35,17 @@ LINE_END = b"\n"
 
 class BadRow(ValueError):
     """A state row that this version cannot read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the rows of a patient say."""
+
+    facts: list[Fact]
+    alerts: list[Alert]
+    """Those that were published, or were about to be."""
+    unsent: list[Alert]
+    """Of these, those of which a former owner did not live to see that they were published."""
 
 
 class Patient:
@@ -152,21 +164,24 @@ class Patient:
         """Return those of *rows* that are another patient's by a merge or move, or its undoing, and whose."""
         if not may_tell_identity(self._lines):
             return
-        facts = {fact.id: fact for fact in self.facts()}
-        who = persons(facts.values())
+        who = persons(self.facts())
         for row in rows:
             is_fact = row[:1] == b"f"
-            found = owners(_fact(row), who) if is_fact else {who.owner_of_alert(_alert(row), facts)}
+            found = owners(_fact(row), who) if is_fact else {who.owner_of_alert(_alert(row))}
             for owner in sorted(found - {self.reference}):
                 yield owner, row
 
-    def alerts(self) -> list[Alert]:
-        """Return the alerts that were published, or were about to be, decoded."""
-        return [_alert(row) for row in self.rows if row[:1] == b"a"]
-
-    def unsent(self) -> list[Alert]:
-        """Return the alerts of which a former owner did not live to see that they were published."""
-        return [_alert(row) for row in self.rows if is_unsent(row)]
+    def read(self) -> Known:
+        """Return everything that is known, decoded."""
+        known = Known([], [], [])
+        for row in self.rows:
+            if row[:1] == b"f":
+                known.facts.append(_fact(row))
+            elif row[:1] == b"a":
+                known.alerts.append(_alert(row))
+                if is_unsent(row):
+                    known.unsent.append(known.alerts[-1])
+        return known
 
     def wake_row(self, pack: str) -> bytes:
         """Return what spares a restart the deciding: valid only for exactly these rows and pack."""
