@@ -115,12 +115,19 @@ def persons(facts: Iterable[Fact]) -> Persons:
 
 def _move(found: Persons, moves: Iterable[Fact]) -> None:
     """Find out whose every moved encounter is: it has one owner, whosever it was said to be before."""
+    # The same move is published under both references: it was written down when the first was.
+    written: dict[tuple[datetime, Pair, str], datetime] = {}
+    for move in moves:
+        same = (move.at, _parties(move), move.encounter or "")
+        written[same] = min(written.get(same, move.documented_at), move.documented_at)
     tied: dict[Stay, set[Stay]] = {}
-    for move in sorted(moves, key=lambda one: (one.at, one.documented_at, _parties(one))):
-        stays = [(found.root(party), move.encounter or "") for party in _parties(move)]
+    for (_, parties, encounter), _ in sorted(
+        written.items(), key=lambda one: (one[0][0], one[1], one[0][1])
+    ):
+        stays = [(found.root(party), encounter) for party in parties]
         together = set[Stay]().union(*(tied.get(stay, {stay}) for stay in stays))
         tied |= dict.fromkeys(together, together)
-        found.moved_to |= dict.fromkeys(together, move.values["moved_to"])
+        found.moved_to |= dict.fromkeys(together, parties[1])
 
 
 def _parties(move: Fact) -> Pair:

@@ -72,6 +72,13 @@ def test_of_two_moves_at_one_time_the_later_written_counts() -> None:
     assert owner((*a_move(T(1), "V1", "A", "B", recorded_at=T(2)), *elsewhere)) == "D"
 
 
+def test_a_move_was_written_down_when_the_first_of_its_copies_was() -> None:
+    """The copies come from two partitions, and one may be sent anew: every worker must order them alike."""
+    again = a_move(T(1), "V1", "B", "A", received_at=T(3))
+    first = a_move(T(1), "V1", "B", "A", received_at=T(1))[:1]
+    assert owner((*first, *again, *a_move(T(1), "V1", "A", "C", received_at=T(2)))) == "C"
+
+
 def test_everybody_whom_a_move_concerns_knows_of_it() -> None:
     """Or the former patient's worker would hand back what the other's hands over."""
     facts = [fact_of(one) for one in (*THERE, *FARTHER, *a_merge(T(3), "S", "C"))]
