@@ -100,8 +100,12 @@ def persons(facts: Iterable[Fact]) -> Persons:
     found = Persons(named={*told, *map(_parties, moves)})
     # The same merge is published under both references: of one pair the latest word counts.
     latest = {pair: max(same, key=_by_record) for pair, same in told.items()}
-    in_force = [(fact, pair) for pair, fact in latest.items() if fact.kind == "merged"]
-    for _, pair in sorted(in_force, key=lambda one: (one[0].at, one[0].documented_at, one[1])):
+    in_force = [
+        (fact.at, _written_at(fact, told[pair]), pair)
+        for pair, fact in latest.items()
+        if fact.kind == "merged"
+    ]
+    for _, _, pair in sorted(in_force):
         why = _refusal(found, *pair)
         if why is None:
             found.survivor_of[pair[1]] = pair[0]
@@ -132,6 +136,11 @@ def _move(found: Persons, moves: Iterable[Fact]) -> None:
 
 def _parties(move: Fact) -> Pair:
     return move.values["moved_from"], move.values["moved_to"]
+
+
+def _written_at(merge: Fact, told: Iterable[Fact]) -> datetime:
+    """Return when *merge* was written down: when the first of its copies was, however often it is sent."""
+    return min(one.documented_at for one in told if (one.kind, one.at) == (merge.kind, merge.at))
 
 
 def _by_record(fact: Fact) -> tuple[datetime, datetime, str, str]:

@@ -79,6 +79,21 @@ def test_a_move_was_written_down_when_the_first_of_its_copies_was() -> None:
     assert owner((*first, *again, *a_move(T(1), "V1", "A", "C", received_at=T(2)))) == "C"
 
 
+def test_so_was_a_merge() -> None:
+    """One copy came, then another merge of the retired one, then the first merge again as a pair."""
+    lone = a_merge(
+        T(1),
+        "B",
+        "A",
+    )[1].model_copy(update={"received_at": T(1)})
+    again = [one.model_copy(update={"received_at": T(5)}) for one in a_merge(T(1), "B", "A")]
+    other = [one.model_copy(update={"received_at": T(3)}) for one in a_merge(T(1), "C", "A")]
+    for facts in _orders([fact_of(one) for one in (lone, *again, *other)]):
+        who = persons(facts)
+        assert who.root("A") == "B"
+        assert {why for _, why in who.refused} == {"already lives under another reference"}
+
+
 def test_everybody_whom_a_move_concerns_knows_of_it() -> None:
     """Or the former patient's worker would hand back what the other's hands over."""
     facts = [fact_of(one) for one in (*THERE, *FARTHER, *a_merge(T(3), "S", "C"))]
