@@ -83,9 +83,10 @@ def persons(facts: Iterable[Fact]) -> Persons:
     """
     Return who is who by *facts*, whatever order they came in.
 
-    Of the moves of an encounter the last says whose it is (docs/adr/0019). Refused and named: a merge with itself, a cycle or inverse pair, a second
+    Refused and named: a merge with itself, a cycle or inverse pair, a second
     merge of a reference that already lives elsewhere (pathway, Merge). The
-    order of merges is (occurred, recorded, survivor and retired).
+    order of merges is (occurred, recorded, survivor and retired). Of the moves
+    of an encounter the last says whose it is (docs/adr/0019).
     """
     told: dict[Pair, list[Fact]] = {}
     moves: list[Fact] = []

@@ -104,7 +104,7 @@ def known(
         person_of[reference] = root
         if root == reference:
             mine = [fact for fact in told if who.owner(fact) == reference]
-            person_of.update((fact.sent_as, reference) for fact in mine)
+            person_of.update((who.meant(fact), reference) for fact in mine)
             clocks += _from_picture(Picture(mine, who, packs), at)
     published = list(alerts)
     derived = {clock.clock for clock in clocks}

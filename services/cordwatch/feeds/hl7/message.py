@@ -107,11 +107,11 @@ class Segment:
         Nothing said leaves what is known; "delete" takes it back. A null field
         makes every part of it null.
         """
-        fields = self.fields
+        fields = self._fields or self.fields
         # Most of what is asked for is not there, or is a plain word: neither holds a delimiter.
-        if field >= len(fields) or not fields[field]:
+        value = fields[field] if field < len(fields) else ""
+        if not value:
             return None
-        value = fields[field]
         if len(value) < WORD_MAX and self.delimiters.marks.isdisjoint(value):
             return (value.strip() or None) if component == sub == 1 and repetition == 0 else None
         return self._composed(field, component, repetition, sub)
@@ -120,21 +120,14 @@ class Segment:
         value = self.raw(field, repetition)
         if not value or self._is_declaration(field):
             return value or None
-        for delimiter, place in (
-            (self.delimiters.component, component),
-            (self.delimiters.subcomponent, sub),
-        ):
-            if value == _NULL_AS_SENT:
-                return NULL
-            if place == 1 and delimiter not in value:
-                continue
-            parts = value.split(delimiter)
-            if place > len(parts):
-                return None
-            value = parts[place - 1]
+        delimiters = self.delimiters
+        if value != _NULL_AS_SENT:
+            value = _part(value, delimiters.component, component)
+            if value != _NULL_AS_SENT:
+                value = _part(value, delimiters.subcomponent, sub)
         if value == _NULL_AS_SENT:
             return NULL
-        return unescape(value, self.delimiters).strip() or None
+        return unescape(value, delimiters).strip() or None
 
     def text(self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1) -> str:
         """Return a component's text, unescaped; empty when absent, empty or null."""
@@ -149,6 +142,14 @@ class Segment:
         return field <= 2 and self.name == "MSH"  # noqa: PLR2004 - the delimiters themselves
 
 
+def _part(value: str, delimiter: str, place: int) -> str:
+    """Return the part of *value* at *place*, empty where it has fewer."""
+    if delimiter not in value:
+        return value if place == 1 else ""
+    parts = value.split(delimiter)
+    return parts[place - 1] if place <= len(parts) else ""
+
+
 @dataclass(frozen=True)
 class Message:
     """A whole message: its header has been read, its segments are in order."""
@@ -161,10 +162,19 @@ class Message:
         return self.segments[0]
 
     @cached_property
+    def code(self) -> str:
+        """Return the message type without its trigger, `ADT`."""
+        return self.header.text(9)
+
+    @cached_property
+    def trigger(self) -> str:
+        """Return the trigger as MSH-9 has it, empty where it is left out; it rules, not EVN-1."""
+        return self.header.text(9, 2)
+
+    @property
     def type(self) -> str:
-        """Return message type and trigger, `ADT^A01`; the trigger of MSH-9 rules, not of EVN-1."""
-        code, trigger = self.header.text(9), self.header.text(9, 2)
-        return f"{code}^{trigger}" if trigger else code
+        """Return message type and trigger, `ADT^A01`."""
+        return f"{self.code}^{self.trigger}" if self.trigger else self.code
 
     def all(self, *names: str) -> Iterator[Segment]:
         """Return the segments of these names, in order."""
@@ -229,9 +239,10 @@ def parse(
     if not segments or segments[0].name != "MSH":
         raise Unreadable("MSH", "no header segment")
     message = Message(segments)
-    for field, reason in ((9, "message type is missing"), (10, "control id is missing")):
-        if not message.header.text(field):
-            raise Unreadable(f"MSH-{field}", reason)
+    if not message.code:
+        raise Unreadable("MSH-9", "message type is missing")
+    if not message.header.text(10):
+        raise Unreadable("MSH-10", "control id is missing")
     return message
 
 
