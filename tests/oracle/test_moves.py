@@ -219,3 +219,13 @@ def test_a_move_is_not_retracted() -> None:
     moved = b.a_move(T(1), "V1", "A", "B", record_id="R1")
     gone = b.a_retraction(T(2), "encounter-moved", "R1")
     assert scanned("B", told=[SUSPECTED_IN_V1, *moved, gone]) == []
+
+
+def test_the_two_copies_of_a_move_are_one_that_was_recorded_when_the_first_was() -> None:
+    """One copy came before its sender broke down and sent the message again: the move to C is the last all the same."""
+    lone, _ = b.a_move(T(1), "V1", "B", "A", received_at=T(1))
+    again = b.a_move(T(1), "V1", "B", "A", received_at=T(3))
+    on = b.a_move(T(1), "V1", "A", "C", received_at=T(3))
+    suspected = b.a_suspicion(patient="B", encounter="V1")
+    scan = b.an_mri_done(T(4), patient="C")
+    assert story([suspected, lone, *again, *on, scan], T(7)) == []
