@@ -227,5 +227,4 @@ def test_the_two_copies_of_a_move_are_one_that_was_recorded_when_the_first_was()
     again = b.a_move(T(1), "V1", "B", "A", received_at=T(3))
     on = b.a_move(T(1), "V1", "A", "C", received_at=T(3))
     suspected = b.a_suspicion(patient="B", encounter="V1")
-    scan = b.an_mri_done(T(4), patient="C")
-    assert story([suspected, lone, *again, *on, scan], T(7)) == []
+    assert scanned("C", told=[suspected, lone, *again, *on]) == []
