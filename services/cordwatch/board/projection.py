@@ -238,6 +238,21 @@ class Projection:
         of_mine = [one for one in alerts.values() if who.root(one.patient) == reference]
         return Picture(mine, who, self.packs), of_mine, list(answers.values())
 
+    def with_numbers(self, numbers: Iterable[str]) -> set[str]:
+        """Return under which references those live now who have *numbers*: after a merge it is the survivor's."""
+        found = (self.people.with_number(one) for one in numbers)
+        return {self._lives_as(one) for one in found if one is not None}
+
+    def _lives_as(self, reference: str) -> str:
+        tied = self._tied(reference)
+        if len(tied) == 1:
+            return reference
+        together = (one for name in sorted(tied) if (one := self._records.get(name)))
+        try:
+            return persons(fact for one in together for fact in one.facts()).root(reference)
+        except Unreadable:
+            return reference
+
     def has_answer(self, reference: str, event_id: str) -> bool:
         """Return whether an answer was read under *reference*."""
         records = self._records.get(reference)
