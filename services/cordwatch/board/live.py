@@ -17,7 +17,15 @@ from datetime import timedelta
 from typing import Final
 
 from cordwatch.board.board_state import BoardState
-from cordwatch.board.look import Look, ShownRow, Status, row_html, signature, status_html
+from cordwatch.board.look import (
+    Look,
+    ShownRow,
+    Status,
+    mark_of,
+    row_html,
+    signature,
+    status_html,
+)
 from cordwatch.board.view import View
 
 BEAT_S: Final = 2.0
@@ -85,9 +93,14 @@ class Channel:
         """Return what is new since the last time; at the least what time it is, and whether this is live."""
         told = self._head(look)
         key = self.state.key(look)
-        if key == self._key:
-            return told
-        self._key = key
+        if key != self._key:
+            self._key = key
+            told |= self._changes(look)
+        self._mark(told)
+        return told
+
+    def _changes(self, look: Look) -> dict[str, object]:
+        told: dict[str, object] = {}
         before, order, status = self._signs, list(self._signs), self._status
         self._shown, self._status = self._seen(look)
         self._signs = dict(signature(look, self._shown))
@@ -104,6 +117,11 @@ class Channel:
             told["status"] = status_html(self._status, look)
         return told
 
+    def _mark(self, told: dict[str, object]) -> None:
+        """Tell a page about one clock what it shows, so that it knows when to ask for the whole of itself."""
+        if self.topic.only and self._shown:
+            told["mark"] = mark_of(self._shown[0])
+
     def everything(self, look: Look) -> bytes:
         """Return all that there was at the last news, for a page that begins or comes back."""
         told = self._head(look)
@@ -111,6 +129,7 @@ class Channel:
         told["order"] = list(self._signs)
         if self._status is not None and not self.topic.only:
             told["status"] = status_html(self._status, look)
+        self._mark(told)
         return _frame(told)
 
     def _head(self, look: Look) -> dict[str, object]:
