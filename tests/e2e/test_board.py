@@ -187,6 +187,40 @@ def test_another_site_cannot_answer(browser: Browser, site: BoardSite) -> None:
         expect(row_of(page, "p_m3z6h1ke8upa")).to_contain_text("In nobody\u2019s hand")
 
 
+def test_a_frozen_board_says_so_and_thaws_by_itself(browser: Browser, site: BoardSite) -> None:
+    """Who reads in peace misses nothing for longer than a minute, and can go on before; it stays live meanwhile."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.clock.install()
+    page.goto(site.address)
+    expect(page.locator("#pulse .word")).to_have_text("live")
+    page.locator("#freeze").click()
+    expect(page.locator("#freeze")).to_contain_text("Frozen, 60 s")
+    site.publish(a_new_patient("p_frozen000001", site.now()))
+    with tab(browser, site.address) as other:
+        expect(row_of(other.page, "p_frozen000001")).to_be_visible()
+    expect(page.locator("#pulse .word")).to_have_text("live")
+    assert row_of(page, "p_frozen000001").count() == 0
+    page.clock.run_for(61_000)
+    expect(row_of(page, "p_frozen000001")).to_be_visible()
+    expect(page.locator("#freeze")).to_have_text("Freeze for 60 s")
+    context.close()
+
+
+def test_the_board_is_walked_by_keyboard(board: Tab) -> None:
+    """From the top: straight to the rows, then from row to row; where one is can be seen at every step."""
+    page = board.page
+    page.keyboard.press("Tab")
+    expect(page.locator("a.skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    links = page.locator("li.row .need a")
+    for number in range(3):
+        page.keyboard.press("Tab")
+        expect(links.nth(number)).to_be_focused()
+        outline = links.nth(number).evaluate("e => getComputedStyle(e).outlineStyle")
+        assert outline == "solid"
+
+
 def test_a_wrong_clock_of_the_computer_changes_nothing(browser: Browser, site: BoardSite) -> None:
     """Two hours wrong, either way: time left is that of the server, to the second."""
     for wrong in (timedelta(hours=2), timedelta(hours=-2)):
