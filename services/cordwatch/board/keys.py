@@ -7,6 +7,7 @@ import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -138,22 +139,18 @@ class KeysByAddress:
     tls: ssl.SSLContext | None = None
     """How its certificate is verified; None: by the system's authorities."""
     _keys: KeySet = field(default_factory=lambda: KeySet({}))
-    _fetched_at: float = 0.0
+    _fetched_at: float = -inf
     _tried_at: float | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def __post_init__(self) -> None:
-        """Begin with no keys, as old as this."""
-        self._fetched_at = self.clock.monotonic()
-
     @property
     def age_s(self) -> float:
-        """Return how long ago the keys were fetched; as long as they never were, how long ago that began."""
+        """Return how long ago the keys were fetched; infinite: never."""
         return self.clock.monotonic() - self._fetched_at
 
     def find(self, kid: str, algorithm: str) -> jwt.PyJWK | None:
         """Return the key of this id for *algorithm*, see `Keys`."""
-        if self.age_s > KEEP_S:
+        if self._keys.by_id and self.age_s > KEEP_S:
             raise jwt.PyJWKSetError("the keys are too old")
         return self._keys.find(kid, algorithm)
 
@@ -179,7 +176,9 @@ class KeysByAddress:
                 found = KeySet.read(await self._get())
         except (aiohttp.ClientError, OSError, NoKeys) as error:
             why = str(error) if isinstance(error, NoKeys) else type(error).__name__
-            log.warning("the provider gives no keys", reason=why, age_s=round(self.age_s))
+            log.warning(
+                "the provider gives no keys", reason=why, age_s=round(min(self.age_s, KEEP_S))
+            )
             return False
         if found != self._keys:
             log.info("keys of the provider", keys=len(found.by_id))

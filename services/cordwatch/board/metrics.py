@@ -83,7 +83,7 @@ class BoardMetrics:
         )
         self.keys_age_s = Gauge(
             "cordwatch_board_keys_age_seconds",
-            "How old the keys are that were fetched from an address: of staff's provider, of the record system; 0: not fetched from one",
+            "How old the keys are that were fetched from an address: of staff's provider, of the record system; +Inf: none yet; 0: not fetched from one",
             ["of"],
             registry=registry,
         )

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,18 @@ async def test_old_keys_are_not_good_for_ever() -> None:
             await asyncio.sleep(0.01)
         follow.cancel()
         assert await is_known(sign_in, FIRST)
+
+
+async def test_a_provider_that_is_away_from_the_start_lets_nobody_in() -> None:
+    """How old the keys are says so at once; when the provider is there they are fetched."""
+    async with a_provider() as (provider, keys, sign_in, clock):
+        provider.status = 503
+        assert not await is_known(sign_in, FIRST)
+        assert keys.age_s == inf
+        provider.status = 200
+        clock.passed_s += AGAIN_S
+        assert await is_known(sign_in, FIRST)
+        assert keys.age_s == 0
 
 
 # --- a key
