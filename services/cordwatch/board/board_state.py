@@ -99,12 +99,12 @@ class BoardState:
         )
 
     def shown(
-        self, view: View, look: Look, most: int | None = None, start: int = 0
+        self, view: View, look: Look, most: int | None = None
     ) -> tuple[list[ShownRow], Status]:
-        """Return the rows of *view*, the *most* pressing ones of them from *start*, and what stands above them."""
+        """Return the rows of *view*, the *most* pressing ones of them, and what stands above them."""
         rows, projection = self.open_rows(look.now), self.projection
         chosen = view.of_rows(rows, projection.people, look.now)
-        shown = [self.one(row, view, look) for row in chosen[start:][:most]]
+        shown = [self.one(row, view, look) for row in chosen[:most]]
         status = Status(
             open=len(rows),
             shown=len(chosen),

@@ -91,13 +91,10 @@ class Channel:
 
     def news(self, look: Look) -> dict[str, object]:
         """Return what is new since the last time; at the least what time it is, and whether this is live."""
-        told = self._head(look)
-        key = self.state.key(look)
+        key, told = self.state.key(look), dict[str, object]()
         if key != self._key:
-            self._key = key
-            told |= self._changes(look)
-        self._mark(told)
-        return told
+            self._key, told = key, self._changes(look)
+        return self._head(look) | told
 
     def _changes(self, look: Look) -> dict[str, object]:
         told: dict[str, object] = {}
@@ -117,11 +114,6 @@ class Channel:
             told["status"] = status_html(self._status, look)
         return told
 
-    def _mark(self, told: dict[str, object]) -> None:
-        """Tell a page about one clock what it shows, so that it knows when to ask for the whole of itself."""
-        if self.topic.only and self._shown:
-            told["mark"] = mark_of(self._shown[0])
-
     def everything(self, look: Look) -> bytes:
         """Return all that there was at the last news, for a page that begins or comes back."""
         told = self._head(look)
@@ -129,16 +121,19 @@ class Channel:
         told["order"] = list(self._signs)
         if self._status is not None and not self.topic.only:
             told["status"] = status_html(self._status, look)
-        self._mark(told)
         return _frame(told)
 
     def _head(self, look: Look) -> dict[str, object]:
         state = self.state
-        return {
+        told: dict[str, object] = {
             "now": look.iso_exact(),
             "speed": state.clock.speed,
             "notLive": state.not_live(look),
         }
+        if self.topic.only and self._shown:
+            # By it the page of a clock knows when to ask for the whole of itself.
+            told["mark"] = mark_of(self._shown[0])
+        return told
 
     def _html(self, one: ShownRow, look: Look) -> str:
         return self.made.html(one, look, self._signs[one.row.id], wall=self.topic.wall)

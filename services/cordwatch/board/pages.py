@@ -51,8 +51,8 @@ async def search(site: Site, request: web.Request) -> web.Response:
 async def _board(site: Site, request: web.Request, view: View) -> web.Response:
     reader, look, state = request[READER], site.state.look(), site.state
     start = 0 if view.search else _number(request, "from")
-    shown, status = state.shown(view, look, ROWS_MAX, start)
-    rows = rows_html(shown, look)
+    shown, status = state.shown(view, look, start + ROWS_MAX)
+    rows = rows_html(shown[start:], look)
     site.note("board-opened", request)
     wards, rules = choices(state.open_rows(look.now))
     told = site.common(reader, look) | {

@@ -22,8 +22,6 @@ class People:
     def __init__(self) -> None:
         """Begin with nobody known."""
         self._kept: dict[str, bytes] = {}
-        self._numbered: dict[str, str] = {}
-        """By patient number, which reference: the record system asks by it."""
         self._surnames: dict[str, str] = {}
         """Of those who were asked about: they are compared at every change of the board."""
 
@@ -35,18 +33,11 @@ class People:
             ValidationError: it is none.
         """
         self._surnames.pop(reference, None)
-        before = self._kept.pop(reference, None)
-        if before is not None:
-            number = _identity(before).number
-            if self._numbered.get(number) == reference:
-                del self._numbered[number]
-        if value is not None:
-            self._numbered[_identity(value).number] = reference
-            self._kept[reference] = value
-
-    def with_number(self, number: str) -> str | None:
-        """Return the reference of the patient who has *number*; None: not known here."""
-        return self._numbered.get(number)
+        if value is None:
+            self._kept.pop(reference, None)
+            return
+        _identity(value)
+        self._kept[reference] = value
 
     def surname(self, reference: str) -> str:
         """Return the surname of *reference*, for comparing; empty: not known here."""

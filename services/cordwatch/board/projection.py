@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from cordwatch.board.clock_row import ClockRow, order_of, rows_of, surnames_shared
 from cordwatch.board.feeds_heard import FeedsHeard
 from cordwatch.board.paged import Paged
+from cordwatch.board.patient_numbers import Numbers
 from cordwatch.board.people import People
 from cordwatch.board.records import Records, Unreadable
 from cordwatch.board.state_rows import fact_key
@@ -58,6 +59,7 @@ class Projection:
         """Begin with nothing read, under the rules of *packs*; days are those of *zone*."""
         self.packs, self.zone = packs, zone
         self.people = People()
+        self.numbers = Numbers()
         self.feeds = FeedsHeard()
         self.paged = Paged()
         self.unread = 0
@@ -91,6 +93,7 @@ class Projection:
         if topic == FACTS.name:
             self._take_row(key, value)
         elif topic == IDENTITIES.name:
+            self.numbers.take(reference, value)
             self.people.take(reference, value)
             if reference in self._rows:
                 # No row holds a name, but it is shown beside one.
@@ -240,7 +243,7 @@ class Projection:
 
     def with_numbers(self, numbers: Iterable[str]) -> set[str]:
         """Return under which references those live now who have *numbers*: after a merge it is the survivor's."""
-        found = (self.people.with_number(one) for one in numbers)
+        found = (self.numbers.find(one) for one in numbers)
         return {self._lives_as(one) for one in found if one is not None}
 
     def _lives_as(self, reference: str) -> str:
