@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from cordwatch.board.clock_row import ClockRow, order_of, rows_of, surnames_shared
 from cordwatch.board.feeds_heard import FeedsHeard
 from cordwatch.board.paged import Paged
+from cordwatch.board.patient_numbers import Numbers
 from cordwatch.board.people import People
 from cordwatch.board.records import Records, Unreadable
 from cordwatch.board.state_rows import fact_key
@@ -58,6 +59,7 @@ class Projection:
         """Begin with nothing read, under the rules of *packs*; days are those of *zone*."""
         self.packs, self.zone = packs, zone
         self.people = People()
+        self.numbers = Numbers()
         self.feeds = FeedsHeard()
         self.paged = Paged()
         self.unread = 0
@@ -91,6 +93,7 @@ class Projection:
         if topic == FACTS.name:
             self._take_row(key, value)
         elif topic == IDENTITIES.name:
+            self.numbers.take(reference, value)
             self.people.take(reference, value)
             if reference in self._rows:
                 # No row holds a name, but it is shown beside one.
@@ -237,6 +240,21 @@ class Projection:
         answers = {told.event_id: told for one in together for told in one.answered()}
         of_mine = [one for one in alerts.values() if who.owner_of_alert(one) == reference]
         return Picture(mine, who, self.packs), of_mine, list(answers.values())
+
+    def with_numbers(self, numbers: Iterable[str]) -> set[str]:
+        """Return under which references those live now who have *numbers*: after a merge it is the survivor's."""
+        found = (self.numbers.find(one) for one in numbers)
+        return {self._lives_as(one) for one in found if one is not None}
+
+    def _lives_as(self, reference: str) -> str:
+        tied = self._tied(reference)
+        if len(tied) == 1:
+            return reference
+        together = (one for name in sorted(tied) if (one := self._records.get(name)))
+        try:
+            return persons(fact for one in together for fact in one.facts()).root(reference)
+        except Unreadable:
+            return reference
 
     def has_answer(self, reference: str, event_id: str) -> bool:
         """Return whether an answer was read under *reference*."""
