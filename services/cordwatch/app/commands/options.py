@@ -92,12 +92,13 @@ def demo_options(command: F) -> F:
     return command
 
 
-def clock_of(speed: float, start: str | None, anchor: str | None) -> WallClock:
-    """Return the clock that these options describe: the wall's, unless this is the demo."""
+def demo_of(ctx: click.Context, options: dict[str, Any]) -> tuple[KafkaSettings, WallClock]:
+    """Take these options out of *options*; return the broker and the clock: as in life, unless this is the demo."""
+    speed, start, anchor = (options.pop(f"clock_{name}") for name in ("speed", "start", "anchor"))
     starts_at, anchored_at = (
         datetime.fromisoformat(one) if one else None for one in (start, anchor)
     )
-    return WallClock(speed, starts_at, anchored_at)
+    return kafka_of(ctx, embedded=options.pop("embedded")), WallClock(speed, starts_at, anchored_at)
 
 
 def key_of(key_file: Path | None) -> bytes:

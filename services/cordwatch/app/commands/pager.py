@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cordwatch.app.commands.options import clock_of, demo_options, kafka_of, pack_option
+from cordwatch.app.commands.options import demo_of, demo_options, pack_option
 from cordwatch.app.commands.pager_asking import preview_, who
 from cordwatch.app.commands.pager_checking import check, test_
 from cordwatch.app.commands.pager_pages import pages
@@ -41,17 +41,7 @@ def pager() -> None:
 @pack_option
 @demo_options
 @click.pass_context
-def run(
-    ctx: click.Context,
-    /,
-    pack: str,
-    clock_speed: float,
-    clock_start: str | None,
-    clock_anchor: str | None,
-    *,
-    embedded: bool,
-    **options: Any,
-) -> None:
+def run(ctx: click.Context, /, pack: str, **options: Any) -> None:
     """
     Run the pager: it reads alerts and answers, and holds on until it is done or a person takes over.
 
@@ -70,10 +60,10 @@ def run(
     4 no broker answers; 5 a bad plan or pack; 70 an error of ours, the address of the
     inlets is taken, or another pager leads now (a supervisor starts it again).
     """
-    kafka = kafka_of(ctx, embedded=embedded)
+    kafka, clock = demo_of(ctx, options)
     settings = settings_of(PagerSettings, options)
     plan = load_plan(settings.plan, rules_of(load_packs(pack)))
-    transports, clock = transports_of(plan), clock_of(clock_speed, clock_start, clock_anchor)
+    transports = transports_of(plan)
     people = People.of(settings, kafka, clock)
 
     def made() -> Pager:

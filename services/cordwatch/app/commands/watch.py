@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
-from cordwatch.app.commands.options import clock_of, demo_options, kafka_of, pack_option
+from cordwatch.app.commands.options import demo_of, demo_options, pack_option
 from cordwatch.watch.service import run
 from cordwatch.watch.settings import WatchSettings
 
@@ -42,17 +43,14 @@ from cordwatch.watch.settings import WatchSettings
 @click.pass_context
 def watch(
     ctx: click.Context,
+    /,
     pack: str,
     group: str,
     metrics_host: str,
     metrics_port: int,
     session_timeout: float,
     hold: float,
-    clock_speed: float,
-    clock_start: str | None,
-    clock_anchor: str | None,
-    *,
-    embedded: bool,
+    **demo: Any,
 ) -> None:
     """
     Keep the clocks, and publish what they say. Scale out by running more of these.
@@ -65,7 +63,7 @@ def watch(
     Exit codes: 0 told to stop; 3 topics are missing; 4 no broker answers; 5 a
     bad pack; 70 ended itself (a supervisor starts it again).
     """
-    kafka = kafka_of(ctx, embedded=embedded)
+    kafka, clock = demo_of(ctx, demo)
     settings = WatchSettings(
         kafka=kafka.address,
         group=group,
@@ -76,6 +74,6 @@ def watch(
         hold_s=hold,
         broker_timeout_s=kafka.timeout_s,
         api_version=kafka.api_version,
-        clock=clock_of(clock_speed, clock_start, clock_anchor),
+        clock=clock,
     )
     sys.exit(run(settings))
