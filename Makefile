@@ -86,7 +86,7 @@ fuzz: venv ## Frames and messages that nobody should send, fresh ones: make fuzz
 sim: venv ## Watch under faults on a virtual clock, against the core: make sim SEED=1 N=500
 	$(BIN)/python -m tests.sim --worlds $(N) $(if $(SEED),--seed $(SEED))
 
-demo: venv ## A day on the wards on an embedded broker, with the board; DEMO=once ends by itself
+demo: venv ## A day on the wards on an embedded broker, with board and pager; DEMO=once ends by itself
 	$(BIN)/cordwatch demo $(if $(filter once,$(DEMO)),--once)
 
 bench: venv ## Measure on a real broker and write docs/BENCH.md

@@ -83,10 +83,12 @@ class Channel:
     _shown: list[ShownRow] = field(default_factory=list)
     _signs: dict[str, Sign] = field(default_factory=dict)
     _status: Status | None = None
+    _all: tuple[int, str] = (-1, "")
+    """Everything as of a news, as it is sent: when much changes at once, many ask for the same."""
 
     def advance(self, look: Look) -> None:
         """Work out what is new since the last time."""
-        self.frame = _frame(self.news(look))
+        self.frame = _event(_json(self.news(look)))
         self.number += 1
 
     def news(self, look: Look) -> dict[str, object]:
@@ -116,12 +118,16 @@ class Channel:
 
     def everything(self, look: Look) -> bytes:
         """Return all that there was at the last news, for a page that begins or comes back."""
-        told = self._head(look)
-        told["rows"] = {one.row.id: self._html(one, look) for one in self._shown}
-        told["order"] = list(self._signs)
-        if self._status is not None and not self.topic.only:
-            told["status"] = status_html(self._status, look)
-        return _frame(told)
+        if self._all[0] != self.number:
+            told: dict[str, object] = {
+                "rows": {one.row.id: self._html(one, look) for one in self._shown},
+                "order": list(self._signs),
+            }
+            if self._status is not None and not self.topic.only:
+                told["status"] = status_html(self._status, look)
+            self._all = (self.number, _json(told))
+        # What time it is, is that of the sending.
+        return _event(f"{_json(self._head(look))[:-1]}, {self._all[1][1:]}")
 
     def _head(self, look: Look) -> dict[str, object]:
         state = self.state
@@ -147,8 +153,12 @@ class Channel:
         return ([] if row is None else [self.state.one(row, view, look)]), status
 
 
-def _frame(told: dict[str, object]) -> bytes:
-    return f"event: board\ndata: {json.dumps(told, ensure_ascii=False)}\n\n".encode()
+def _json(told: dict[str, object]) -> str:
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _event(data: str) -> bytes:
+    return f"event: board\ndata: {data}\n\n".encode()
 
 
 class Hub:

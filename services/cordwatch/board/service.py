@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -145,10 +146,9 @@ class Board:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _measure(self, now: datetime) -> None:
-        rows = self.state.open_rows(now)
+        counts = Counter[str](row.state(now) for row in self.state.open_rows(now))
         for state in STATE_WORDS:
-            count = sum(row.state(now) == state for row in rows)
-            self.metrics.open_rows.labels(state).set(count)
+            self.metrics.open_rows.labels(state).set(counts[state])
         self.metrics.live.set(self.state.away_since is None)
         projection = self.state.projection
         self.metrics.unread.set(projection.unread + len(projection.unreadable))
