@@ -22,12 +22,14 @@ from cordwatch.board.paged import Paged
 from cordwatch.board.people import People
 from cordwatch.board.records import Records, Unreadable
 from cordwatch.board.state_rows import fact_key
+from cordwatch.board.unseen import Unseen
 from cordwatch.pathway.facts import EPOCH, Fact, merge_tellings
 from cordwatch.pathway.identity import Persons, persons
 from cordwatch.pathway.picture import Picture
 from cordwatch_schemas.acknowledgements import Acknowledged, Answer
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.synthetic import is_synthetic
 from cordwatch_schemas.topics import (
     ACKS,
     ALERTS,
@@ -60,6 +62,7 @@ class Projection:
         self.people = People()
         self.feeds = FeedsHeard()
         self.paged = Paged()
+        self.unseen = Unseen()
         self.unread = 0
         """Records that could not be read."""
         self.version = 0
@@ -108,6 +111,8 @@ class Projection:
             self.feeds.take_alert(value)
         elif topic == HISTORIES.name:
             self.feeds.take_state(value)
+        elif is_synthetic(reference):
+            self.unseen.heard(reference)
         elif topic == ALERTS.name:
             self._records[reference].take_alert(value)
             self._touched.add(reference)
@@ -175,7 +180,8 @@ class Projection:
             seen = self.picture(reference)
             if seen is not None:
                 picture, alerts, answers = seen
-                self._note_receipt(picture.history.facts)
+                if not is_synthetic(reference):
+                    self._note_receipt(picture.history.facts)
                 marks = [one for one in answers if isinstance(one, Acknowledged)]
                 rows = {
                     one.id: one for one in rows_of(picture, reference, alerts, marks, self.paged.of)
@@ -197,6 +203,9 @@ class Projection:
         self.last_fact_at = max(times, default=None)
 
     def _replace(self, reference: str, rows: dict[str, ClockRow]) -> None:
+        if is_synthetic(reference):
+            self.unseen.put(reference, rows.values())
+            return
         known = self._rows.get(reference, {})
         if rows == known:
             return

@@ -33,6 +33,7 @@ from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
+from cordwatch_schemas.synthetic_pack import WithSynthetic
 from cordwatch_schemas.topics import AUDIT
 
 EXIT_OK: Final = 0
@@ -174,6 +175,7 @@ class Board:
             "broker_away": away,
             "records": self.reader.records,
             "streams": self.hub.count,
+            "synthetic_patients": self.state.projection.unseen.shown(self.settings.clock.now()),
         }
 
     async def run(self, ready: Callable[[str], None] | None = None) -> int:
@@ -267,6 +269,6 @@ def run(
     Raises:
         BadAccess, BrokerUnreachable, MissingTopics, WrongTopics, BadYaml, CannotListen: it cannot begin.
     """
-    packs = load_packs(settings.pack)
+    packs = WithSynthetic(load_packs(settings.pack))
     require_topics(kafka, (*READ, AUDIT))
     return asyncio.run(Board(settings, kafka, packs).run(ready))
