@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import aiohttp
 
@@ -33,7 +33,7 @@ def said(url: str, status: int, body: bytes) -> Iterator[Seen]:
     except ValueError:
         return
     shown = state.get("synthetic_patients") if isinstance(state, dict) else None
-    if isinstance(shown, Iterable):
+    if isinstance(shown, list):
         yield from (Seen("board", on_board(url, str(one))) for one in shown)
 
 

@@ -131,7 +131,8 @@ def _of_alert(value: bytes) -> Seen | None:
         return None
     if alert.status == "open":
         return Seen("alert", alert.patient)
-    return Seen("ended", alert.patient)
+    # Withdrawn, say, is not how the story ends.
+    return Seen("ended", alert.patient) if alert.status == "resolved" else None
 
 
 def _of_page(value: bytes) -> Seen | None:
