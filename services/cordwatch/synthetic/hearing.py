@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from pydantic import ValidationError
 
 from cordwatch.runtime.kafka import KafkaSettings
+from cordwatch.runtime.leading import member_of, wait_for_lead
 from cordwatch.synthetic.rounds import Seen
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pages import LedgerEntry
@@ -66,21 +67,10 @@ class Hearing:
             self._failed(error)
 
     def _follow(self) -> None:
-        member = KafkaConsumer(
-            PAGES.name,
-            **self._kafka.client(),
-            group_id=self._group,
-            enable_auto_commit=False,
-            session_timeout_ms=round(self._session_timeout_s * 1000),
-            heartbeat_interval_ms=round(self._session_timeout_s * 1000 / 4),
-        )
+        member = member_of(self._kafka, self._group, PAGES, self._session_timeout_s)
         try:
-            while not self._stop.is_set() and not member.assignment():
-                member.poll(timeout_ms=POLL_MS)
-            if self._stop.is_set():
+            if not wait_for_lead(member, self._stop.is_set):
                 return
-            # Only membership is wanted of it.
-            member.pause(*member.assignment())
             reader = KafkaConsumer(**self._kafka.client(), enable_auto_commit=False)
             try:
                 self._read(member, reader)
