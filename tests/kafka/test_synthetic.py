@@ -163,7 +163,7 @@ async def nobody_saw(running: House) -> None:
         list, read_topic(running.bench.kafka, ALERTS.name, follow=False)
     )
     keys = [one[0].decode() for one in records if one and one[0]]
-    assert len(keys) > 10
+    assert len(set(keys)) > 2
     assert all(key.startswith(PREFIX) for key in keys)
     patients = Counter(key.split(".")[1] for key in set(keys))
     # The broker said who watches what: one patient for the one worker there is.

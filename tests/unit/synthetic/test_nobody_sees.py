@@ -127,7 +127,7 @@ def test_a_restarted_pager_counts_no_burden_of_them_either() -> None:
     pager = a_pager()
     pager.begin(T0)
     pager.hear(a_matter("prompt", patient=PATIENT), T0)
-    pager.hear(a_matter("due", patient="A"), T0)
+    pager.hear(a_matter("due", patient="A", group="clock-2"), T0)
     ledger = [row for row in pager.work(T0).rows.values() if row is not None]
     again = Machine(pager.plan, {}, ledger)
     assert {role for role, _ in again.burden.pages(T0)} == {"nurse-in-charge", "ward-physician"}
