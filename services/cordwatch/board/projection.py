@@ -25,12 +25,14 @@ from cordwatch.board.patient_numbers import Numbers
 from cordwatch.board.people import People
 from cordwatch.board.records import Records, Unreadable
 from cordwatch.board.state_rows import fact_key
+from cordwatch.board.unseen import Unseen
 from cordwatch.pathway.facts import Fact, merge_tellings
 from cordwatch.pathway.identity import Persons, persons
 from cordwatch.pathway.picture import Picture
 from cordwatch_schemas.acknowledgements import Acknowledged, Answer
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.synthetic import is_synthetic
 from cordwatch_schemas.topics import (
     ACKS,
     ALERTS,
@@ -79,6 +81,7 @@ class Projection:
         self.numbers = Numbers()
         self.feeds = FeedsHeard()
         self.paged = Paged()
+        self.unseen = Unseen()
         self.unread = 0
         """Records that could not be read."""
         self.version = 0
@@ -130,6 +133,8 @@ class Projection:
             self.feeds.take_alert(value)
         elif topic == HISTORIES.name:
             self.feeds.take_state(value)
+        elif is_synthetic(reference):
+            self.unseen.heard(reference)
         elif topic == ALERTS.name:
             self._records[reference].take_alert(value)
             self._touched.add(reference)
@@ -194,11 +199,12 @@ class Projection:
         try:
             seen = self.picture(reference)
             if seen is not None:
-                self._note_receipt(seen[0].history.facts)
                 over = over_in(seen[0])
                 rows = {} if over else self._rows_from(reference, seen)
-                place = place_of(seen[0]) if over or rows else None
-                self._namesakes.put(reference, place, self.people.surname(reference))
+                if not is_synthetic(reference):
+                    self._note_receipt(seen[0].history.facts)
+                    place = place_of(seen[0]) if over or rows else None
+                    self._namesakes.put(reference, place, self.people.surname(reference))
         except Unreadable:
             self.unreadable.add(reference)
             rows, over = self._rows.get(reference, {}), self._over.get(reference, ())
@@ -223,6 +229,9 @@ class Projection:
         self.last_fact_at = max(times, default=None)
 
     def _replace(self, reference: str, rows: dict[str, ClockRow], over: Over) -> None:
+        if is_synthetic(reference):
+            self.unseen.put(reference, rows.values())
+            return
         known, known_over = self._rows.pop(reference, {}), self._over.pop(reference, ())
         if rows:
             self._rows[reference] = rows

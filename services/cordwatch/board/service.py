@@ -35,6 +35,7 @@ from cordwatch.runtime.peers import CannotListen, tls_context
 from cordwatch.runtime.web_listening import WebListener
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
+from cordwatch_schemas.synthetic_pack import WithSynthetic
 from cordwatch_schemas.topics import AUDIT
 
 EXIT_OK: Final = 0
@@ -177,6 +178,7 @@ class Board:
             "broker_away": away,
             "records": self.reader.records,
             "streams": self.hub.count,
+            "synthetic_patients": self.state.projection.unseen.shown(self.settings.clock.now()),
         }
 
     async def run(self, ready: Callable[[str], None] | None = None) -> int:
@@ -253,6 +255,6 @@ def run(
     Raises:
         BadAccess, BrokerUnreachable, MissingTopics, WrongTopics, BadYaml, CannotListen: it cannot begin.
     """
-    packs = load_packs(settings.pack)
+    packs = WithSynthetic(load_packs(settings.pack))
     require_topics(kafka, (*READ, AUDIT))
     return asyncio.run(Board(settings, kafka, packs).run(ready))
