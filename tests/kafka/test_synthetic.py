@@ -182,3 +182,28 @@ async def nobody_saw(running: House) -> None:
             subprocess.run, (*command, *asked), capture_output=True, text=True, timeout=60
         )
         assert (shown.returncode, shown.stdout) == (0, "")
+
+
+@pytest.mark.timeout(180)
+async def test_one_that_is_told_to_stop_ends_and_another_tells(
+    private_kafka: RealKafka, tmp_path: Path
+) -> None:
+    """Exit code 0, and the group is left, so that who stands by need not wait for the session to end."""
+    bench = Bench(private_kafka, tmp_path, "http://127.0.0.1:1/nobody")
+    running = House(bench, tmp_path, "http://127.0.0.1:1")
+    names = ("watch", "pager", "board", "feeds", "site", "synthetic")
+    running.ports = {name: free_port() for name in names}
+    running.start("synthetic")
+    first = running.processes["synthetic"]
+    try:
+        await running.until(lambda one: bool(one.get("leads")), "the first does not lead")
+        running.ports["synthetic"] = free_port()
+        running.start("synthetic")
+        await running.until(lambda one: one.get("leads") is False, "the second does not stand by")
+        first.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(first.wait, 30) == 0
+        await running.until(lambda one: bool(one.get("leads")), "nobody took over")
+    finally:
+        for process in (first, running.processes["synthetic"]):
+            process.kill()
+            process.wait(timeout=10)
