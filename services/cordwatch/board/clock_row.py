@@ -87,6 +87,8 @@ class ClockRow:
 
     id: str
     patient: str
+    encounter: str | None
+    """That of its cause: an answer goes where the encounter goes."""
     episode: str
     rule: str
     need: str
@@ -225,6 +227,7 @@ def _row(
     return ClockRow(
         id=clock.id,
         patient=patient,
+        encounter=clock.cause.encounter,
         episode=clock.episode,
         rule=clock.rule.id,
         need=NEEDS[clock.rule.satisfied_by],

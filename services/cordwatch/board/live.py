@@ -17,7 +17,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cordwatch.board.board_state import BoardState
-from cordwatch.board.look import Look, ShownRow, Status, row_html, signature, status_html
+from cordwatch.board.look import (
+    Look,
+    ShownRow,
+    Status,
+    mark_of,
+    row_html,
+    signature,
+    status_html,
+)
 from cordwatch.board.view import View
 from cordwatch.pathway.facts import EPOCH
 
@@ -86,11 +94,13 @@ class Channel:
 
     def news(self, look: Look) -> dict[str, object]:
         """Return what is new since the last time; at the least what time it is, and whether this is live."""
-        told = self._head(look)
-        key = self.state.key(look)
-        if key == self._key:
-            return told
-        self._key = key
+        key, told = self.state.key(look), dict[str, object]()
+        if key != self._key:
+            self._key, told = key, self._changes(look)
+        return self._head(look) | told
+
+    def _changes(self, look: Look) -> dict[str, object]:
+        told: dict[str, object] = {}
         before, order, status = self._signs, list(self._signs), self._status
         self._shown, self._status = self._seen(look)
         self._signs = dict(signature(look, self._shown))
@@ -123,11 +133,15 @@ class Channel:
 
     def _head(self, look: Look) -> dict[str, object]:
         state = self.state
-        return {
+        told: dict[str, object] = {
             "now": look.iso_exact(),
             "speed": state.clock.speed,
             "notLive": state.not_live(look),
         }
+        if self.topic.only and self._shown:
+            # By it the page of a clock knows when to ask for the whole of itself.
+            told["mark"] = mark_of(self._shown[0])
+        return told
 
     def _html(self, one: ShownRow, look: Look) -> str:
         return self.made.html(one, look, self._signs[one.row.id], wall=self.topic.wall)

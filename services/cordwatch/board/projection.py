@@ -21,15 +21,18 @@ from cordwatch.board.feeds_heard import FeedsHeard
 from cordwatch.board.namesakes import Namesakes
 from cordwatch.board.open_rows import OpenRows
 from cordwatch.board.paged import Paged
+from cordwatch.board.patient_numbers import Numbers
 from cordwatch.board.people import People
 from cordwatch.board.records import Records, Unreadable
 from cordwatch.board.state_rows import fact_key
+from cordwatch.board.unseen import Unseen
 from cordwatch.pathway.facts import Fact, merge_tellings
 from cordwatch.pathway.identity import Persons, persons
 from cordwatch.pathway.picture import Picture
 from cordwatch_schemas.acknowledgements import Acknowledged, Answer
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.synthetic import is_synthetic
 from cordwatch_schemas.topics import (
     ACKS,
     ALERTS,
@@ -75,8 +78,10 @@ class Projection:
         """Begin with nothing read, under the rules of *packs*; days are those of *zone*."""
         self.packs, self.zone = packs, zone
         self.people = People()
+        self.numbers = Numbers()
         self.feeds = FeedsHeard()
         self.paged = Paged()
+        self.unseen = Unseen()
         self.unread = 0
         """Records that could not be read."""
         self.version = 0
@@ -109,6 +114,7 @@ class Projection:
         if topic == FACTS.name:
             self._take_row(key, value)
         elif topic == IDENTITIES.name:
+            self.numbers.take(reference, value)
             self.people.take(reference, value)
             if reference in self._rows or reference in self._over:
                 # No row holds a name, but it is shown beside one.
@@ -127,6 +133,8 @@ class Projection:
             self.feeds.take_alert(value)
         elif topic == HISTORIES.name:
             self.feeds.take_state(value)
+        elif is_synthetic(reference):
+            self.unseen.heard(reference)
         elif topic == ALERTS.name:
             self._records[reference].take_alert(value)
             self._touched.add(reference)
@@ -164,7 +172,7 @@ class Projection:
         return self._namesakes.shared
 
     def _with_their_others(self, references: Iterable[str]) -> set[str]:
-        """Return *references* and everybody whom a merge ever tied to one of them."""
+        """Return *references* and everybody whom a merge or move ever tied to one of them."""
         found: set[str] = set()
         for reference in references:
             found |= self._tied(reference)
@@ -174,7 +182,7 @@ class Projection:
         found, coming = {reference}, [reference]
         while coming:
             records = self._records.get(coming.pop())
-            if records is None or not records.may_be_merged:
+            if records is None or not records.may_be_tied:
                 continue
             try:
                 pairs = persons(records.facts()).named
@@ -191,11 +199,12 @@ class Projection:
         try:
             seen = self.picture(reference)
             if seen is not None:
-                self._note_receipt(seen[0].history.facts)
                 over = over_in(seen[0])
                 rows = {} if over else self._rows_from(reference, seen)
-                place = seen[0].place if over or rows else None
-                self._namesakes.put(reference, place, self.people.surname(reference))
+                if not is_synthetic(reference):
+                    self._note_receipt(seen[0].history.facts)
+                    place = seen[0].place if over or rows else None
+                    self._namesakes.put(reference, place, self.people.surname(reference))
         except Unreadable:
             self.unreadable.add(reference)
             rows, over = self._rows.get(reference, {}), self._over.get(reference, ())
@@ -220,6 +229,9 @@ class Projection:
         self.last_fact_at = max(times, default=None)
 
     def _replace(self, reference: str, rows: dict[str, ClockRow], over: Over) -> None:
+        if is_synthetic(reference):
+            self.unseen.put(reference, rows.values())
+            return
         known, known_over = self._rows.pop(reference, {}), self._over.pop(reference, ())
         if rows:
             self._rows[reference] = rows
@@ -261,11 +273,26 @@ class Projection:
         who: Persons = persons(facts.values())
         if who.root(reference) != reference:
             return None
-        mine = [fact for fact in facts.values() if who.root(fact.sent_as) == reference]
+        mine = [fact for fact in facts.values() if who.owner(fact) == reference]
         alerts = {told.alert_id: told for one in together for told in one.told()}
         answers = {told.event_id: told for one in together for told in one.answered()}
-        of_mine = [one for one in alerts.values() if who.root(one.patient) == reference]
+        of_mine = [one for one in alerts.values() if who.owner_of_alert(one) == reference]
         return Picture(mine, who, self.packs), of_mine, list(answers.values())
+
+    def with_numbers(self, numbers: Iterable[str]) -> set[str]:
+        """Return under which references those live now who have *numbers*: after a merge it is the survivor's."""
+        found = (self.numbers.find(one) for one in numbers)
+        return {self._lives_as(one) for one in found if one is not None}
+
+    def _lives_as(self, reference: str) -> str:
+        tied = self._tied(reference)
+        if len(tied) == 1:
+            return reference
+        together = (one for name in sorted(tied) if (one := self._records.get(name)))
+        try:
+            return persons(fact for one in together for fact in one.facts()).root(reference)
+        except Unreadable:
+            return reference
 
     def has_answer(self, reference: str, event_id: str) -> bool:
         """Return whether an answer was read under *reference*."""

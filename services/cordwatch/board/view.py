@@ -45,6 +45,12 @@ class View:
         return self if self.hand == "mine" else replace(self, user="")
 
     @property
+    def filters(self) -> dict[str, str]:
+        """Return the filters as they stand in an address; what is searched for never does."""
+        told = {"ward": self.ward, "rule": self.rule, "state": self.state, "hand": self.hand}
+        return {name: value for name, value in told.items() if value}
+
+    @property
     def is_filtered(self) -> bool:
         """Return whether some rows may be left out."""
         return any((self.ward, self.rule, self.state, self.hand, self.search))

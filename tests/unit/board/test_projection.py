@@ -19,6 +19,7 @@ from tests.builders import (
     a_dexamethasone_order,
     a_dose,
     a_merge,
+    a_move,
     a_plan,
     a_report,
     a_suspicion,
@@ -224,6 +225,26 @@ def test_a_merged_patient_is_one_row() -> None:
     assert [(row.patient, row.rule) for row in rows] == [
         ("B", "mri.mescc-suspected"),
         ("B", "mri.back-pain"),
+    ]
+
+
+def test_the_clock_of_a_moved_encounter_is_the_other_patients() -> None:
+    """Even before watch has handed the facts over; what names no encounter stays."""
+    told = [
+        a_back_pain(T(-24), patient="A"),
+        known_lymphoma(patient="A"),
+        a_suspicion(patient="A", encounter="V1"),
+    ]
+    records = [*kept(told, T(1))]
+    moves = [
+        one
+        for one in kept([*told, *a_move(T(2), "V1", "A", "B")], T(2))
+        if b'"encounter-moved"' in (one[2] or b"")
+    ]
+    rows = projected([*records, *moves]).open_rows(T(3))
+    assert [(row.patient, row.rule) for row in rows] == [
+        ("B", "mri.mescc-suspected"),
+        ("A", "mri.back-pain"),
     ]
 
 
