@@ -18,7 +18,7 @@ from confluent_kafka import Producer
 
 from bench.findings import Findings, at_most
 from bench.load import HOUR, Told, admitted, assessed, imaging, publish, reference
-from bench.running import Worker, fresh_broker, settled
+from bench.running import Worker, cpu_s, fresh_broker, memory_bytes, settled
 from cordwatch.runtime.kafka import KafkaSettings, read_topic
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.topics import ADMISSIONS, ALERTS, FACTS, IMAGING_ORDERS
@@ -69,10 +69,12 @@ def boarding(found: Findings, folder: Path, size: Size) -> None:
             _start(found, site, size, time.perf_counter() - began)
             _paint(found, site, size, "before any page is live")
             with _readers(site, folder, size) as heard:
+                used_s = -cpu_s(site.process.pid)
                 acknowledged = _answer(site, alerts, size)
+                used_s += cpu_s(site.process.pid)
                 _memory(found, site, size)
                 _stop(found, site, size)
-            _live(found, heard, acknowledged, size)
+            _live(found, heard, acknowledged, size, used_s)
         finally:
             if site.process.poll() is None:
                 site.kill()
@@ -151,8 +153,8 @@ def _start(found: Findings, site: BoardSite, size: Size, took_s: float) -> None:
     found.add(
         SECTION,
         f"ready with {size.facts:,} facts",
-        f"{took_s:.1f} s, {_resident_mib(site, 'VmRSS'):.0f} MiB resident",
-        f"from the start of the process; {size.facts // FACTS_EACH:,} patients with their names, "
+        f"{took_s:.1f} s, {_memory_mib(site, 'VmRSS'):.0f} MiB resident",
+        f"from the start of the process, {cpu_s(site.process.pid):.1f} s of its processor time; load {os.getloadavg()[0]:.1f}; {size.facts // FACTS_EACH:,} patients with their names, "
         f"{size.clocks:,} of them with an open clock, the others' ended within the month",
         (at_most(10, "10 s"), took_s),
     )
@@ -228,7 +230,7 @@ def _answer(site: BoardSite, alerts: Sequence[Alert], size: Size) -> dict[str, f
 
 
 def _memory(found: Findings, site: BoardSite, size: Size) -> None:
-    resident, peak = (_resident_mib(site, name) for name in ("VmRSS", "VmHWM"))
+    resident, peak = (_memory_mib(site, name) for name in ("VmRSS", "VmHWM"))
     found.add(
         SECTION,
         f"memory with {size.readers} live pages",
@@ -253,7 +255,11 @@ def _stop(found: Findings, site: BoardSite, size: Size) -> None:
 
 
 def _live(
-    found: Findings, heard: Mapping[str, list[float]], acknowledged: Mapping[str, float], size: Size
+    found: Findings,
+    heard: Mapping[str, list[float]],
+    acknowledged: Mapping[str, float],
+    size: Size,
+    used_s: float,
 ) -> None:
     # Half of the pages show the whole board, the other half a ward each.
     everywhere = size.readers // 2
@@ -273,7 +279,7 @@ def _live(
         f"{UPDATES_PER_S} answers/s to {size.readers} live pages",
         f"p50 {half * 1000:.0f} ms, p99 {most * 1000:.0f} ms, worst {late[-1] * 1000:.0f} ms",
         f"from the broker's acknowledgement of the answer to its arrival at the page; {len(late):,} arrivals "
-        f"in {size.seconds} s, half of the pages show the whole board and half one of {WARDS} wards; load {load:.1f}",
+        f"in {size.seconds} s, half of the pages show the whole board and half one of {WARDS} wards; {used_s:.1f} s of the board's processor time; load {load:.1f}",
         (at_most(1, "1 s (p99)"), most),
     )
     found.add(
@@ -281,7 +287,5 @@ def _live(
     )
 
 
-def _resident_mib(site: BoardSite, name: str) -> float:
-    status = Path(f"/proc/{site.process.pid}/status").read_text(encoding="ascii")
-    line = next(one for one in status.splitlines() if one.startswith(name))
-    return int(line.split()[1]) * 1024 / MIB
+def _memory_mib(site: BoardSite, name: str) -> float:
+    return memory_bytes(site.process.pid, name) / MIB

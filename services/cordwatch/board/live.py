@@ -13,7 +13,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from cordwatch.board.board_state import BoardState
@@ -27,6 +27,7 @@ from cordwatch.board.look import (
     status_html,
 )
 from cordwatch.board.view import View
+from cordwatch.pathway.facts import EPOCH
 
 BEAT_S: Final = 2.0
 """A page that hears nothing for four of these says NOT LIVE."""
@@ -83,12 +84,12 @@ class Channel:
     _shown: list[ShownRow] = field(default_factory=list)
     _signs: dict[str, Sign] = field(default_factory=dict)
     _status: Status | None = None
-    _all: tuple[int, str] = (-1, "")
-    """Everything as of a news, as it is sent: when much changes at once, many ask for the same."""
+    _all: tuple[int, datetime, bytes] = (-1, EPOCH, b"")
+    """Everything, as of which news and when it was made: when a board is back, all ask for the same at once."""
 
     def advance(self, look: Look) -> None:
         """Work out what is new since the last time."""
-        self.frame = _event(_json(self.news(look)))
+        self.frame = _frame(self.news(look))
         self.number += 1
 
     def news(self, look: Look) -> dict[str, object]:
@@ -118,16 +119,17 @@ class Channel:
 
     def everything(self, look: Look) -> bytes:
         """Return all that there was at the last news, for a page that begins or comes back."""
-        if self._all[0] != self.number:
-            told: dict[str, object] = {
-                "rows": {one.row.id: self._html(one, look) for one in self._shown},
-                "order": list(self._signs),
-            }
-            if self._status is not None and not self.topic.only:
-                told["status"] = status_html(self._status, look)
-            self._all = (self.number, _json(told))
-        # What time it is, is that of the sending.
-        return _event(f"{_json(self._head(look))[:-1]}, {self._all[1][1:]}")
+        number, made_at, frame = self._all
+        age_s = (look.now - made_at).total_seconds() / self.state.clock.speed
+        if number == self.number and 0 <= age_s <= TOGETHER_S:
+            return frame
+        told = self._head(look)
+        told["rows"] = {one.row.id: self._html(one, look) for one in self._shown}
+        told["order"] = list(self._signs)
+        if self._status is not None and not self.topic.only:
+            told["status"] = status_html(self._status, look)
+        self._all = (self.number, look.now, _frame(told))
+        return self._all[2]
 
     def _head(self, look: Look) -> dict[str, object]:
         state = self.state
@@ -153,12 +155,8 @@ class Channel:
         return ([] if row is None else [self.state.one(row, view, look)]), status
 
 
-def _json(told: dict[str, object]) -> str:
-    return json.dumps(told, ensure_ascii=False)
-
-
-def _event(data: str) -> bytes:
-    return f"event: board\ndata: {data}\n\n".encode()
+def _frame(told: dict[str, object]) -> bytes:
+    return f"event: board\ndata: {json.dumps(told, ensure_ascii=False)}\n\n".encode()
 
 
 class Hub:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from cordwatch.board.clock_row import Place
+from cordwatch.pathway.picture import Place
 
 _Where = tuple[str | None, str, str]
 """House, ward and surname."""

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from cordwatch.board.clock_row import ClockRow, place_of, rows_of
+from cordwatch.board.clock_row import ClockRow, rows_of
 from cordwatch.board.feeds_heard import FeedsHeard
 from cordwatch.board.namesakes import Namesakes
 from cordwatch.board.open_rows import OpenRows
@@ -203,7 +203,7 @@ class Projection:
                 rows = {} if over else self._rows_from(reference, seen)
                 if not is_synthetic(reference):
                     self._note_receipt(seen[0].history.facts)
-                    place = place_of(seen[0]) if over or rows else None
+                    place = seen[0].place if over or rows else None
                     self._namesakes.put(reference, place, self.people.surname(reference))
         except Unreadable:
             self.unreadable.add(reference)

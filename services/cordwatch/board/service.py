@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import threading
 from collections import Counter
@@ -113,6 +114,8 @@ class Board:
 
     def _caught_up(self) -> None:
         self.state.projection.refresh()
+        # Most of it stays: looked through for garbage again and again, it would hold up pages each time.
+        gc.freeze()
         self.state.ready = True
         took_s = self.settings.clock.monotonic() - self._began
         self.metrics.ready.set(1)

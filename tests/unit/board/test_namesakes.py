@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cordwatch.board.clock_row import Place
 from cordwatch.board.namesakes import Namesakes
+from cordwatch.pathway.picture import Place
 
-HERE, THERE = Place("H", "HAEM-4", "1"), Place("H", "ONC-2", "1")
+HERE, THERE = Place("V1", "H", "HAEM-4"), Place("V1", "H", "ONC-2")
 
 
 def test_two_of_a_name_are_flagged_while_they_lie_together() -> None:
