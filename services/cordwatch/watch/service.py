@@ -231,13 +231,12 @@ class Watch:
             self._looking = asyncio.ensure_future(self._guarded(self.keeper.look_ahead_forever()))
 
     def _is_ready(self) -> bool:
+        # First, since the thread of `/healthz` asks too: whoever touches Faust's tables before they run
+        # binds them to an event loop of their own thread, and the worker waits for them for ever.
+        if not self.machine.partitions:
+            return False
         recovery = self.app.tables.recovery
-        return (
-            bool(self.machine.partitions)
-            and not recovery.in_recovery
-            and not self.app.rebalancing
-            and recovery.completed.is_set()
-        )
+        return not recovery.in_recovery and not self.app.rebalancing and recovery.completed.is_set()
 
     def end(self, reason: str) -> None:
         """Leave at once, without another commit: what is durable is on the broker."""
