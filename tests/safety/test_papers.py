@@ -11,7 +11,7 @@ from cordwatch_schemas.pack import load_pack, shipped_packs
 from cordwatch_schemas.positions import BadYaml
 from tests.safety.evidence import ROOT, fault_of_code, fault_of_test
 from tests.safety.pages import documents, main
-from tests.safety.papers import FOLDER, hazard_log
+from tests.safety.papers import FOLDER, SECURITY, hazard_log, security_list
 from tests.safety.traces import Untraced, traces
 
 A_LOG = """\
@@ -145,6 +145,46 @@ def test_a_test_that_is_not_run_shows_nothing(
     assert (
         fault_of_test("tests/test_one.py::test_it") == "names a test that is marked as not to run"
     )
+
+
+def test_every_requirement_of_two_levels_is_answered_once() -> None:
+    """Seventy of level 1 and 183 of level 2; and not all of them are met, or the list would be a wish."""
+    security = security_list()
+    assert (len(security.level_1), len(security.level_2)) == (70, 183)
+    entries = [one for chapter in security.chapters for one in chapter.entries]
+    assert {one.status for one in entries} == {"met", "not applicable", "deployer", "open"}
+    for chapter in security.chapters:
+        for entry in chapter.entries:
+            assert any(one.startswith(f"{chapter.id[1:]}.") for one in entry.numbers), entry.numbers
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("{numbers: [5.1.1, ", "{numbers: [", "asked and not answered, or not asked: 5.1.1"),
+        ("{numbers: [5.1.1, ", "{numbers: [5.1.1, 1.1.1, ", "answered twice: 1.1.1"),
+        ("{numbers: [5.1.1, ", "{numbers: [5.1.1, 5.9.9, ", "not asked: 5.9.9"),
+        (
+            "{numbers: [1.1.1], about: decoding once, status: open",
+            "{numbers: [1.1.1], about: decoding once, status: met",
+            "code and tests go with met",
+        ),
+        (
+            "test_a_link_leads_to_the_clock_on_the_board']\n      - {numbers: [1.2.4]",
+            "test_gone']\n      - {numbers: [1.2.4]",
+            "chapters.0.entries.2.tests.0 names test_gone",
+        ),
+    ],
+)
+def test_a_list_with_a_gap_is_refused(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    """What is left out, answered twice, or called met without anything to show it, is told."""
+    text = SECURITY.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path = tmp_path / "security.yaml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(BadYaml) as refused:
+        security_list(path)
+    assert fault in str(refused.value)
 
 
 def test_every_rule_of_every_pack_leads_to_code_and_page() -> None:
