@@ -48,6 +48,7 @@ check: venv ## Format, lint, types, layers, generated files
 	$(BIN)/python -m cordwatch_schemas.generate --check
 	$(BIN)/python -m cordwatch.app.generate_docs --check
 	$(BIN)/python -m tests.spec.pages --check
+	$(BIN)/python -m tests.safety.pages --check
 	$(BIN)/python -m deploy.grafana.generate --check
 
 format: venv ## Format and mend what can be mended
@@ -92,10 +93,11 @@ demo: venv ## A day on the wards on an embedded broker, with board and pager; DE
 bench: venv ## Measure on a real broker and write docs/BENCH.md
 	$(BIN)/python -m bench
 
-docs: venv ## Write what is generated: schemas, examples, references, the specification, dashboards
+docs: venv ## Write what is generated: schemas, examples, references, the specification, safety papers, dashboards
 	$(BIN)/python -m cordwatch_schemas.generate
 	$(BIN)/python -m cordwatch.app.generate_docs
 	$(BIN)/python -m tests.spec.pages
+	$(BIN)/python -m tests.safety.pages
 	$(BIN)/python -m deploy.grafana.generate
 
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 \
