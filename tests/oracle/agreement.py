@@ -10,6 +10,9 @@ from typing import Any
 from cordwatch.pathway.simulation import simulate
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Pack
+from tests.oracle.clocks import A_MOMENT
+from tests.oracle.known import delivered
+from tests.oracle.people import merged, root
 from tests.oracle.story import Expected, Stops, Told, story
 
 FIELDS = tuple(Expected.__dataclass_fields__)
@@ -37,12 +40,25 @@ def told_by_core(
 ) -> Shown:
     """Return what the core tells, each alert by its fields."""
     alerts = core(told, pack, until, stopped)
-    return Counter(_shown({name: getattr(one, name) for name in FIELDS}) for one in alerts)
+    survivor_of, _ = merged(delivered(told), _last_look(until, stopped))
+    return Counter(_shown(_read(alert, survivor_of)) for alert in alerts)
 
 
 def told_by_oracle(told: Sequence[Told], until: datetime, stopped: Stops) -> Shown:
     """Return what the oracle tells, each alert by its fields."""
     return Counter(_shown(vars(one)) for one in story(list(told), until, list(stopped)))
+
+
+def _last_look(until: datetime, stopped: Stops) -> datetime:
+    """Return when anybody looked last: nobody does while the service is away."""
+    return next((begun - A_MOMENT for begun, ended in stopped if begun <= until < ended), until)
+
+
+def _read(alert: Alert, survivor_of: dict[str, str]) -> dict[str, Any]:
+    # A merge is no reason to tell an alert anew: either reference names the person.
+    # Whose an alert was is free once it has ended.
+    whose = root(alert.patient, survivor_of) if alert.status == "open" else ""
+    return {name: getattr(alert, name) for name in FIELDS} | {"patient": whose}
 
 
 def _shown(alert: dict[str, Any]) -> Fields:

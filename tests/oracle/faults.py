@@ -168,6 +168,24 @@ FAULTS = (
         "False and wanted",
     ),
     Fault(
+        "an encounter stays with whose it was first",
+        "identity",
+        "found.moved_to |= dict.fromkeys(together, parties[1])",
+        "[found.moved_to.setdefault(stay, parties[1]) for stay in together]",
+    ),
+    Fault(
+        "an encounter moves for those alone who were sent for its former patient",
+        "identity",
+        "for party in parties]",
+        "for party in parties[:1]]",
+    ),
+    Fault(
+        "what moved with an encounter is not of the survivor",
+        "identity",
+        "return self.root(self.meant(fact))",
+        "return self.meant(fact)",
+    ),
+    Fault(
         "chains of merges end at the first link",
         "identity",
         "        while reference in self.survivor_of:",

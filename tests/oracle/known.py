@@ -29,7 +29,7 @@ _ENVELOPE = {
 }
 P = ParamSpec("P")
 R = TypeVar("R")
-_MERGES = {"merged", "merge-cancelled"}
+_ABOUT_TWO = {"merged", "merge-cancelled", "encounter-moved"}
 _ANSWERS = {"classified", "stood-down"}
 
 
@@ -88,7 +88,7 @@ def _content(event: Any) -> str:
     told = event.model_dump(exclude=_ENVELOPE)
     if said(event, "occurred_precision") == "unstated":
         del told["occurred_at"]
-    if event.kind in _MERGES:
+    if event.kind in _ABOUT_TWO:
         # Published once under each of the two references.
         del told["patient"]
     codes = [(canonical_system(c.system), c.code) for c in said(event, "codes") or ()]

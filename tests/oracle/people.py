@@ -1,13 +1,14 @@
-"""Who is whom: merges, and what was sent for each person."""
+"""Who is whom and whose a visit is: merges, moves, and what was sent for each person."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from tests.oracle.known import Delivery, Fact, current, known_at
+from tests.oracle.known import Delivery, Fact, current, known_at, said
 
 _MERGES = {"merged", "merge-cancelled"}
+_MOVE = "encounter-moved"
 
 
 def _merges(deliveries: Sequence[Delivery], now: datetime) -> list[Fact]:
@@ -31,7 +32,8 @@ def _in_order(fact: Fact) -> tuple[datetime, datetime, str, str]:
     return (fact.at, fact.first_recorded_at, fact.event.survivor, fact.event.retired)
 
 
-def _root(patient: str, survivor_of: dict[str, str]) -> str:
+def root(patient: str, survivor_of: dict[str, str]) -> str:
+    """Return the reference under which the person lives."""
     while patient in survivor_of:
         patient = survivor_of[patient]
     return patient
@@ -44,7 +46,7 @@ def merged(deliveries: Sequence[Delivery], now: datetime) -> tuple[dict[str, str
     for fact in _merges(deliveries, now):
         survivor, retired = fact.event.survivor, fact.event.retired
         # A loop (self, inverse pair, cycle), or a second home.
-        if retired in survivor_of or _root(survivor, survivor_of) == retired:
+        if retired in survivor_of or root(survivor, survivor_of) == retired:
             refused.append(fact)
         else:
             survivor_of[retired] = survivor
@@ -53,16 +55,42 @@ def merged(deliveries: Sequence[Delivery], now: datetime) -> tuple[dict[str, str
 
 def concerned(fact: Fact, survivor_of: dict[str, str]) -> list[str]:
     """Return the persons whom a merge names, the survivor first."""
-    both = [_root(fact.event.survivor, survivor_of), _root(fact.event.retired, survivor_of)]
+    both = [root(fact.event.survivor, survivor_of), root(fact.event.retired, survivor_of)]
     return list(dict.fromkeys(both))
+
+
+def _moved(
+    deliveries: Sequence[Delivery], survivor_of: dict[str, str], now: datetime
+) -> dict[tuple[str, str], str]:
+    """Return whose each visit is that was ever moved, by the person and the number that name it."""
+    told = [d for d in deliveries if d.event.kind == _MOVE]
+    # A move is not retracted, only moved back.
+    moves = sorted(known_at(told, now).ever, key=_in_order_of_moves)
+    owner: dict[tuple[str, str], str] = {}
+    tied: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for fact in moves:
+        both = (fact.event.moved_from, fact.event.moved_to)
+        ends = {(root(one, survivor_of), fact.event.encounter) for one in both}
+        together = ends.union(*(tied.get(end, set()) for end in ends))
+        for place in together:
+            tied[place] = together
+            owner[place] = root(fact.event.moved_to, survivor_of)
+    return owner
+
+
+def _in_order_of_moves(fact: Fact) -> tuple[datetime, datetime, str, str]:
+    return (fact.at, fact.first_recorded_at, fact.event.moved_from, fact.event.moved_to)
 
 
 def persons(deliveries: Sequence[Delivery], now: datetime) -> dict[str, list[Delivery]]:
     """Return what was received by *now*, by the person whom it is about."""
     survivor_of, _ = merged(deliveries, now)
+    owner = _moved(deliveries, survivor_of, now)
     found: dict[str, list[Delivery]] = {}
     for delivery in deliveries:
-        if delivery.event.received_at <= now and delivery.event.kind not in _MERGES:
-            person = _root(delivery.event.patient, survivor_of)
+        event = delivery.event
+        if event.received_at <= now and event.kind not in {*_MERGES, _MOVE}:
+            sent_for = root(event.patient, survivor_of)
+            person = owner.get((sent_for, said(event, "encounter")), sent_for)
             found.setdefault(person, []).append(delivery)
     return found

@@ -5,7 +5,7 @@ In scope: the nine deadline rules with episodes; fixed levels, their collapse
 when they passed unseen, the grid of repeats and its end; severity, paging;
 retractions, corrections, replaced readings, day precision, late and future
 facts, stand-downs, deaths; all thirteen notices; all advisories of the default
-pack with its switches as shipped; merges.
+pack with its switches as shipped; merges; visits that move.
 
 Not in scope: texts, flags, `missing`, routing, acknowledgements (they stop
 nothing), switches other than the default (so neither `steroid.before-biopsy`
@@ -26,7 +26,7 @@ has an episode. All readings are in ADR 2 and 5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -89,6 +89,8 @@ class Expected:
     severity: str
     paged: bool
     status: str = "open"
+    patient: str = ""
+    """Whose it is while it is open, by the reference that the person lives under now."""
 
 
 @dataclass
@@ -98,24 +100,26 @@ class _Teller:
     deliveries: list[Delivery]
     clocks: dict[tuple[Name, str, int], Expected] = field(default_factory=dict)
     conditions: dict[tuple[str, str, int], Expected] = field(default_factory=dict)
-    holding: set[tuple[str, str]] = field(default_factory=set)
+    holding: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Rule and cause of what holds, and for whom."""
     raised: dict[Name, dict[tuple[str, int], datetime]] = field(default_factory=dict)
     worked_out: dict[tuple[int, ...], tuple[Known, list[Episode]]] = field(default_factory=dict)
     """By the deliveries that were heard of one person."""
-    derived: dict[int, list[tuple[Known, list[Episode]]]] = field(default_factory=dict)
-    refused: dict[int, list[Condition]] = field(default_factory=dict)
+    derived: dict[int, dict[str, tuple[Known, list[Episode]]]] = field(default_factory=dict)
+    refused: dict[int, list[tuple[str, Condition]]] = field(default_factory=dict)
     number: int = 0
 
-    def _derived(self, now: datetime) -> list[Case]:
+    def _derived(self, now: datetime) -> dict[str, Case]:
         """Return each person's case, worked out anew whenever anything was heard."""
         number = sum(delivery.event.received_at <= now for delivery in self.deliveries)
         if number not in self.derived:
             heard = persons(self.deliveries, now)
-            self.derived[number] = [self._worked_out(told, now) for told in heard.values()]
-            cases = [Case(facts, found, now) for facts, found in self.derived[number]]
-            self.refused[number] = list(_refused_merges(self.deliveries, list(heard), cases, now))
+            self.derived[number] = {who: self._worked_out(told, now) for who, told in heard.items()}
+        cases = {who: Case(*found, now) for who, found in self.derived[number].items()}
+        if number not in self.refused:
+            self.refused[number] = list(_refused_merges(self.deliveries, cases, now))
         self.number = number
-        return [Case(facts, found, now) for facts, found in self.derived[number]]
+        return cases
 
     def _worked_out(self, told: list[Delivery], now: datetime) -> tuple[Known, list[Episode]]:
         key = tuple(map(id, told))
@@ -124,21 +128,21 @@ class _Teller:
             self.worked_out[key] = (facts, episodes(facts))
         return self.worked_out[key]
 
-    def look(self, now: datetime) -> list[Case]:
+    def look(self, now: datetime) -> dict[str, Case]:
         """Raise everything that is to be raised at *now*."""
         cases = self._derived(now)
-        held: set[tuple[str, str]] = set()
-        for case in cases:
+        held: dict[tuple[str, str], str] = {}
+        for who, case in cases.items():
             for clock in case.clocks:
                 if clock.is_open(now):
                     self._raise_level(clock, case)
             for condition in self._holding_now(case):
-                held.add((condition.rule, condition.cause))
+                held[condition.rule, condition.cause] = who
                 self._raise_condition(condition, now)
-        for condition in self.refused[self.number]:
+        for who, condition in self.refused[self.number]:
             if condition.fact.at > now:
                 continue
-            held.add((condition.rule, condition.cause))
+            held[condition.rule, condition.cause] = who
             self._raise_condition(condition, now)
         self.holding = held
         return cases
@@ -207,7 +211,7 @@ class _Teller:
             paged=not (is_old or fact.replayed or condition.behind or is_quiet),
         )
 
-    def next_look(self, cases: list[Case], now: datetime) -> datetime | None:
+    def next_look(self, cases: Iterable[Case], now: datetime) -> datetime | None:
         """Return the next instant at which anything could change."""
         found = {d.event.received_at for d in self.deliveries if d.event.received_at > now}
         for case in cases:
@@ -222,24 +226,26 @@ class _Teller:
                 found |= {alert.raised_at + hours * HOUR} if hours <= 24 else set()
         return min((at for at in found if at > now), default=None)
 
-    def told(self, cases: list[Case]) -> list[Expected]:
-        """Return every alert with its status as the *cases* stand."""
-        if not cases:
-            return []
-        now = cases[0].now
+    def told(self, cases: dict[str, Case], now: datetime) -> list[Expected]:
+        """Return every alert with its status as the *cases* stand, and whose it is while it is open."""
         known = ever_known(self.deliveries, now)
-        heard = persons(self.deliveries, now).values()
         whose = {
-            delivery.key: case for told, case in zip(heard, cases, strict=True) for delivery in told
+            delivery.key: who
+            for who, told in persons(self.deliveries, now).items()
+            for delivery in told
         }
-        found = [
-            replace(alert, status=_status(name, whose[name[1]], known))
-            for (name, _, _), alert in self.clocks.items()
-        ]
-        for (*name, _), alert in self.conditions.items():
-            holds = tuple(name) in self.holding
-            found.append(replace(alert, status="open" if holds else "resolved"))
+        found = []
+        for (name, _, _), alert in self.clocks.items():
+            who = whose[name[1]]
+            found.append(_standing(alert, _status(name, cases[who], known), who))
+        for (rule, cause, _), alert in self.conditions.items():
+            holder = self.holding.get((rule, cause))
+            found.append(_standing(alert, "open" if holder else "resolved", holder or ""))
         return found
+
+
+def _standing(alert: Expected, status: str, who: str) -> Expected:
+    return replace(alert, status=status, patient=who if status == "open" else "")
 
 
 @remembered
@@ -263,15 +269,14 @@ def _instants_in(episode: Episode) -> Iterator[datetime]:
 
 
 def _refused_merges(
-    deliveries: list[Delivery], heard: list[str], cases: list[Case], now: datetime
-) -> Iterator[Condition]:
+    deliveries: list[Delivery], cases: dict[str, Case], now: datetime
+) -> Iterator[tuple[str, Condition]]:
     """Yield the notices of refused merges, one for each person concerned who has an episode."""
     survivor_of, refused = merged(deliveries, now)
-    watched = {person for person, case in zip(heard, cases, strict=True) if case.clocks}
     for fact in refused:
         for place, person in enumerate(concerned(fact, survivor_of)):
-            if person in watched:
-                yield notice("merge-refused", fact, place)
+            if person in cases and cases[person].clocks:
+                yield person, notice("merge-refused", fact, place)
 
 
 def _status(name: Name, case: Case, known: dict[str, Any]) -> str:
@@ -349,11 +354,13 @@ def story(events: Sequence[Told], until: datetime, stopped: Stops = ()) -> list[
     While the worker is *stopped* nobody looks; at the end of it everything is looked at at once.
     """
     teller = _Teller(delivered(events))
-    cases: list[Case] = []
+    cases: dict[str, Case] = {}
+    looked_at = until
     now = min((d.event.received_at for d in teller.deliveries), default=None)
     while now is not None and (now := _awake(now, stopped)) <= until:
+        looked_at = now
         cases = teller.look(now)
-        now = teller.next_look(cases, now)
+        now = teller.next_look(cases.values(), now)
     if _awake(until, stopped) == until:
-        cases = teller.look(until)
-    return sorted(teller.told(cases), key=lambda alert: alert.raised_at)
+        looked_at, cases = until, teller.look(until)
+    return sorted(teller.told(cases, looked_at), key=lambda alert: alert.raised_at)

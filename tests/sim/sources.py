@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from cordwatch.pathway.facts import fact_of
-from cordwatch_schemas.admissions import MergeCancelled, Merged
+from cordwatch_schemas.admissions import EncounterMoved, MergeCancelled, Merged
 from cordwatch_schemas.base import Event
 from tests.builders import a_retraction
 from tests.sim.happenings import Told
@@ -16,6 +16,8 @@ from tests.sim.happenings import Told
 HOUR = timedelta(hours=1)
 DAY = 24 * HOUR
 SECOND = timedelta(seconds=1)
+AboutTwo: TypeAlias = Merged | MergeCancelled | EncounterMoved
+"""What one message tells of two patients is published under both references."""
 
 
 def _misdated(chance: random.Random, event: Event) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def _misdated(chance: random.Random, event: Event) -> dict[str, Any]:
 def _corrected(chance: random.Random, number: int, event: Event, other: Event) -> list[Event]:
     """Return *event* and what its source says about it later: another time, other words, an error."""
     mark, later = f"R{number}", event.received_at + chance.choice([0, 1, 5, 24]) * HOUR
+    whose = _named_by(number, event)
     told = [event.model_copy(update={"record_id": mark})]
     kind: str = event.kind  # type: ignore[attr-defined]
     what = chance.random()
@@ -50,14 +53,15 @@ def _corrected(chance: random.Random, number: int, event: Event, other: Event) -
         update |= {"occurred_at": new.occurred_at + shift, "received_at": later}
         told.append(new.model_copy(update=update | {"patient": event.patient}))
     if what > 0.4:
-        gone = a_retraction(later, kind, mark, patient=event.patient, record_id=f"R{mark}")
-        told.append(gone)
+        told.append(a_retraction(later, kind, mark, record_id=f"R{mark}", **whose))
         if chance.random() < 0.3:
-            back_at = later + HOUR
-            told.append(
-                a_retraction(back_at, "record-retracted", f"R{mark}", patient=event.patient)
-            )
+            told.append(a_retraction(later + HOUR, "record-retracted", f"R{mark}", **whose))
     return told
+
+
+def _named_by(number: int, event: Event) -> dict[str, Any]:
+    """Return whom the retraction of *event* names: every fourth leaves the visit out."""
+    return {"patient": event.patient, "encounter": event.encounter if number % 4 else None}
 
 
 def _read_anew(chance: random.Random, number: int, event: Event) -> list[Event]:
@@ -70,12 +74,12 @@ def _read_anew(chance: random.Random, number: int, event: Event) -> list[Event]:
     right = event.model_copy(update=update | {"replayed": chance.random() < 0.5})
     taken = fact_of(chance.choice([event, event, right]))
     mark = f"taken-back/{number}"
-    gone = a_retraction(again_at, taken.kind, taken.id, patient=event.patient, record_id=mark)
+    whose = _named_by(number, event)
+    gone = a_retraction(again_at, taken.kind, taken.id, record_id=mark, **whose)
     told = [event, right, gone]
     if chance.random() < 0.3:
         name = chance.choice([mark, fact_of(gone).id])
-        back_at = again_at + HOUR
-        told.append(a_retraction(back_at, "record-retracted", name, patient=event.patient))
+        told.append(a_retraction(again_at + HOUR, "record-retracted", name, **whose))
     return told
 
 
@@ -122,13 +126,13 @@ class _Clerk:
 def as_it_arrives(chance: random.Random, told: Sequence[Told]) -> list[Told]:
     """Return *told* by arrival: some late, some twice."""
     arrived: list[Told] = []
-    of_merge: dict[datetime, datetime] = {}
+    of_message: dict[tuple[datetime, datetime], datetime] = {}
     clerk = _Clerk()
     for one in told:
         at = one.received_at + timedelta(minutes=chance.choice([0, 0, 0, 0, 0, 2, 45, 600]))
-        if _is_merge(one):
-            # One message, published under both references.
-            at = of_merge.setdefault(one.occurred_at, at)
+        if isinstance(one, AboutTwo):
+            # Both copies arrive when their message does.
+            at = of_message.setdefault((one.occurred_at, one.received_at), at)
             arrived.append(one.model_copy(update={"received_at": at}))
             continue
         arrived.append(clerk.arrives(one, at))
@@ -138,7 +142,3 @@ def as_it_arrives(chance: random.Random, told: Sequence[Told]) -> list[Told]:
                 again = one.model_copy(update={"recorded_at": at})
             arrived.append(clerk.arrives(again, at))
     return sorted(arrived, key=lambda one: one.received_at)
-
-
-def _is_merge(told: Told) -> bool:
-    return isinstance(told, Merged | MergeCancelled)

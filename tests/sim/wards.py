@@ -29,6 +29,7 @@ from tests.builders import (
 )
 from tests.sim import happenings as h
 from tests.sim.happenings import Happening, Told
+from tests.sim.moves import in_visits, moves
 from tests.sim.sources import as_it_arrives, as_sources_tell
 
 DAYS = 5
@@ -234,16 +235,30 @@ def _merges(chance: random.Random, times: _Times, names: Sequence[str]) -> list[
     return told
 
 
+def _mixed_up(
+    chance: random.Random, times: _Times, names: Sequence[str], happened: Sequence[Told]
+) -> tuple[list[Told], list[Told]]:
+    """Return what *happened* and what is told of visits that were another's: in half of the wards of several patients."""
+    if len(names) < 2 or chance.random() < 0.5:
+        return list(happened), []
+    own = _Times(chance, times.span_h)
+    own.past = times.past
+    shared = chance.random() < 0.5
+    return in_visits(chance, happened, shared=shared), moves(chance, own.next, names, shared=shared)
+
+
 def a_ward(seed: int, patients: int) -> list[Told]:
     """Return everything that a ward of *patients* sends, by arrival; some of them turn out to be the same."""
     chance = random.Random(seed)
     times = _Times(chance, DAYS * 24)
     names = [f"p{number}" for number in range(patients)]
     happened = [one for name in names for one in _happened(chance, times, name)]
+    moving = random.Random(f"moves {seed}")
+    happened, moved = _mixed_up(moving, times, names, happened)
     told = as_sources_tell(chance, happened)
     if patients > 1 and chance.random() < 0.7:
         told += _merges(chance, times, names)
-    return as_it_arrives(chance, told)
+    return as_it_arrives(chance, told + moved)
 
 
 def _stops(
@@ -268,10 +283,15 @@ def history(seed: int) -> History:
     times = _Times(chance, chance.choice(SPANS_H))
     names = [f"p{number}" for number in range(chance.choice([1, 1, 1, 1, 2, 3]))]
     happened = [one for name in names for one in _happened(chance, times, name)]
+    # Of a chance of their own, so that they change nothing of the histories without them.
+    moving = random.Random(f"moves {seed}")
+    happened, moved = _mixed_up(moving, times, names, happened)
     told = as_sources_tell(chance, happened)
     if len(names) > 1:
-        told += _merges(chance, times, names)
-    arrived = as_it_arrives(chance, told)
+        merges = _merges(chance, times, names)
+        # Now and then without any: nobody is anybody else, only the visit is.
+        told += [] if moved and moving.random() < 0.4 else merges
+    arrived = as_it_arrives(chance, told + moved)
     until = T(times.span_h + chance.choice([0, 0, 0, 1, 1, 3, 6, 13, 30]))
     heard = [one for one in arrived if one.received_at <= until] or arrived[:1]
     return History(tuple(heard), until, _stops(chance, times.span_h, until))

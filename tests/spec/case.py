@@ -206,6 +206,8 @@ class _Listening(Ward):
 
 def _turn(before: Alert, after: Alert) -> str:
     if before.status == after.status == "open":
+        if after.patient != before.patient:
+            return f"now of {after.patient}"
         return f"moved to {after.ward}"
     match after.status:
         case "open":

@@ -191,6 +191,16 @@ async def test_a_broker_that_does_not_acknowledge_ends_the_wait(late_s: float) -
         await stage.until("acked")
 
 
+async def test_who_asks_for_health_before_the_start_binds_no_tables_to_a_loop_that_stands_still() -> (
+    None
+):
+    """A probe or a scrape in the first second must not stop the worker for good."""
+    watch = a_watch()
+    is_well, told = await asyncio.to_thread(watch.health)
+    assert (is_well, told["ready"]) == (False, False)
+    assert watch.app.tables.loop is asyncio.get_running_loop()
+
+
 async def test_a_recovery_has_a_budget() -> None:
     """Trap 22: one that hangs ends the process."""
     watch = a_watch()

@@ -31,8 +31,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "quarantine": ("quarantine:quarantine", "What could not be understood, and why."),
     "replay": ("replay:replay", "Publish messages from files, the way of the gateway."),
     "report": ("report:report", "What was done in time, and what the alerts cost."),
+    "secrets": ("secret_files:secrets", "Make the keys of a deployment, refuse placeholders."),
     "simulate": ("simulate:simulate", "What would have alerted, when and why; no broker."),
     "stand-down": ("answers:stand_down", "Take responsibility for a clock, with a reason."),
+    "synthetic": ("synthetic:synthetic", "Run the synthetic patient: is the whole chain alive?"),
     "topics": ("topics:topics", "Plan, apply or verify the Kafka topics."),
     "watch": ("watch:watch", "Run a watch worker."),
 }

@@ -55,8 +55,9 @@ def kept_of(
     alerts: dict[str, list[Alert]] = {}
     for reference, patient in patients.items():
         try:
-            facts[reference], alerts[reference] = patient.facts(), patient.alerts()
+            known = patient.read()
         except (ValueError, ValidationError):
-            facts.pop(reference, None)
             unread += 1
+        else:
+            facts[reference], alerts[reference] = known.facts, known.alerts
     return facts, alerts, unread

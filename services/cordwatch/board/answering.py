@@ -119,10 +119,11 @@ def answer_of(form: Form, row: ClockRow, by: str, now: datetime) -> Answer:
         "received_at": now,
         "channel": "board",
     }
+    visit = {"encounter": row.encounter}
     if form.kind == "classify":
         finding: Finding = "positive" if form.reason == "positive" else "negative"
         return Classified.model_validate(
-            {**shared, "report_number": form.report, "finding": finding}
+            {**shared, **visit, "report_number": form.report, "finding": finding}
         )
     if not row.is_open(now):
         raise NoAnswer("This clock has ended.")
@@ -133,7 +134,7 @@ def answer_of(form: Form, row: ClockRow, by: str, now: datetime) -> Answer:
         return Acknowledged.model_validate({**shared, "alert_id": newest, "reason": form.why})
     first = alert_id(row.id, row.steps[0][1], 0)
     about = {"alert_id": newest or first, "rule": row.rule, "reason": form.why}
-    return StoodDown.model_validate({**shared, **about})
+    return StoodDown.model_validate({**shared, **visit, **about})
 
 
 def reason_words(kind: Kind, reason: str | None) -> str:

@@ -13,7 +13,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from cordwatch.board.board_state import BoardState
@@ -27,6 +27,7 @@ from cordwatch.board.look import (
     status_html,
 )
 from cordwatch.board.view import View
+from cordwatch.pathway.facts import EPOCH
 
 BEAT_S: Final = 2.0
 """A page that hears nothing for four of these says NOT LIVE."""
@@ -83,6 +84,8 @@ class Channel:
     _shown: list[ShownRow] = field(default_factory=list)
     _signs: dict[str, Sign] = field(default_factory=dict)
     _status: Status | None = None
+    _all: tuple[int, datetime, bytes] = (-1, EPOCH, b"")
+    """Everything, as of which news and when it was made: when a board is back, all ask for the same at once."""
 
     def advance(self, look: Look) -> None:
         """Work out what is new since the last time."""
@@ -116,12 +119,17 @@ class Channel:
 
     def everything(self, look: Look) -> bytes:
         """Return all that there was at the last news, for a page that begins or comes back."""
+        number, made_at, frame = self._all
+        age_s = (look.now - made_at).total_seconds() / self.state.clock.speed
+        if number == self.number and 0 <= age_s <= TOGETHER_S:
+            return frame
         told = self._head(look)
         told["rows"] = {one.row.id: self._html(one, look) for one in self._shown}
         told["order"] = list(self._signs)
         if self._status is not None and not self.topic.only:
             told["status"] = status_html(self._status, look)
-        return _frame(told)
+        self._all = (self.number, look.now, _frame(told))
+        return self._all[2]
 
     def _head(self, look: Look) -> dict[str, object]:
         state = self.state

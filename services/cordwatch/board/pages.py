@@ -29,6 +29,7 @@ STREAM_S: Final = 55.0
 """After so long a stream begins anew, and who asks is looked at again."""
 WRITE_S: Final = 10.0
 """A page that takes nothing for so long is not there any more."""
+PIECE_BYTES: Final = 64 * 1024
 CLOSED_MAX: Final = 50
 
 
@@ -176,8 +177,10 @@ async def _stream(site: Site, request: web.Request, topic: Topic) -> web.StreamR
     site.metrics.streams.inc()
     try:
         async for part in site.hub.messages(topic, _lasting_s(site, request[READER])):
-            async with asyncio.timeout(WRITE_S):
-                await answer.write(part)
+            # In pieces: what a slow page has not taken yet is kept for each page by itself.
+            for begin in range(0, len(part), PIECE_BYTES):
+                async with asyncio.timeout(WRITE_S):
+                    await answer.write(part[begin : begin + PIECE_BYTES])
     except (TimeoutError, ConnectionError):
         # The page has gone, or takes nothing: it comes back by itself.
         pass

@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from cordwatch.pathway.facts import Fact, decode_fact
+from cordwatch.pathway.identity import may_tell_identity
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.events import BadEvent, read_answer
@@ -19,6 +20,7 @@ _DECIDING = (
     b'"imaging-reported"',
     b'"report-classified"',
     b'"merge',
+    b'"encounter-moved"',
 )
 """Without one of these in a row no clock can exist; that the word stands elsewhere in it does no harm."""
 
@@ -55,9 +57,9 @@ class Records:
         return any(word in row for row in self.rows.values() for word in _DECIDING)
 
     @property
-    def may_be_merged(self) -> bool:
-        """Return whether a merge may be among the rows."""
-        return any(b'"merge' in row for row in self.rows.values())
+    def may_be_tied(self) -> bool:
+        """Return whether something may be among the rows that ties the patient to another."""
+        return any(may_tell_identity(row) for row in self.rows.values())
 
     def facts(self) -> list[Fact]:
         """

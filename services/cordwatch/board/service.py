@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,6 +36,7 @@ from cordwatch.runtime.peers import CannotListen, tls_context
 from cordwatch.runtime.web_listening import WebListener
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
+from cordwatch_schemas.synthetic_pack import WithSynthetic
 from cordwatch_schemas.topics import AUDIT
 
 EXIT_OK: Final = 0
@@ -111,6 +114,8 @@ class Board:
 
     def _caught_up(self) -> None:
         self.state.projection.refresh()
+        # Most of it stays: looked through for garbage again and again, it would hold up pages each time.
+        gc.freeze()
         self.state.ready = True
         took_s = self.settings.clock.monotonic() - self._began
         self.metrics.ready.set(1)
@@ -145,10 +150,9 @@ class Board:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _measure(self, now: datetime) -> None:
-        rows = self.state.open_rows(now)
+        counts = Counter[str](row.state(now) for row in self.state.open_rows(now))
         for state in STATE_WORDS:
-            count = sum(row.state(now) == state for row in rows)
-            self.metrics.open_rows.labels(state).set(count)
+            self.metrics.open_rows.labels(state).set(counts[state])
         self.metrics.live.set(self.state.away_since is None)
         projection = self.state.projection
         self.metrics.unread.set(projection.unread + len(projection.unreadable))
@@ -177,6 +181,7 @@ class Board:
             "broker_away": away,
             "records": self.reader.records,
             "streams": self.hub.count,
+            "synthetic_patients": self.state.projection.unseen.shown(self.settings.clock.now()),
         }
 
     async def run(self, ready: Callable[[str], None] | None = None) -> int:
@@ -253,6 +258,6 @@ def run(
     Raises:
         BadAccess, BrokerUnreachable, MissingTopics, WrongTopics, BadYaml, CannotListen: it cannot begin.
     """
-    packs = load_packs(settings.pack)
+    packs = WithSynthetic(load_packs(settings.pack))
     require_topics(kafka, (*READ, AUDIT))
     return asyncio.run(Board(settings, kafka, packs).run(ready))

@@ -42,6 +42,9 @@ class EventIds:
             numbers += [codes[0]["system"] or "", codes[0]["code"] or ""]
         if "retired" in fields:
             numbers.append("retired" if fields["patient"] == fields["retired"] else "survivor")
+        if "moved_from" in fields:
+            former = fields["patient"] == fields["moved_from"]
+            numbers += [fields["encounter"], "former" if former else "present"]
         name = f"{digest[:DIGEST_CHARACTERS]}-{kind}"
         if any(numbers):
             told = sha256("\x1f".join(numbers).encode("utf-8", "surrogatepass"))

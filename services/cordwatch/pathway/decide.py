@@ -79,14 +79,14 @@ def decide(
     who = persons(facts)
     if who.root(patient) != patient:
         return Decision((), None, ())
-    mine = [fact for fact in facts if who.root(fact.sent_as) == patient]
+    mine = [fact for fact in facts if who.owner(fact) == patient]
     if not published and not any(fact.kind in CAN_MATTER for fact in mine):
         return _quiet(mine, packs, now)
     picture = (pictures or {}).get(patient) or Picture(mine, who, packs)
     if pictures is not None:
         pictures[patient] = picture
     if who.named:
-        published = [alert for alert in published if who.root(alert.patient) == patient]
+        published = [one for one in published if who.owner_of_alert(one) == patient]
     ledger = Ledger(published)
     telling = Telling(picture, ledger, now, stale)
     alerts: list[Alert] = []
@@ -96,9 +96,13 @@ def decide(
     running = tuple(
         OpenClock(clock.id, clock.rule.id, clock.due_at) for clock in picture.open_clocks(now)
     )
-    if not running and not wakes and not alerts:
-        return _quiet(mine, packs, now, picture)
-    return Decision(tuple(alerts), min(wakes, default=None), running)
+    if running or wakes:
+        return Decision(tuple(alerts), min(wakes, default=None), running)
+    quiet = _quiet(mine, packs, now, picture)
+    if not alerts:
+        return quiet
+    # Who is to be told of is not forgotten in the same breath, and not looked at never again.
+    return Decision(tuple(alerts), now if quiet.expired else quiet.wake_at, ())
 
 
 def _quiet(
@@ -109,9 +113,12 @@ def _quiet(
         # Who has lymphoma must be known years later; who was merged as well.
         return Decision((), None, ())
     last = max(fact.received_at for fact in facts)
-    if picture is not None and picture.clocks:
-        last = max(last, *(clock.quiet_at for clock in picture.clocks))
-    forget_at = last + max(pack.policy.keep_facts for pack in packs.each)
+    if picture is None:
+        keep = max(pack.policy.keep_facts for pack in packs.each)
+    else:
+        last = max([last, *(clock.quiet_at for clock in picture.clocks)])
+        keep = max(picture.where.policy_of(fact).keep_facts for fact in facts)
+    forget_at = last + keep
     if now >= forget_at:
         return Decision((), None, (), expired=True)
     return Decision((), forget_at, ())
@@ -125,7 +132,8 @@ def _clocks(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
         if clock.is_open(now):
             new, progress = telling.clock(clock)
             yield from new
-            yield from telling.reopened(raised.values(), partial(telling.wanting, clock), clock)
+            wanting = partial(telling.wanting, clock)
+            yield from telling.reopened(raised.values(), clock.cause, wanting, clock)
             if progress.next_at is not None:
                 wakes.append(progress.next_at)
         elif clock.start_at > now:
@@ -205,7 +213,8 @@ def _conditions(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:
         new, next_at = telling.condition(condition, told)
         yield from new
         raised = telling.ledger.by_condition.get(condition.key, {})
-        yield from telling.reopened(raised.values(), partial(condition.worded, told))
+        worded = partial(condition.worded, told)
+        yield from telling.reopened(raised.values(), condition.cause, worded)
         wakes += [at for at in (next_at, condition.until) if at is not None]
     for key, gone in telling.ledger.by_condition.items():
         if key not in holding:

@@ -79,10 +79,10 @@ def standing(
         who = persons(known)
         if who.root(reference) != reference or not any(one.kind in CAN_MATTER for one in known):
             continue
-        mine = [fact for fact in known if who.root(fact.sent_as) == reference]
+        mine = [fact for fact in known if who.owner(fact) == reference]
         for clock in Picture(mine, who, packs).clocks:
             if clock.start_at <= at:
-                clocks[clock.id] = _of_clock(clock, at)
+                clocks[clock.id] = _of_clock(clock, who.meant(clock.cause), at)
     return Standing(clocks, {one.alert_id: _of_alert(one) for one in alerts})
 
 
@@ -141,13 +141,13 @@ def _change(before: Thing | None, after: Thing | None) -> Change | None:
     return "due-moves" if before.fields["due"] != after.fields["due"] else "changes"
 
 
-def _of_clock(clock: Clock, at: datetime) -> Thing:
+def _of_clock(clock: Clock, patient: str, at: datetime) -> Thing:
     status, ended, reason = "open", "-", "-"
     if not clock.is_open(at) and clock.end is not None:
         status, ended, reason = clock.end.status, _text(clock.end.at), clock.end.reason
     return Thing(
         what="clock",
-        patient=clock.cause.sent_as,
+        patient=patient,
         rule=clock.rule.id,
         level=None,
         repeat=0,

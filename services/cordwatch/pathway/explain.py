@@ -34,7 +34,7 @@ def explain(patient: str, told: Iterable[Told], packs: Packs, at: datetime) -> I
     if root != patient:
         yield f"lives under {root} since a merge: ask for that reference"
         return
-    mine = [fact for fact in facts if who.root(fact.sent_as) == patient]
+    mine = [fact for fact in facts if who.owner(fact) == patient]
     picture = Picture(mine, who, packs)
     yield from _facts(picture)
     alerts = list(ward.alerts.get(patient, {}).values())

@@ -171,7 +171,7 @@ def fact_of_answer(answer: Answer) -> Fact | None:
         id=digest(answer.patient, kind, answer.event_id),
         kind=kind,
         sent_as=answer.patient,
-        encounter=None,
+        encounter=answer.encounter,
         at=answer.occurred_at,
         latest_at=answer.occurred_at,
         recorded_at=answer.occurred_at,

@@ -1,4 +1,4 @@
-"""Who is who: which references are the same person, by the merges that are in force."""
+"""Who is who: which references are the same person, and whose an encounter is, by what is in force."""
 
 from __future__ import annotations
 
@@ -7,24 +7,32 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cordwatch.pathway.facts import Fact
+from cordwatch_schemas.alerts import Alert
 
-MERGES = frozenset({"merged", "merge-cancelled"})
+_MERGES = frozenset({"merged", "merge-cancelled"})
+IDENTITY = _MERGES | {"encounter-moved"}
 """The facts that say who is who."""
 
 
 Pair = tuple[str, str]
-"""The survivor and the retired reference of a merge."""
+"""The survivor and the retired reference of a merge; or whose an encounter was, and whose it is."""
+Stay = tuple[str, str]
+"""Under which reference a patient lives now, and one of their encounters."""
 
 
 @dataclass(slots=True)
 class Persons:
-    """The merges in force among the facts of a patient, and those that were refused."""
+    """The merges and moves in force among the facts of a patient, and the merges that were refused."""
 
     survivor_of: dict[str, str] = field(default_factory=dict)
+    moved_to: dict[Stay, str] = field(default_factory=dict)
+    """Whose an encounter is that was moved, by the patients whose it was said to be."""
     refused: list[tuple[Fact, str]] = field(default_factory=list)
     """Refused merges and why: each as it was sent for the survivor, then as for the retired reference."""
     named: set[Pair] = field(default_factory=set)
-    """Every merge that was ever told, undone and refused ones too."""
+    """Everybody who was ever tied to another, by what was undone or refused too."""
+    owner_by_fact: dict[str, str] = field(default_factory=dict)
+    """Of every fact that is known; empty where nobody is tied to anybody."""
 
     def root(self, reference: str) -> str:
         """Return the reference under which *reference* lives now; chains resolve to their end."""
@@ -32,8 +40,22 @@ class Persons:
             reference = self.survivor_of[reference]
         return reference
 
+    def meant(self, fact: Fact) -> str:
+        """Return for whom *fact* should have been sent: for whose encounter it names."""
+        if fact.encounter is None or fact.kind in IDENTITY:
+            return fact.sent_as
+        return self.moved_to.get((self.root(fact.sent_as), fact.encounter), fact.sent_as)
+
+    def owner(self, fact: Fact) -> str:
+        """Return the reference under which the person lives now whom *fact* is about."""
+        return self.root(self.meant(fact))
+
+    def owner_of_alert(self, alert: Alert) -> str:
+        """Return whose *alert* is: its cause's; while that is unknown, as it says."""
+        return self.owner_by_fact.get(alert.cause) or self.root(alert.patient)
+
     def linked(self, reference: str) -> set[str]:
-        """Return every reference that merges ever tied to *reference*, itself included."""
+        """Return every reference that anything ever tied to *reference*, itself included."""
         found, grown = set[str](), {reference}
         while found != grown:
             found = grown
@@ -41,16 +63,21 @@ class Persons:
         return found
 
 
+def may_tell_identity(encoded: bytes) -> bool:
+    """Return whether one of the *encoded* facts may say who is who: cheap, and never wrong about a no."""
+    return b'"merge' in encoded or b'"encounter-moved"' in encoded
+
+
 def owners(fact: Fact, who: Persons) -> set[str]:
     """
-    Return whose *fact* is: that of the person it was sent for; a merge is everybody's whom it may concern.
+    Return whose *fact* is: that of the person it is about; what ties people, everybody's whom it may concern.
 
     All must know of a merge or its undoing, whoever of them lives on: or one would go on handing
     the other's facts back, or take for its own a reference that lives elsewhere.
     """
-    if fact.kind in MERGES:
-        return who.linked(fact.values["survivor"])
-    return {who.root(fact.sent_as)}
+    if fact.kind in IDENTITY:
+        return who.linked(fact.sent_as)
+    return {who.owner(fact)}
 
 
 def persons(facts: Iterable[Fact]) -> Persons:
@@ -59,23 +86,61 @@ def persons(facts: Iterable[Fact]) -> Persons:
 
     Refused and named: a merge with itself, a cycle or inverse pair, a second
     merge of a reference that already lives elsewhere (pathway, Merge). The
-    order of merges is (occurred, recorded, survivor and retired).
+    order of merges is (occurred, recorded, survivor and retired). Of the moves
+    of an encounter the last says whose it is (docs/adr/0019).
     """
     told: dict[Pair, list[Fact]] = {}
-    for fact in facts:
-        if fact.kind in MERGES:
+    moves: list[Fact] = []
+    everything = list(facts)
+    for fact in everything:
+        if fact.kind in _MERGES:
             told.setdefault((fact.values["survivor"], fact.values["retired"]), []).append(fact)
-    found = Persons(named=set(told))
+        elif fact.kind == "encounter-moved":
+            moves.append(fact)
+    found = Persons(named={*told, *map(_parties, moves)})
     # The same merge is published under both references: of one pair the latest word counts.
     latest = {pair: max(same, key=_by_record) for pair, same in told.items()}
-    in_force = [(fact, pair) for pair, fact in latest.items() if fact.kind == "merged"]
-    for _, pair in sorted(in_force, key=lambda one: (one[0].at, one[0].documented_at, one[1])):
+    in_force = [
+        (fact.at, _written_at(fact, told[pair]), pair)
+        for pair, fact in latest.items()
+        if fact.kind == "merged"
+    ]
+    for _, _, pair in sorted(in_force):
         why = _refusal(found, *pair)
         if why is None:
             found.survivor_of[pair[1]] = pair[0]
         else:
             found.refused += [(fact, why) for fact in _copies(told[pair], latest[pair])]
+    _move(found, moves)
+    if found.named:
+        found.owner_by_fact |= {fact.id: found.owner(fact) for fact in everything}
     return found
+
+
+def _move(found: Persons, moves: Iterable[Fact]) -> None:
+    """Find out whose every moved encounter is: it has one owner, whosever it was said to be before."""
+    # The same move is published under both references: it was written down when the first was.
+    written: dict[tuple[datetime, Pair, str], datetime] = {}
+    for move in moves:
+        same = (move.at, _parties(move), move.encounter or "")
+        written[same] = min(written.get(same, move.documented_at), move.documented_at)
+    tied: dict[Stay, set[Stay]] = {}
+    for (_, parties, encounter), _ in sorted(
+        written.items(), key=lambda one: (one[0][0], one[1], one[0][1])
+    ):
+        stays = [(found.root(party), encounter) for party in parties]
+        together = set[Stay]().union(*(tied.get(stay, {stay}) for stay in stays))
+        tied |= dict.fromkeys(together, together)
+        found.moved_to |= dict.fromkeys(together, parties[1])
+
+
+def _parties(move: Fact) -> Pair:
+    return move.values["moved_from"], move.values["moved_to"]
+
+
+def _written_at(merge: Fact, told: Iterable[Fact]) -> datetime:
+    """Return when *merge* was written down: when the first of its copies was, however often it is sent."""
+    return min(one.documented_at for one in told if (one.kind, one.at) == (merge.kind, merge.at))
 
 
 def _by_record(fact: Fact) -> tuple[datetime, datetime, str, str]:

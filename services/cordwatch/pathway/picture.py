@@ -51,7 +51,7 @@ class Picture:
     def owner(self) -> str | None:
         """Return the reference under which the patient lives now, None where nothing is known."""
         facts = self.history.facts
-        return self.persons.root(facts[0].sent_as) if facts else None
+        return self.persons.owner(facts[0]) if facts else None
 
     @property
     def is_of_interest(self) -> bool:

@@ -17,6 +17,7 @@ _ALWAYS = frozenset(
         "death-cancelled",
         "merged",
         "merge-cancelled",
+        "encounter-moved",
         "assessed",
         "record-retracted",
         "report-classified",

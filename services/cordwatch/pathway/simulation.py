@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from cordwatch.pathway.decide import decide
 from cordwatch.pathway.facts import Fact, fact_of, fact_of_answer, merge_tellings
-from cordwatch.pathway.identity import MERGES, owners, persons
+from cordwatch.pathway.identity import IDENTITY, owners, persons
 from cordwatch.pathway.picture import Picture
 from cordwatch.pathway.relevance import is_kept
 from cordwatch.pathway.telling import rules_over
@@ -70,19 +70,19 @@ class Ward:
 
     def hand_over(self, patient: str) -> set[str]:
         """
-        Give what *patient* knows of others by merges to whom it belongs; return who learned of it.
+        Give what *patient* knows of others, by merges and moves, to whom it belongs; return who learned of it.
 
-        Facts and alerts of a retired reference go to the survivor, and back when the merge is undone.
+        Facts and alerts of a retired reference go to the survivor, and back when the merge is undone; so do those of a moved encounter.
         """
         facts = list(self.facts[patient].values())
-        if not any(fact.kind in MERGES for fact in facts):
+        if not any(fact.kind in IDENTITY for fact in facts):
             return set()
         who, news = persons(facts), set[str]()
         for fact in facts:
             others = owners(fact, who) - {patient}
             news |= {owner for owner in others if self.learn(owner, fact)}
         for alert_id, alert in self.alerts[patient].items():
-            owner = who.root(alert.patient)
+            owner = who.owner_of_alert(alert)
             known = self.alerts[owner].get(alert_id)
             if owner != patient and (known is None or rules_over(alert, known)):
                 self.alerts[owner][alert_id] = alert

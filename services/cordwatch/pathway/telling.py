@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cordwatch.pathway.clocks import Clock, most_pressing
-from cordwatch.pathway.facts import digest
+from cordwatch.pathway.facts import Fact, digest
 from cordwatch.pathway.levels import Progress, Raised, Step, pages_ended, progress
 from cordwatch.pathway.notices import PER_CLOCK, Condition
 from cordwatch.pathway.picture import Picture
@@ -85,7 +85,7 @@ class Telling:
             paged=self._is_paged(clock),
             replayed=clock.cause.replayed,
             data_stale=self.stale,
-            patient=clock.cause.sent_as,
+            patient=self.picture.persons.meant(clock.cause),
             encounter=clock.cause.encounter or place.encounter,
             facility=place.facility,
             ward=place.ward,
@@ -182,7 +182,7 @@ class Telling:
             paged=not board_only and not cause.replayed,
             replayed=cause.replayed,
             data_stale=self.stale,
-            patient=cause.sent_as,
+            patient=self.picture.persons.meant(cause),
             encounter=cause.encounter or place.encounter,
             facility=place.facility,
             ward=discharged_from or place.ward,
@@ -201,24 +201,34 @@ class Telling:
         )
 
     def reopened(
-        self, alerts: Iterable[Alert], reason: Callable[[], str], clock: Clock | None = None
+        self,
+        alerts: Iterable[Alert],
+        cause: Fact,
+        reason: Callable[[], str],
+        clock: Clock | None = None,
     ) -> Iterator[Alert]:
-        """Return the *alerts* that must be told again: closed before, moved, or due anew by another pack."""
+        """
+        Return the *alerts* that must be told again: all those of one *cause*.
+
+        They were closed before, their ward or patient is another one, or they are due anew by another pack.
+        """
         place, label = self.picture.place, clock.pack.label if clock else None
+        patient = self.picture.persons.meant(cause)
         for known in alerts:
-            alert = known
-            if clock and label != alert.pack and clock.due_at != alert.due_at:
-                alert = known.model_copy(update=_due_anew(clock))
-            moved = place.ward is not None and place.ward != alert.ward
-            if alert.status != "open" or (moved and alert.rule != "discharged-open"):
-                update = {"status": "open", "ended_at": None}
-                if alert.status != "open":
+            update: dict[str, object] = {}
+            if clock and label != known.pack and clock.due_at != known.due_at:
+                update |= _due_anew(clock)
+            if patient != known.patient:
+                update["patient"] = patient
+            moved = place.ward is not None and place.ward != known.ward
+            if known.status != "open" or (moved and known.rule != "discharged-open"):
+                update |= {"status": "open", "ended_at": None}
+                if known.status != "open":
                     update["reason"] = reason()  # No longer the words of its end.
                 if moved:
                     update |= {"ward": place.ward, "facility": place.facility}
-                alert = alert.model_copy(update=update)
-            if alert is not known:
-                yield alert.model_copy(update={"revision": known.revision + 1})
+            if update:
+                yield known.model_copy(update=update | {"revision": known.revision + 1})
 
 
 def _due_anew(clock: Clock) -> dict[str, object]:

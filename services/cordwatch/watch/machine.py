@@ -316,14 +316,15 @@ class Machine:
         meant: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         messages: list[Outgoing] = []
         for patient in patients:
+            known = patient.read()
             decision = self._decide(
-                patient.reference, patient.facts(), patient.alerts(), self._packs, now, stale=stale
+                patient.reference, known.facts, known.alerts, self._packs, now, stale=stale
             )
             for alert in decision.alerts:
                 row = alert_row(alert, sent=False)
                 meant[patient.partition][row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
                 self._metrics.alert(alert)
-            alerts = [*decision.alerts, *_left_over(patient, decision)]
+            alerts = [*decision.alerts, *_left_over(known.unsent, decision)]
             # Keyed by the owner: of a merged patient every alert stays in one order.
             key = patient.reference.encode()
             messages += [
@@ -392,7 +393,7 @@ class Machine:
         self._metrics.oldest_overdue_s.set((now - oldest).total_seconds() if oldest else 0)
 
 
-def _left_over(patient: Patient, decision: Decision) -> list[Alert]:
+def _left_over(unsent: Iterable[Alert], decision: Decision) -> list[Alert]:
     """Return what a former owner meant to publish, as far as *decision* does not say it anew."""
     told = {alert.alert_id for alert in decision.alerts}
-    return [alert for alert in patient.unsent() if alert.alert_id not in told]
+    return [alert for alert in unsent if alert.alert_id not in told]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, reduce
 from operator import xor
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from cordwatch.pathway.facts import Fact, decode_fact, encode_fact, merge_tellings
-from cordwatch.pathway.identity import owners, persons
+from cordwatch.pathway.identity import may_tell_identity, owners, persons
 from cordwatch.pathway.telling import rules_over
 from cordwatch_schemas.alerts import Alert
 
@@ -34,6 +35,17 @@ LINE_END = b"\n"
 
 class BadRow(ValueError):
     """A state row that this version cannot read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the rows of a patient say."""
+
+    facts: list[Fact]
+    alerts: list[Alert]
+    """Those that were published, or were about to be."""
+    unsent: list[Alert]
+    """Of these, those of which a former owner did not live to see that they were published."""
 
 
 class Patient:
@@ -149,23 +161,27 @@ class Patient:
         return [_fact(row) for row in self.rows if row[:1] == b"f"]
 
     def belonging_elsewhere(self, rows: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-        """Return those of *rows* that are another patient's by a merge, or by its undoing, and whose."""
-        if b'"merge' not in self._lines:
+        """Return those of *rows* that are another patient's by a merge or move, or its undoing, and whose."""
+        if not may_tell_identity(self._lines):
             return
         who = persons(self.facts())
         for row in rows:
             is_fact = row[:1] == b"f"
-            found = owners(_fact(row), who) if is_fact else {who.root(_alert(row).patient)}
+            found = owners(_fact(row), who) if is_fact else {who.owner_of_alert(_alert(row))}
             for owner in sorted(found - {self.reference}):
                 yield owner, row
 
-    def alerts(self) -> list[Alert]:
-        """Return the alerts that were published, or were about to be, decoded."""
-        return [_alert(row) for row in self.rows if row[:1] == b"a"]
-
-    def unsent(self) -> list[Alert]:
-        """Return the alerts of which a former owner did not live to see that they were published."""
-        return [_alert(row) for row in self.rows if is_unsent(row)]
+    def read(self) -> Known:
+        """Return everything that is known, decoded."""
+        known = Known([], [], [])
+        for row in self.rows:
+            if row[:1] == b"f":
+                known.facts.append(_fact(row))
+            elif row[:1] == b"a":
+                known.alerts.append(_alert(row))
+                if is_unsent(row):
+                    known.unsent.append(known.alerts[-1])
+        return known
 
     def wake_row(self, pack: str) -> bytes:
         """Return what spares a restart the deciding: valid only for exactly these rows and pack."""
@@ -192,8 +208,8 @@ def _fact(row: bytes) -> Fact:
 
 
 def tells_identity(row: bytes) -> bool:
-    """Return whether *row* may be a merge or its undoing: cheap, and never wrong about a no."""
-    return row[:1] == b"f" and b'"merge' in row
+    """Return whether *row* may say who is who: cheap, and never wrong about a no."""
+    return row[:1] == b"f" and may_tell_identity(row)
 
 
 def fact_row(fact: Fact) -> bytes:

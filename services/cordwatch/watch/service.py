@@ -33,6 +33,7 @@ from cordwatch.watch.settings import WatchSettings
 from cordwatch.watch.watchdog import Watchdog
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
+from cordwatch_schemas.synthetic_pack import WithSynthetic
 from cordwatch_schemas.topics import FACTS, PARTITIONS, TOPICS, WATCHED
 
 EXIT_OK = 0
@@ -230,13 +231,12 @@ class Watch:
             self._looking = asyncio.ensure_future(self._guarded(self.keeper.look_ahead_forever()))
 
     def _is_ready(self) -> bool:
+        # First, since the thread of `/healthz` asks too: whoever touches Faust's tables before they run
+        # binds them to an event loop of their own thread, and the worker waits for them for ever.
+        if not self.machine.partitions:
+            return False
         recovery = self.app.tables.recovery
-        return (
-            bool(self.machine.partitions)
-            and not recovery.in_recovery
-            and not self.app.rebalancing
-            and recovery.completed.is_set()
-        )
+        return not recovery.in_recovery and not self.app.rebalancing and recovery.completed.is_set()
 
     def end(self, reason: str) -> None:
         """Leave at once, without another commit: what is durable is on the broker."""
@@ -339,7 +339,7 @@ def run(settings: WatchSettings, ready: Callable[[str], None] | None = None) -> 
         BrokerUnreachable, MissingTopics, WrongTopics, BadYaml: it cannot begin.
     """
     require_faust()
-    packs = load_packs(settings.pack)
+    packs = WithSynthetic(load_packs(settings.pack))
     verify_topics(settings)
 
     async def main() -> int:

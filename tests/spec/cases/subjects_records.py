@@ -21,8 +21,10 @@ from tests.builders import (
     a_dose,
     a_merge,
     a_merge_cancelled,
+    a_move,
     a_report,
     a_retraction,
+    a_stand_down,
     a_suspicion,
     a_transfer,
     a_treatment_started,
@@ -34,7 +36,7 @@ from tests.builders import (
 )
 from tests.spec.case import DAY, HOUR, MINUTE, OPEN_AGAIN, SECOND, Case, Page, Raised, Turn, level
 from tests.spec.cases.confirmed import TURNED
-from tests.spec.cases.mri import IN_TIME, RETRACTED
+from tests.spec.cases.mri import IN_TIME, RETRACTED, STOOD_DOWN
 
 TWELVE, STEROID, TREATMENT, MDT = (
     "mri.mescc-suspected",
@@ -238,6 +240,8 @@ CORRECTIONS = Page(
 
 _ADMITTED = an_admission(T(-2))
 _OF_B = a_back_pain(T(-24), patient="B")
+_VISIT = (_ADMITTED, a_suspicion(T(0), encounter="V1"))
+"""A visit that was registered for the wrong patient."""
 STAYS = Page(
     "stays-deaths-merges",
     (
@@ -329,11 +333,57 @@ STAYS = Page(
             _reminder((T(7), IN_TIME), (T(8), OPEN_AGAIN)),
             until=8.5,
         ),
+        _more(
+            "A moved encounter: its clock is the other patient's, and told anew as theirs, not raised twice",
+            (TWELVE,),
+            (*_VISIT, *a_move(T(7), "V1", "A", "B"), an_mri_done(T(8), patient="B")),
+            _reminder((T(7), "now of B"), (T(8), IN_TIME)),
+            until=12,
+        ),
+        _more(
+            "What still comes for the visit under the former patient counts for the other",
+            (TWELVE,),
+            (*_VISIT, *a_move(T(7), "V1", "A", "B"), an_mri_done(T(8), encounter="V1")),
+            _reminder((T(7), "now of B"), (T(8), IN_TIME)),
+            until=12,
+        ),
+        _more(
+            "What names no visit stays with the former patient",
+            (TWELVE,),
+            (*_VISIT, *a_move(T(7), "V1", "A", "B"), an_mri_done(T(8))),
+            _reminder((T(7), "now of B")),
+            until=8.5,
+        ),
+        _more(
+            "A death in the moved visit is the other patient's: what the former one has of their own goes on",
+            (TWELVE,),
+            (SUSPECTED, a_death(T(3), encounter="V1"), *a_move(T(4), "V1", "A", "B")),
+            _reminder(),
+            until=8.5,
+        ),
+        _more(
+            "A move back undoes a move",
+            (TWELVE,),
+            (*_VISIT, *a_move(T(7), "V1", "A", "B"), *a_move(T(8), "V1", "B", "A")),
+            _reminder((T(7), "now of B"), (T(8), "now of A")),
+            until=8.5,
+        ),
+        _more(
+            "A stand-down goes with the encounter that it was given for",
+            (TWELVE,),
+            (
+                *_VISIT,
+                a_stand_down(T(7), TWELVE, encounter="V1"),
+                *a_move(T(8), "V1", "A", "B"),
+            ),
+            _reminder((T(7), STOOD_DOWN)),
+            until=12,
+        ),
     ),
-    title="Stays, deaths and merges",
+    title="Stays, deaths, merges and moves",
     intro="A clock is the patient's: no stay, ward or reference takes it away. Only death does, until it is corrected.",
     not_promised=(
-        "That facts which were sent for the wrong patient are found: only a merge undone moves them.",
+        "That facts which were sent for the wrong patient are found: only a merge undone or a moved encounter moves them.",
     ),
 )
 

@@ -56,6 +56,12 @@ def merge(control: str) -> bytes:
     return f"{head}\rEVN|A40|20260302095500\rPID|1||1\rMRG|2\r".encode()
 
 
+def moved_visit(control: str) -> bytes:
+    """Return the move of a visit of patient 1 to patient 2."""
+    head = f"MSH|^~\\&|HIS|GOLD|CW|H|20260302100000||ADT^A45|{control}|P|2.5"
+    return f"{head}\rEVN|A45|20260302095500\rPID|1||2\rMRG|1||||V7\r".encode()
+
+
 def raw(data: bytes, received_at: datetime = NOW - timedelta(hours=5)) -> bytes:
     """Return the raw record of a message."""
     found = translate(Item("message", "hl7v2", data), RIGHT, received_at)
@@ -130,6 +136,14 @@ def roots(topics: Topics) -> set[str]:
     who = persons(fact_of(event) for event in topics.events)
     names = {RIGHT.reference("p", number): number for number in ("1", "2")}
     return {names[who.root(reference)] for reference in names}
+
+
+def owners_of_visit(topics: Topics) -> set[str]:
+    """Return whose the visit is that patient 1 had, or patient 2 has."""
+    who = persons(fact_of(event) for event in topics.events)
+    names = {RIGHT.reference("p", number): number for number in ("1", "2")}
+    visit = RIGHT.reference("e", "V7")
+    return {names[who.moved_to[one, visit]] for one in names}
 
 
 def test_what_was_said_rightly_is_not_said_again() -> None:
@@ -317,6 +331,22 @@ def test_a_merge_that_was_none_is_undone_by_its_opposite() -> None:
     topics.publish(again.plan)
     assert changes(topics.reread([raw(data)])) == []
     assert roots(topics) == {"1"}
+
+
+def test_a_move_that_was_none_is_undone_by_a_move_back() -> None:
+    """And told again when it was one after all."""
+    data, nobody = moved_visit("1"), replace(RIGHT, ignored=frozenset({"ADT"}))
+    topics = Topics(*read(data))
+    assert [one.kind for one in topics.events] == ["encounter-moved"] * 2  # type: ignore[attr-defined]
+    assert owners_of_visit(topics) == {"2"}
+    topics.publish(topics.reread([raw(data)], nobody).plan)
+    assert changes(topics.reread([raw(data)], nobody)) == []
+    assert owners_of_visit(topics) == {"1"}
+    again = topics.reread([raw(data)], now=NOW + timedelta(minutes=1))
+    assert changes(again) == [("new", "encounter-moved", 1)] * 2
+    topics.publish(again.plan)
+    assert changes(topics.reread([raw(data)])) == []
+    assert owners_of_visit(topics) == {"2"}
 
 
 def test_a_clock_that_was_told_to_its_end_does_not_begin_anew() -> None:

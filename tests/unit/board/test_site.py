@@ -169,6 +169,20 @@ async def test_a_board_that_has_not_read_everything_shows_nothing() -> None:
             assert "MRI" not in await answer.text()
 
 
+@pytest.mark.parametrize("path", ["/print", "/downtime.html"])
+async def test_a_copy_says_when_it_was_made_and_what_was_wrong_then(path: str) -> None:
+    """It is read hours later: in its first line when it was made, that it is not live, and whether it was old even then."""
+    async with browser(RECORDS, T(7)) as one:
+        headers = one.headers("coordinator")
+        text = await (await one.client.get(path, headers=headers)).text()
+        assert "Made at Mon 2 Mar 2026 16:00:00 CET. NOT LIVE" in text
+        assert "No word from Kafka" not in text
+        assert "nobody knows whether messages are missing" in text
+        one.site.state.away_since = T(6.9)
+        text = await (await one.client.get(path, headers=headers)).text()
+        assert "No word from Kafka since Mon 2 Mar 2026 15:54:00 CET" in text
+
+
 async def test_an_empty_board_says_what_was_checked_and_when() -> None:
     """Nothing open is told with the time, and with what is known of the feeds."""
     async with browser([], T(7)) as one:

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from cordwatch.app.commands.secret_files import NAMES
+from cordwatch.pager.plan import load_plan
 from tests.kafka_harness.libraries import KAFKA_VERSION
+from tests.unit.deploy.compose_rules import DEFAULT, ROOT, RULES, broken, is_one_shot, read, written
 
-ROOT = Path(__file__).parents[3]
-DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
-"""A value that the environment may replace, and what stands there otherwise."""
-TEXT = DEFAULT.sub(r"\1", (ROOT / "docker-compose.yml").read_text())
-COMPOSE: dict[str, Any] = YAML(typ="safe").load(TEXT)
+TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = read(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-ONE_SHOT = {name for name, service in SERVICES.items() if service["restart"] == "no"}
-LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOT)
+OURS = ("feeds", "watch", "pager", "board")
+PORTS = {"feeds": 9465, "watch": 9464, "pager": 9466, "board": 9467}
 IMAGE = (ROOT / "deploy/Dockerfile").read_text()
 
 each_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -29,54 +29,73 @@ def pins(lock: str) -> set[str]:
 
 
 def test_the_services_of_this_deployment() -> None:
-    """Kafka and watch go on for ever; the topics are provisioned once."""
-    assert (["kafka", "watch"], {"topics"}) == (LONG_RUNNING, ONE_SHOT)
+    """What runs, what runs once, and what only where its profile is asked for."""
+    found: dict[str, set[str]] = {}
+    for name, service in SERVICES.items():
+        kind = "once" if is_one_shot(service) else "always"
+        found.setdefault(" ".join([*service.get("profiles", []), kind]), set()).add(name)
+    assert found == {
+        "always": {"kafka", *OURS},
+        "once": {"topics", "secrets"},
+        "demo always": {"phones", "door"},
+        "demo once": {"day"},
+        "ops always": {"prometheus", "alertmanager", "grafana"},
+    }
 
 
-@each_service
-def test_no_service_can_change_its_image_or_gain_a_privilege(name: str) -> None:
-    """A service that was broken into can neither write its own files nor rise."""
-    service = SERVICES[name]
-    held = (service["read_only"], service["cap_drop"], service["security_opt"])
-    assert held == (True, ["ALL"], ["no-new-privileges:true"])
-    assert not {"privileged", "cap_add", "network_mode", "pid"} & service.keys()
+def test_every_service_obeys_every_rule() -> None:
+    """No exception, not for one service and not for one rule."""
+    assert broken(SERVICES) == []
 
 
-@each_service
-def test_no_service_is_root(name: str) -> None:
-    """Every service runs under a number that is not root's."""
-    user, group = map(int, SERVICES[name]["user"].split(":"))
-    assert min(user, group) >= 1000
+BREACHES: list[tuple[str, dict[str, Any]]] = [
+    ("root is read-only", {"read_only": False}),
+    ("no capability", {"cap_drop": ["NET_RAW"]}),
+    ("no new privilege", {"security_opt": ["no-new-privileges:false"]}),
+    ("stays in its container", {"privileged": True}),
+    ("stays in its container", {"network_mode": "host"}),
+    ("is not root", {"user": "0:0"}),
+    ("is not root", {"user": "65532:0"}),
+    ("is not root", {"user": "root"}),
+    ("memory is limited", {"mem_limit": None}),
+    ("log is limited", {"logging": {"options": {"max-size": "10m"}}}),
+    ("ports on loopback alone", {"ports": ["8080:8080"]}),
+    ("ports on loopback alone", {"ports": ["127.0.0.1:1:1", "0.0.0.0:8080:8080"]}),
+    ("ports on loopback alone", {"ports": [{"target": 8080, "published": 8080}]}),
+    ("image does not float", {"image": "grafana/grafana:latest"}),
+    ("image does not float", {"image": "grafana/grafana"}),
+    ("no secret in sight", {"environment": {"GF_SECURITY_ADMIN_PASSWORD": "admin"}}),
+    ("no secret in sight", {"command": ["feeds", "--proxy-secret=changeme"]}),
+    ("no secret in sight", {"command": "board --api-token abc"}),
+    ("host is only read", {"volumes": ["./deploy:/etc/cordwatch"]}),
+    ("host is only read", {"volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro"]}),
+    ("host is only read", {"volumes": [{"type": "bind", "bind": {"create_host_path": False}}]}),
+    ("is started again", {"restart": "on-failure"}),
+    ("is looked after", {"healthcheck": {"test": ["NONE"]}}),
+]
+"""One way or more to break each rule."""
 
 
-@each_service
-def test_no_service_can_eat_the_host(name: str) -> None:
-    """Memory and logs have a limit."""
-    service = SERVICES[name]
-    assert service["mem_limit"]
-    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+@pytest.mark.parametrize(("rule", "breach"), BREACHES)
+@pytest.mark.parametrize("name", ["watch", "board"])
+def test_a_broken_rule_is_told_by_service_and_rule(
+    name: str, rule: str, breach: dict[str, Any]
+) -> None:
+    """Exactly that one: each rule can fail, and no other takes its place."""
+    assert broken({name: SERVICES[name] | breach}) == [f"{name}: {rule}"]
 
 
-@each_service
-def test_no_service_is_reachable_from_another_machine(name: str) -> None:
-    """What is published is published to this host alone."""
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
-
-
-@each_service
-def test_no_image_floats(name: str) -> None:
-    """Tomorrow's start runs what today's did."""
-    tag = SERVICES[name]["image"].partition(":")[2]
-    assert tag
-    assert tag != "latest"
+def test_each_rule_has_been_seen_broken() -> None:
+    """A rule that nothing breaks holds nothing."""
+    assert {rule for rule, _ in BREACHES} == RULES.keys()
 
 
 @each_service
 def test_every_image_can_be_replaced_by_a_local_one(name: str) -> None:
     """Where nothing can be pulled, what was built there is named by the environment."""
-    written = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"][name]
-    assert DEFAULT.fullmatch(written["image"])
-    assert all(DEFAULT.fullmatch(one) for one in written.get("build", {}).get("args", {}).values())
+    service = written()["services"][name]
+    assert DEFAULT.fullmatch(service["image"])
+    assert all(DEFAULT.fullmatch(one) for one in service.get("build", {}).get("args", {}).values())
 
 
 def test_the_local_kafka_is_the_one_that_is_pulled() -> None:
@@ -89,27 +108,81 @@ def test_the_local_kafka_is_the_one_that_is_pulled() -> None:
     )
 
 
-@pytest.mark.parametrize("name", LONG_RUNNING)
-def test_what_runs_for_ever_is_restarted_and_looked_after(name: str) -> None:
-    """A service that stopped is started again, and one that hangs is seen."""
-    service = SERVICES[name]
-    assert service["restart"] == "unless-stopped"
-    assert service["healthcheck"].keys() == {
-        "test",
-        "interval",
-        "timeout",
-        "start_period",
-        "retries",
+def test_what_is_asked_for_health_is_progress() -> None:
+    """`/healthz` of each of ours, on the port that it has: it is 503 while it does not get on."""
+    for name in OURS:
+        service = SERVICES[name]
+        assert "/healthz" in service["healthcheck"]["test"][1]
+        assert service["environment"]["PROGRESS"] == str(PORTS[name])
+    assert "timestamp(up)" in SERVICES["prometheus"]["healthcheck"]["test"][1]
+
+
+def test_the_ports_of_health_are_those_that_prometheus_asks() -> None:
+    """Every job of the rules has a target, and it is where the service serves its page."""
+    config = YAML(typ="safe").load(ROOT / "deploy/prometheus/compose.yml")
+    jobs = {job["job_name"]: job["dns_sd_configs"] for job in config["scrape_configs"]}
+    example = YAML(typ="safe").load(ROOT / "deploy/prometheus/prometheus.yml")
+    assert jobs.keys() == {job["job_name"] for job in example["scrape_configs"]}
+    asked = {name: jobs[f"cordwatch-{name}"] for name in OURS}
+    assert {name: [(*one["names"], one["port"]) for one in how] for name, how in asked.items()} == {
+        name: [(name, port)] for name, port in PORTS.items()
     }
 
 
-def test_watch_waits_for_its_topics() -> None:
-    """A worker never meets a broker that lacks its topics."""
-    waits = SERVICES["watch"]["depends_on"] | SERVICES["topics"]["depends_on"]
-    assert {name: how["condition"] for name, how in waits.items()} == {
-        "topics": "service_completed_successfully",
-        "kafka": "service_healthy",
+def test_watch_has_a_second_worker() -> None:
+    """One crash is not an hour without clocks."""
+    assert SERVICES["watch"]["deploy"] == {"replicas": 2}
+
+
+def test_nobody_meets_a_broker_without_topics_or_begins_with_a_placeholder() -> None:
+    """What reads topics waits for them; what reads a key, for the look at the keys."""
+    waits = {
+        name: {one: how["condition"] for one, how in service.get("depends_on", {}).items()}
+        for name, service in SERVICES.items()
     }
+    assert waits["topics"] == {"kafka": "service_healthy"}
+    for name in (*OURS, "day"):
+        assert waits[name]["topics"] == "service_completed_successfully"
+    keys = set(COMPOSE["secrets"])
+    held = {name: set(service.get("secrets", [])) for name, service in SERVICES.items()}
+    checked = {Path(one).name for one in SERVICES["secrets"]["command"][2:]}
+    assert keys == checked == held["secrets"] == set(NAMES)
+    waiting = {name for name, found in held.items() if found} - {"secrets", "door"}
+    assert waiting == {"feeds", "board", "day"}
+    assert {waits[name]["secrets"] for name in waiting} == {"service_completed_successfully"}
+    # The door waits for the board, and so for the look.
+    assert waits["door"] == {"board": "service_healthy"}
+
+
+def test_every_file_that_is_mounted_is_there() -> None:
+    """But for the secrets, which are made."""
+    files = [one["file"] for one in COMPOSE["configs"].values()]
+    mounts = [one for service in SERVICES.values() for one in service.get("volumes", [])]
+    files += [one.partition(":")[0] for one in mounts if isinstance(one, str) and one[0] == "."]
+    assert len(files) > len(COMPOSE["configs"])
+    assert [one for one in files if not (ROOT / one).exists()] == []
+    used = {one["source"] for service in SERVICES.values() for one in service.get("configs", [])}
+    assert used == COMPOSE["configs"].keys()
+
+
+def test_the_plan_that_is_shipped_tells_nobody_in_silence() -> None:
+    """Its only phones are the demo's: elsewhere no page is taken, which is alarmed."""
+    plan = load_plan(ROOT / "deploy/compose/pager-plan.yaml")
+    assert {one.kind for one in plan.destinations.values()} == {"alertmanager"}
+    urls = [getattr(one, "urls", ()) for one in plan.destinations.values()]
+    assert {url for each in urls for url in each} == {"http://phones:9093"}
+    assert SERVICES["phones"]["profiles"] == ["demo"]
+
+
+def test_nobody_can_sign_in_to_grafana_by_a_default() -> None:
+    """There is no account, and whoever looks changes nothing."""
+    told = SERVICES["grafana"]["environment"]
+    assert told["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    assert told["GF_AUTH_DISABLE_LOGIN_FORM"] == told["GF_AUTH_ANONYMOUS_ENABLED"] == "true"
+    assert (told["GF_AUTH_BASIC_ENABLED"], told["GF_AUTH_ANONYMOUS_ORG_ROLE"]) == (
+        "false",
+        "Viewer",
+    )
 
 
 def test_kafka_makes_no_topic_by_itself() -> None:

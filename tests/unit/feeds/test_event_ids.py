@@ -55,6 +55,17 @@ def test_a_merge_has_an_id_under_each_reference() -> None:
     assert (second, prior_2) == (f"{first}.1", f"{prior}.1")
 
 
+def test_a_moved_visit_has_an_id_under_each_patient() -> None:
+    """And the second visit of the message has its own."""
+    told = ids(
+        HEAD.replace("ADT^A08", "ADT^A45")
+        + "MRG|12^^^H^MR||||V1\rPV1|1|I|W1\rMRG|12^^^H^MR||||V2\rPV1|2|I|W1\r"
+    )
+    names = [name for name in told.values() if name.startswith("encounter-moved-")]
+    assert len(set(names)) == 4
+    assert not any("." in name for name in names)
+
+
 def test_a_number_in_an_id_cannot_be_read_back() -> None:
     """Ids stand in logs."""
     order = HEAD.replace("ADT^A08", "ORM^O01") + (

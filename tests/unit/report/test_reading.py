@@ -26,6 +26,7 @@ from tests.builders import (
     a_dexamethasone_stop,
     a_dose,
     a_merge,
+    a_move,
     a_retraction,
     a_stand_down,
     a_suspicion,
@@ -154,6 +155,23 @@ def test_a_merge_leaves_one_person_and_loses_no_clock() -> None:
         (SUSPECTED, "in-time"),
     ]
     assert {found.person_of[one] for one in ("A", "B")} == {"B"}
+
+
+def test_a_moved_encounter_counts_for_whose_it_is() -> None:
+    """The former patient is no part of it, and the two stay two."""
+    told: list[Told] = [
+        a_back_pain(T(0), patient="A"),
+        a_suspicion(T(1), patient="A", encounter="V1"),
+        known_lymphoma(patient="A"),
+        *a_move(T(2), "V1", "A", "B"),
+        an_mri_done(T(5), patient="B"),
+    ]
+    found = known_of(told, T(30))
+    assert [(clock.rule, clock.outcome) for clock in found.clocks if clock.rule == SUSPECTED] == [
+        (SUSPECTED, "in-time")
+    ]
+    assert found.person_of["A"] == "A"
+    assert found.person_of["B"] == "B"
 
 
 def a_transfer(hour: float, ward: str) -> Transferred:

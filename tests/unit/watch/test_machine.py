@@ -19,7 +19,16 @@ from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import topic_of
 from cordwatch_schemas.pack import load_pack
 from cordwatch_schemas.records import Quarantined
-from tests.builders import T, a_merge, a_merge_cancelled, a_suspicion, an_mri_done
+from tests.builders import (
+    T,
+    a_back_pain,
+    a_merge,
+    a_merge_cancelled,
+    a_move,
+    a_suspicion,
+    an_mri_done,
+    known_lymphoma,
+)
 
 PACK = load_pack("mescc-lymphoma")
 PARTITIONS = 4
@@ -282,6 +291,35 @@ def test_a_merge_across_partitions_loses_and_doubles_no_clock(die_after: int | N
     run(a_machine(log), log, T(14))
     last = {alert.alert_id: alert.status for alert in log.alerts}
     assert set(last.values()) == {"resolved"}
+
+
+@pytest.mark.parametrize("die_after", [None, *range(16)])
+def test_a_moved_encounter_takes_its_clock_along_and_no_other(die_after: int | None) -> None:
+    """Across partitions, a crash anywhere between: one alert each, under its id, of the right patient."""
+    log = Log()
+    log.tell(a_suspicion(at=T(0), patient="A", encounter="V1"), a_back_pain(at=T(0), patient="A"))
+    log.tell(known_lymphoma(patient="A"), known_lymphoma(patient="B"))
+    run(a_machine(log), log, T(7))
+    before = ids(log.alerts)
+    log.tell(*a_move(T(8), "V1", "A", "B"))
+    run(a_machine(log), log, T(8), die_after)
+    run(a_machine(log), log, T(8))
+    run(a_machine(log), log, T(13))
+    last = {alert.alert_id: alert for alert in log.alerts}
+    assert before < set(last)
+    known = {
+        (one.revision, one.raised_at, one.patient) for one in log.alerts if one.alert_id in before
+    }
+    assert known == {(0, T(7), "A"), (1, T(7), "B")}
+    told = {(one.rule, one.level, one.patient, one.status) for one in last.values()}
+    assert told == {("mri.mescc-suspected", level, "B", "open") for level in ("reminder", "due")}
+    log.tell(an_mri_done(at=T(13.5), patient="A"))
+    run(a_machine(log), log, T(14))
+    assert {one.status for one in log.alerts if one.level == "due"} == {"open"}
+    log.tell(an_mri_done(at=T(14.5), patient="A", encounter="V1"))
+    run(a_machine(log), log, T(15))
+    last = {alert.alert_id: alert for alert in log.alerts}
+    assert {alert.status for alert in last.values()} == {"resolved"}
 
 
 def test_owners_do_not_hand_each_other_the_same_rows_for_ever() -> None:

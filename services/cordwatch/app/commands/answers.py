@@ -100,6 +100,7 @@ def stand_down(ctx: click.Context, alert: str, by: str, reason: str) -> None:
         received_at=now,
         channel="command-line",
         alert_id=alert,
+        encounter=found[0].encounter,
         rule=found[0].rule,
         reason=reason,
     )

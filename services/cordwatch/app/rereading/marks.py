@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from cordwatch.pathway.facts import EPOCH, Fact
-from cordwatch_schemas.admissions import MergeCancelled, Merged, RecordRetracted
+from cordwatch_schemas.admissions import EncounterMoved, MergeCancelled, Merged, RecordRetracted
 from cordwatch_schemas.base import Event
 
 SOURCE = "cordwatch|replay"
@@ -20,7 +20,7 @@ _KINDS: dict[str, type[Merged | MergeCancelled]] = {
     "merge-cancelled": MergeCancelled,
 }
 _OPPOSITE = {"merged": "merge-cancelled", "merge-cancelled": "merged"}
-"""Merges know no retraction; of one pair the latest word counts."""
+"""Merges know no retraction, as moves of an encounter do: of one pair the latest word counts, of one encounter the last move."""
 _TICK = timedelta(microseconds=1)
 
 
@@ -57,6 +57,9 @@ def taken_back(fact: Fact, message: str, now: datetime) -> Event:
     fields["recorded_at"] = max(now, fact.known_at + _TICK)
     if fact.kind in _OPPOSITE:
         return _KINDS[_OPPOSITE[fact.kind]](**fields, **_pair(fact))
+    if fact.kind == "encounter-moved":
+        back = {"moved_from": fact.values["moved_to"], "moved_to": fact.values["moved_from"]}
+        return EncounterMoved(**fields, encounter=fact.encounter or "", **back)
     return RecordRetracted(**fields, target_kind=fact.kind, target=fact.id)
 
 
@@ -68,6 +71,8 @@ def given_back(fact: Fact, mark: Mark, message: str, now: datetime) -> Event:
     fields["recorded_at"] = max(fact.known_at + 2 * _TICK, EPOCH + at_us * _TICK)
     if fact.kind in _OPPOSITE:
         return _KINDS[fact.kind](**fields, **_pair(fact))
+    if fact.kind == "encounter-moved":
+        return EncounterMoved(**fields, encounter=fact.encounter or "", **fact.values)
     return RecordRetracted(**fields, target_kind="record-retracted", target=mark.record_id)
 
 

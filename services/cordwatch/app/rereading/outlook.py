@@ -120,7 +120,7 @@ def _open_clocks(
     found: dict[str, list[Clock]] = {}
     for patient, all_ in facts.items():
         who = persons(all_)
-        mine = [one for one in all_ if who.root(one.sent_as) == who.root(patient)]
+        mine = [one for one in all_ if who.owner(one) == who.root(patient)]
         found[patient] = Picture(mine, who, packs).open_clocks(now) if mine else []
     return found
 

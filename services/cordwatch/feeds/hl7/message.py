@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property, lru_cache
-from typing import Final
 
 from cordwatch.feeds.hl7.encoding import (
     Delimiters,
@@ -17,21 +15,12 @@ from cordwatch.feeds.hl7.encoding import (
     unescape,
 )
 
-__all__ = ["NULL", "Message", "Null", "Segment", "Unreadable", "parse"]
+__all__ = ["Message", "Segment", "Unreadable", "parse"]
 
 _NULL_AS_SENT = '""'
 _BOM = b"\xef\xbb\xbf"
 WORD_MAX = 100
 """A longer field is searched for one delimiter at a time: quicker than each of its characters for any."""
-
-
-class Null(Enum):
-    """HL7's "delete this": not the same as empty, which says nothing."""
-
-    NULL = _NULL_AS_SENT
-
-
-NULL: Final = Null.NULL
 
 
 class Segment:
@@ -98,48 +87,26 @@ class Segment:
             return 1
         return self.fields[field].count(self.delimiters.repetition) + 1
 
-    def value(
-        self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1
-    ) -> str | Null | None:
-        """
-        Return what a place says: text (unescaped), NULL for "delete", None for nothing.
-
-        Nothing said leaves what is known; "delete" takes it back. A null field
-        makes every part of it null.
-        """
-        fields = self.fields
+    def text(self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1) -> str:
+        """Return a component's text, unescaped; empty when absent, empty or null."""
+        fields = self._fields or self.fields
         # Most of what is asked for is not there, or is a plain word: neither holds a delimiter.
-        if field >= len(fields) or not fields[field]:
-            return None
-        value = fields[field]
+        value = fields[field] if field < len(fields) else ""
+        if not value:
+            return ""
         if len(value) < WORD_MAX and self.delimiters.marks.isdisjoint(value):
-            return (value.strip() or None) if component == sub == 1 and repetition == 0 else None
-        return self._composed(field, component, repetition, sub)
-
-    def _composed(self, field: int, component: int, repetition: int, sub: int) -> str | Null | None:
+            return value.strip() if component == sub == 1 and repetition == 0 else ""
         value = self.raw(field, repetition)
-        if not value or self._is_declaration(field):
-            return value or None
+        if self._is_declaration(field):
+            return value
+        # A null field makes every part of it null.
         for delimiter, place in (
             (self.delimiters.component, component),
             (self.delimiters.subcomponent, sub),
         ):
-            if value == _NULL_AS_SENT:
-                return NULL
-            if place == 1 and delimiter not in value:
-                continue
-            parts = value.split(delimiter)
-            if place > len(parts):
-                return None
-            value = parts[place - 1]
-        if value == _NULL_AS_SENT:
-            return NULL
-        return unescape(value, self.delimiters).strip() or None
-
-    def text(self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1) -> str:
-        """Return a component's text, unescaped; empty when absent, empty or null."""
-        value = self.value(field, component, repetition=repetition, sub=sub)
-        return value if isinstance(value, str) else ""
+            if value and value != _NULL_AS_SENT:
+                value = _part(value, delimiter, place)
+        return "" if value == _NULL_AS_SENT else unescape(value, self.delimiters).strip()
 
     def is_null(self, field: int) -> bool:
         """Return whether the field says "delete what you know" rather than nothing."""
@@ -147,6 +114,14 @@ class Segment:
 
     def _is_declaration(self, field: int) -> bool:
         return field <= 2 and self.name == "MSH"  # noqa: PLR2004 - the delimiters themselves
+
+
+def _part(value: str, delimiter: str, place: int) -> str:
+    """Return the part of *value* at *place*, empty where it has fewer."""
+    if delimiter not in value:
+        return value if place == 1 else ""
+    parts = value.split(delimiter)
+    return parts[place - 1] if place <= len(parts) else ""
 
 
 @dataclass(frozen=True)
@@ -161,10 +136,19 @@ class Message:
         return self.segments[0]
 
     @cached_property
+    def code(self) -> str:
+        """Return the message type without its trigger, `ADT`."""
+        return self.header.text(9)
+
+    @cached_property
+    def trigger(self) -> str:
+        """Return the trigger as MSH-9 has it, empty where it is left out; it rules, not EVN-1."""
+        return self.header.text(9, 2)
+
+    @property
     def type(self) -> str:
-        """Return message type and trigger, `ADT^A01`; the trigger of MSH-9 rules, not of EVN-1."""
-        code, trigger = self.header.text(9), self.header.text(9, 2)
-        return f"{code}^{trigger}" if trigger else code
+        """Return message type and trigger, `ADT^A01`."""
+        return f"{self.code}^{self.trigger}" if self.trigger else self.code
 
     def all(self, *names: str) -> Iterator[Segment]:
         """Return the segments of these names, in order."""
@@ -229,9 +213,10 @@ def parse(
     if not segments or segments[0].name != "MSH":
         raise Unreadable("MSH", "no header segment")
     message = Message(segments)
-    for field, reason in ((9, "message type is missing"), (10, "control id is missing")):
-        if not message.header.text(field):
-            raise Unreadable(f"MSH-{field}", reason)
+    if not message.code:
+        raise Unreadable("MSH-9", "message type is missing")
+    if not message.header.text(10):
+        raise Unreadable("MSH-10", "control id is missing")
     return message
 
 

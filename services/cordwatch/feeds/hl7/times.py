@@ -60,7 +60,7 @@ _DEGREES = {"Y": 4, "L": 6, "D": 8, "H": 10, "M": 12}
 
 def as_precise_as(text: str, degree: str) -> str:
     """Return *text* without the digits that its sender says mean nothing: `2026030200^D` is a day."""
-    digits = _DEGREES.get(degree.upper())
+    digits = _DEGREES.get(degree.upper()) if degree else None
     match = _FORM.fullmatch(text.strip()) if digits else None
     if match is None:
         return text

@@ -47,7 +47,7 @@ _STATUSES: dict[str, Told] = {
 
 def read_appointment(reading: Reading) -> bool:
     """Read S12-S17 and S26; False where the appointment does not concern the pathway."""
-    trigger = _TRIGGERS.get(reading.message.header.text(9, 2))
+    trigger = _TRIGGERS.get(reading.message.trigger)
     if trigger is None:
         reading.pass_over("MSH-9", "is no SIU event that is read")
         return False
@@ -101,7 +101,7 @@ def _concerns(schedule: Segment, service: Service) -> bool:
 
 def _read_service(reading: Reading, trigger: Told, schedule: Segment, service: Service) -> None:
     told = trigger
-    if reading.message.header.text(9, 2) == "S14":
+    if reading.message.trigger == "S14":
         told = _STATUSES.get(schedule.text(25).upper(), trigger)
         told = "cancelled" if service.is_deleted else told
     if told == "waiting":

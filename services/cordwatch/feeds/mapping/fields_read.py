@@ -26,7 +26,7 @@ FIELDS_READ: dict[str, dict[int, Kind]] = {
         29: "time",
         30: "code",
     },
-    "MRG": {1: "number", 2: "number", 4: "number", 5: "number"},
+    "MRG": {1: "number", 2: "number", 3: "number", 4: "number", 5: "number"},
     "PV1": {2: "code", 3: "place", 19: "number", 36: "code", 44: "time", 45: "time"},
     "DG1": {2: "code", 3: "code", 5: "time", 6: "code", 21: "code"},
     "PR1": {2: "code", 3: "code", 5: "time"},

@@ -78,7 +78,7 @@ class Mapped:
 
 def kind_of(message: Message) -> str:
     """Return type and trigger; a trigger that older versions leave out is the only one, or EVN-1."""
-    code, trigger = message.header.text(9), message.header.text(9, 2)
+    code, trigger = message.code, message.trigger
     if not trigger and code == "ADT":
         event = message.first("EVN")
         trigger = event.text(1) if event else ""

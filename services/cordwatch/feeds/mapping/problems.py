@@ -14,7 +14,7 @@ def read_problems(reading: Reading) -> bool:
     """Read PC1 (add), PC2 (update) and PC3 (delete)."""
     if not reading.identify(reading.message.first("PID")):
         return True
-    deleting = reading.message.header.text(9, 2) == "PC3"
+    deleting = reading.message.trigger == "PC3"
     for segment in reading.message.all("PRB"):
         try:
             _problem(reading, segment, deleted=deleting or segment.text(1).upper() == "DE")

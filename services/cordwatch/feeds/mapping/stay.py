@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from cordwatch.feeds.hl7.message import Message, Segment, Unreadable
 from cordwatch.feeds.hl7.times import Stamp
@@ -18,6 +18,7 @@ from cordwatch.feeds.mapping.reading import (
 from cordwatch_schemas import admissions as to
 from cordwatch_schemas.treatments import TreatmentStarted
 
+Tie: TypeAlias = to.Merged | to.MergeCancelled | to.EncounterMoved
 _CLASSES: dict[str, to.PatientClass] = {
     "I": "inpatient",
     "O": "outpatient",
@@ -46,7 +47,7 @@ ADT_TRIGGERS = _ADMITTING | _UPDATING | _MERGING | _MOVING | {_UNMERGING}
 
 def read_stay(reading: Reading) -> bool:
     """Read an ADT message; False where its trigger is none that the pathway knows."""
-    trigger = reading.message.header.text(9, 2) or _event_type(reading)
+    trigger = reading.message.trigger or _event_type(reading)
     if trigger not in ADT_TRIGGERS:
         reading.pass_over("MSH-9", "is no ADT event that is read")
         return False
@@ -143,7 +144,6 @@ def _death(
 def _merges(reading: Reading, *, undone: bool) -> None:
     """Publish every survivor and prior number of the message, under both references."""
     model = to.MergeCancelled if undone else to.Merged
-    event = reading.message.first("EVN")
     pairs = 0
     both = _unlinked(reading.message) if undone else ()
     for person, prior in both or _pairs(reading.message):
@@ -157,14 +157,7 @@ def _merges(reading: Reading, *, undone: bool) -> None:
             "survivor": reading.source.reference("p", survivor),
             "retired": reading.source.reference("p", retired),
         }
-        try:
-            when = reading.first_stamp((event, 6), (event, 2))
-            recorded = reading.recorded((event, 2))
-        except Unreadable as error:
-            reading.fault(error.field, error.reason)
-            continue
-        for reference in dict.fromkeys(pair.values()):
-            reading.add(model, when, patient=reference, recorded_at=recorded, **pair)
+        _under_both(reading, model, pair, pair.values())
     if pairs == 0:
         reading.fault("MRG", "a merge without a prior number")
 
@@ -196,28 +189,42 @@ def _moved_visits(reading: Reading) -> None:
     """
     Read the MRG of A45: a visit goes to another account, and may go to another patient with it.
 
-    The contracts know no move of what was found during a visit, and a merge
-    would mix two people. So the visit is cancelled for the patient who had it,
-    and the message counts as not wholly understood: its sender hears so, and
-    somebody looks. The rest of it is an update.
+    Then everything that was told for the visit goes too; the rest of the message is an update.
     """
-    event = reading.message.first("EVN")
     for person, prior in _pairs(reading.message):
-        former, number = reading.number(prior, *PRIOR_NUMBERS), prior.text(5)
-        if not former or former == reading.number(person, *PATIENT_NUMBERS):
+        former = reading.number(prior, *PRIOR_NUMBERS)
+        present = reading.number(person, *PATIENT_NUMBERS)
+        if not former or former == present:
             reading.pass_over("MRG", "the visit changes its account, not its patient")
             continue
-        try:
-            reading.add(
-                to.AdmissionCancelled,
-                reading.first_stamp((event, 6), (event, 2)),
-                patient=reading.source.reference("p", former),
-                encounter=reading.source.reference("e", number) if number else None,
-                recorded_at=reading.recorded((event, 2)),
-            )
-        except Unreadable as error:
-            reading.fault(error.field, error.reason)
-        reading.fault("MRG-1", "what was found during a moved visit stays with its former patient")
+        # As PV1-19 and PID-18 number a visit everywhere else.
+        visit = prior.text(5) or prior.text(3)
+        if not present:
+            reading.fault("PID-3", "no patient number")
+        elif not visit:
+            reading.fault("MRG-5", "no number of the visit that moved")
+        else:
+            moved = {
+                "encounter": reading.source.reference("e", visit),
+                "moved_from": reading.source.reference("p", former),
+                "moved_to": reading.source.reference("p", present),
+            }
+            _under_both(reading, to.EncounterMoved, moved, (moved["moved_from"], moved["moved_to"]))
+
+
+def _under_both(
+    reading: Reading, model: type[Tie], fields: dict[str, str], pair: Iterable[str]
+) -> None:
+    """Publish what ties two patients under the reference of each: they lie on different partitions."""
+    event = reading.message.first("EVN")
+    try:
+        when = reading.first_stamp((event, 6), (event, 2))
+        recorded = reading.recorded((event, 2))
+    except Unreadable as error:
+        reading.fault(error.field, error.reason)
+        return
+    for reference in dict.fromkeys(pair):
+        reading.add(model, when, patient=reference, recorded_at=recorded, **fields)
 
 
 def read_diagnoses(reading: Reading) -> None:
