@@ -13,7 +13,7 @@
   const zoned = new Intl.DateTimeFormat("en-GB", { timeZone: root.dataset.zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   let base = { shown: Date.parse(root.dataset.now), at: performance.now(), speed: Number(root.dataset.speed) };
   let heard = { at: performance.now(), wall: Date.now() };
-  let stream = null, serverSays = "", frozenUntil = 0, held = [], page = 0, needle = "";
+  let isHeard = false, stream = null, serverSays = "", frozenUntil = 0, held = [], page = 0, needle = "";
 
   const now = () => base.shown + (performance.now() - base.at) * base.speed;
   const two = (n) => String(n).padStart(2, "0");
@@ -44,6 +44,8 @@
   /* Not live: nothing heard for a while, by either clock of this computer, or the server itself says so. */
   function judge() {
     const silent = performance.now() - heard.at > SILENT_MS || Date.now() - heard.wall > SILENT_MS;
+    /* Until the first word of the stream came the page is as of its making. */
+    if (!isHeard && !silent) return;
     const why = serverSays || (silent ? `Nothing heard from the server since ${zoned.format(base.shown)}: what you see may be old. Trying again.` : "");
     root.dataset.live = why ? "no" : "yes";
     notLive.hidden = !why;
@@ -55,6 +57,7 @@
   function take(message) {
     base = { shown: Date.parse(message.now), at: performance.now(), speed: message.speed };
     heard = { at: performance.now(), wall: Date.now() };
+    isHeard = true;
     serverSays = message.notLive;
     if (frozenUntil) held.push(message); else show(message);
     tick();
