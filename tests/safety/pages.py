@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from cordwatch_schemas.pack import load_pack, shipped_packs
 from cordwatch_schemas.positions import BadYaml
@@ -55,11 +55,7 @@ def documents() -> dict[str, str]:
         BadYaml: a paper is wrong, or names what is not there.
         Untraced: a rule leads to no code or page.
     """
-    return {
-        "hazards.md": hazards_page(hazard_log()),
-        "security.md": security_page(security_list()),
-        "traceability.md": traceability_page(),
-    }
+    return {name: page() for name, page in PAGES.items()}
 
 
 def hazards_page(log: HazardLog) -> str:
@@ -187,26 +183,30 @@ def _row(one: Trace) -> str:
     return f"| `{one.id}` | {one.clause} | {one.basis} | {code} | {page} | {shown} |"
 
 
+PAGES: dict[str, Callable[[], str]] = {
+    "hazards.md": lambda: hazards_page(hazard_log()),
+    "security.md": lambda: security_page(security_list()),
+    "traceability.md": traceability_page,
+}
+
+
 def main(arguments: list[str]) -> int:
     """Write the pages, or with `--check` say which are not up to date (exit code 1)."""
-    try:
-        pages = documents()
-    except (BadYaml, Untraced) as error:
-        print(f"docs/safety: {error}", file=sys.stderr)
-        return 1
-    stale = [name for name, text in pages.items() if _held(name) != text]
-    if "--check" in arguments:
-        for name in stale:
-            print(f"docs/safety/{name} is not up to date: make docs", file=sys.stderr)
-        return 1 if stale else 0
-    for name in stale:
-        (FOLDER / name).write_text(pages[name], encoding="utf-8")
-    return 0
-
-
-def _held(name: str) -> str | None:
-    path = FOLDER / name
-    return path.read_text(encoding="utf-8") if path.exists() else None
+    wrong: list[str] = []
+    for name, page in PAGES.items():
+        try:
+            text = page()
+        except (BadYaml, Untraced) as error:
+            wrong += str(error).splitlines()
+            continue
+        path = FOLDER / name
+        if "--check" not in arguments:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            wrong.append(f"{name} is not up to date: make docs")
+    for one in wrong:
+        print(f"docs/safety/{one}", file=sys.stderr)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
