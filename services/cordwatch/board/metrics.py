@@ -87,6 +87,11 @@ class BoardMetrics:
             ["of"],
             registry=registry,
         )
+        self.copied_at = Gauge(
+            "cordwatch_board_downtime_copy_timestamp_seconds",
+            "When the downtime copy was last written, in seconds since 1970; 0: never, or none is wanted",
+            registry=registry,
+        )
         for hook in HOOKS:
             for outcome in HOOK_OUTCOMES:
                 self.hooks.labels(hook, outcome)

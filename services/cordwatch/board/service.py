@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from cordwatch.board.access import Reader as Person
 from cordwatch.board.audit import AuditLog, last_record
 from cordwatch.board.board_state import BoardState
+from cordwatch.board.downtime import keep_copy
 from cordwatch.board.entrance import Entrance
 from cordwatch.board.live import Hub
 from cordwatch.board.metrics import BoardMetrics
@@ -166,11 +167,11 @@ class Board:
             self.state.projection.refresh()
 
     async def _copy(self, path: Path) -> None:
-        """Write the downtime copy, whole or not at all, every minute."""
+        """Write the downtime copy every minute."""
         while True:
             if self.state.ready:
                 text = copy_html(self.site, Person("", frozenset()), "downtime")
-                await asyncio.to_thread(_replace, path, text)
+                await keep_copy(path, text, self.settings.clock.now(), self.metrics)
             await asyncio.sleep(COPY_EVERY_S if self.state.ready else LOOK_EVERY_S)
 
     def health(self) -> tuple[bool, Mapping[str, Any]]:
@@ -241,12 +242,6 @@ class Board:
             raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from None
         host, port = self.web.address
         return f"{host}:{port}"
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
 
 
 def run(
