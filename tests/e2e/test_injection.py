@@ -111,6 +111,9 @@ def visited(
             texts = []
             for path in ("/", "/wall", "/print", *of_patients.values()):
                 page.goto(f"{site.address}{path}")
+                if path != "/print":
+                    # The first rows are in the page, the others in the first word of its stream.
+                    page.wait_for_selector("#pulse.is-live")
                 texts.append(page.locator("body").text_content() or "")
                 assert page.evaluate(MARK) is None, path
             assert (found.complaints, found.elsewhere) == ([], [])
