@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -101,7 +101,7 @@ def persons(facts: Iterable[Fact]) -> Persons:
     # The same merge is published under both references: of one pair the latest word counts.
     latest = {pair: max(same, key=_by_record) for pair, same in told.items()}
     in_force = [
-        (fact.at, _written_at(fact, told[pair]), pair)
+        (fact.at, _written_at([one for one in told[pair] if _same(one, fact)]), pair)
         for pair, fact in latest.items()
         if fact.kind == "merged"
     ]
@@ -119,14 +119,12 @@ def persons(facts: Iterable[Fact]) -> Persons:
 
 def _move(found: Persons, moves: Iterable[Fact]) -> None:
     """Find out whose every moved encounter is: it has one owner, whosever it was said to be before."""
-    # The same move is published under both references: it was written down when the first was.
-    written: dict[tuple[datetime, Pair, str], datetime] = {}
+    told: dict[tuple[datetime, Pair, str], list[Fact]] = {}
     for move in moves:
-        same = (move.at, _parties(move), move.encounter or "")
-        written[same] = min(written.get(same, move.documented_at), move.documented_at)
+        told.setdefault((move.at, _parties(move), move.encounter or ""), []).append(move)
     tied: dict[Stay, set[Stay]] = {}
     for (_, parties, encounter), _ in sorted(
-        written.items(), key=lambda one: (one[0][0], one[1], one[0][1])
+        told.items(), key=lambda one: (one[0][0], _written_at(one[1]), one[0][1])
     ):
         stays = [(found.root(party), encounter) for party in parties]
         together = set[Stay]().union(*(tied.get(stay, {stay}) for stay in stays))
@@ -138,9 +136,18 @@ def _parties(move: Fact) -> Pair:
     return move.values["moved_from"], move.values["moved_to"]
 
 
-def _written_at(merge: Fact, told: Iterable[Fact]) -> datetime:
-    """Return when *merge* was written down: when the first of its copies was, however often it is sent."""
-    return min(one.documented_at for one in told if (one.kind, one.at) == (merge.kind, merge.at))
+def _same(one: Fact, other: Fact) -> bool:
+    return (one.kind, one.at) == (other.kind, other.at)
+
+
+def _written_at(copies: Sequence[Fact]) -> datetime:
+    """
+    Return when something was written down first, as far as anybody says.
+
+    Its *copies* are one thing: they lie under both references, and may be sent anew.
+    """
+    stated = [one.recorded_at for one in copies if one.recorded_at is not None]
+    return min(stated or [one.received_at for one in copies])
 
 
 def _by_record(fact: Fact) -> tuple[datetime, datetime, str, str]:

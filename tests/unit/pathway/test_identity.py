@@ -79,6 +79,14 @@ def test_a_move_was_written_down_when_the_first_of_its_copies_was() -> None:
     assert owner((*first, *again, *a_move(T(1), "V1", "A", "C", received_at=T(2)))) == "C"
 
 
+def test_of_copies_one_of_which_says_when_it_was_written_that_counts() -> None:
+    """As for any fact: what a sender says goes before when we got it."""
+    silent = a_move(T(1), "V1", "A", "B", received_at=T(1))
+    again = a_move(T(1), "V1", "A", "B", recorded_at=T(3), received_at=T(3))[:1]
+    on = a_move(T(1), "V1", "B", "C", received_at=T(2))
+    assert owner((*silent, *again, *on)) == "B"
+
+
 def test_so_was_a_merge() -> None:
     """One copy came, then another merge of the retired one, then the first merge again as a pair."""
     lone = a_merge(
