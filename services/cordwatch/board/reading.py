@@ -158,6 +158,8 @@ def _client(settings: KafkaSettings) -> Consumer:
             "fetch.wait.max.ms": 100,
             # What was fetched and not yet read is memory that nobody looks at.
             "queued.max.messages.kbytes": QUEUED_KIB_MAX,
+            # By itself the client would pause a whole second whenever so much is fetched ahead.
+            "fetch.queue.backoff.ms": 10,
             "reconnect.backoff.max.ms": RECONNECT_MS_MAX,
             "log_level": 2,
         },
