@@ -48,6 +48,7 @@ check: venv ## Format, lint, types, layers, generated files
 	$(BIN)/python -m cordwatch_schemas.generate --check
 	$(BIN)/python -m cordwatch.app.generate_docs --check
 	$(BIN)/python -m tests.spec.pages --check
+	$(BIN)/python -m tests.safety.pages --check
 	$(BIN)/python -m deploy.grafana.generate --check
 
 format: venv ## Format and mend what can be mended
@@ -86,16 +87,17 @@ fuzz: venv ## Frames and messages that nobody should send, fresh ones: make fuzz
 sim: venv ## Watch under faults on a virtual clock, against the core: make sim SEED=1 N=500
 	$(BIN)/python -m tests.sim --worlds $(N) $(if $(SEED),--seed $(SEED))
 
-demo: venv ## A day on the wards on an embedded broker, with the board; DEMO=once ends by itself
+demo: venv ## A day on the wards on an embedded broker, with board and pager; DEMO=once ends by itself
 	$(BIN)/cordwatch demo $(if $(filter once,$(DEMO)),--once)
 
 bench: venv ## Measure on a real broker and write docs/BENCH.md
 	$(BIN)/python -m bench
 
-docs: venv ## Write what is generated: schemas, examples, references, the specification, dashboards
+docs: venv ## Write what is generated: schemas, examples, references, the specification, safety papers, dashboards
 	$(BIN)/python -m cordwatch_schemas.generate
 	$(BIN)/python -m cordwatch.app.generate_docs
 	$(BIN)/python -m tests.spec.pages
+	$(BIN)/python -m tests.safety.pages
 	$(BIN)/python -m deploy.grafana.generate
 
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 \

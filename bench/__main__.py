@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.acknowledging import DAY, acknowledging
 from bench.backlog import backlog
+from bench.board import FULL, SMALL, boarding
 from bench.catching_up import catching_up, catching_up_simply
 from bench.findings import Findings
 from bench.firing import firing
@@ -40,6 +41,7 @@ MEASUREMENTS: dict[str, Measurement] = {
         found, folder, *((2_000, 10) if small else (20_000, 60))
     ),
     "paging": lambda found, folder, small: paging(found, folder, 50 if small else 300, 5),
+    "board": lambda found, folder, small: boarding(found, folder, SMALL if small else FULL),
 }
 
 

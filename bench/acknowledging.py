@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bench.findings import Findings, at_most
 from bench.hospital_day import Sent, stream
-from bench.running import fresh_broker
+from bench.running import cpu_s, fresh_broker, memory_bytes
 from cordwatch.feeds.hl7.mllp import frame
 from cordwatch_schemas.topics import RAW, SOURCES
 from tests.kafka.gateway import Gateway
@@ -82,17 +81,17 @@ def acknowledging(found: Findings, folder: Path, seconds: int, day: int) -> None
 
 def _whole_day(found: Findings, kafka: str, gateway: Gateway, day: int) -> None:
     messages = stream(day, MERGES)
-    cpu_s = -_cpu_s(gateway)
+    used_s = -cpu_s(gateway.process.pid)
     first = _send(gateway, messages, day // 4)
-    quarter_bytes = _resident(gateway)
+    quarter_bytes = memory_bytes(gateway.process.pid, "VmRSS")
     rest = _send(gateway, messages, day - day // 4)
-    cpu_s += _cpu_s(gateway)
-    took_s, end_bytes = first.took_s + rest.took_s, _resident(gateway)
+    used_s += cpu_s(gateway.process.pid)
+    took_s, end_bytes = first.took_s + rest.took_s, memory_bytes(gateway.process.pid, "VmRSS")
     found.add(
         SECTION,
         f"a day of {day:,} messages, {MERGES} of them merges",
         f"{took_s:.0f} s, {day / took_s:,.0f} durable acknowledgements/s",
-        f"{CONNECTIONS} connections with up to {WINDOW} unanswered each; {cpu_s:.0f} s of processor time",
+        f"{CONNECTIONS} connections with up to {WINDOW} unanswered each; {used_s:.0f} s of processor time",
         (at_most(DAY_S_MAX, f"{DAY_S_MAX} s"), took_s),
     )
     growth = end_bytes / quarter_bytes
@@ -175,18 +174,6 @@ def _big(number: int) -> bytes:
         b"OBX|1|ED|11502-2^Report^LN||^application^pdf^Base64^%s||||||F\r"
         % (number, number, number, number, b"QUJD" * (MIB // 4))
     )
-
-
-def _cpu_s(gateway: Gateway) -> float:
-    fields = Path(f"/proc/{gateway.process.pid}/stat").read_text(encoding="ascii").rsplit(")")[-1]
-    user, system = fields.split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident(gateway: Gateway) -> int:
-    status = Path(f"/proc/{gateway.process.pid}/status").read_text(encoding="ascii")
-    line = next(one for one in status.splitlines() if one.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
 
 
 def _order(kafka: str) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -45,6 +46,20 @@ def until(look: Callable[[], FoundT | None], what: str, patience_s: float = PATI
     raise RuntimeError(f"{what}: not within {patience_s} s")
 
 
+def memory_bytes(pid: int, name: str) -> int:
+    """Return the memory of a process: `VmRSS`, resident now, or `VmHWM`, at its peak."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    line = next(one for one in status.splitlines() if one.startswith(name))
+    return int(line.split()[1]) * 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")")[-1]
+    user, system = fields.split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 class Worker:
     """A contender in a process of its own: `bench.peers KIND JOB`."""
 
@@ -68,22 +83,15 @@ class Worker:
         self._process.kill()
         self._process.wait()
 
-    def _status(self, name: str) -> int:
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
-        line = next(one for one in status.splitlines() if one.startswith(name))
-        return int(line.split()[1]) * 1024
-
     @property
     def peak_bytes(self) -> int:
         """Return its peak memory so far."""
-        return self._status("VmHWM")
+        return memory_bytes(self._process.pid, "VmHWM")
 
     @property
     def cpu_s(self) -> float:
         """Return the processor time that it has used."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rsplit(")")[-1]
-        user, system = fields.split()[11:13]
-        return (int(user) + int(system)) / 100
+        return cpu_s(self._process.pid)
 
     def logged(self, pattern: str) -> re.Match[str] | None:
         """Return the first match in its log."""

@@ -53,7 +53,7 @@ KNOWN = Row(
             "Patients with facts",
             "short",
             (Query("sum(cordwatch_patients)", "patients"),),
-            "On all partitions.",
+            "On all partitions, with the synthetic patients of the last hour.",
             NO_WATCH,
         ),
     ),
@@ -118,7 +118,11 @@ CLOCKS = Row(
         Panel(
             "Clocks that run",
             "short",
-            (Query("sum by (rule) (cordwatch_open_clocks)", "{{rule}}"),),
+            (
+                Query(
+                    'sum by (rule) (cordwatch_open_clocks{rule!="synthetic.patient"})', "{{rule}}"
+                ),
+            ),
             "By rule, of all patients.",
             NO_WATCH,
             width=12,

@@ -163,9 +163,51 @@ BOARD = Row(
     ),
 )
 
+CHAIN = Row(
+    "The whole chain, tried with synthetic patients",
+    (
+        Panel(
+            "Since the last whole round",
+            "s",
+            (
+                Query(
+                    'time() - max(cordwatch_synthetic_last_success_timestamp_seconds{leg="round"})',
+                    "round",
+                ),
+            ),
+            "Every minute an invented patient must come out at every end. Two misses are a restart, the third wakes somebody.",
+            "the synthetic service is down, or Prometheus does not ask it.",
+            bad_from=140,
+        ),
+        Panel(
+            "Since each leg answered last",
+            "s",
+            (
+                Query(
+                    "time() - max by (leg) (cordwatch_synthetic_last_success_timestamp_seconds)",
+                    "{{leg}}",
+                ),
+            ),
+            "In the order told, alert, page, board, ended: the first that is old names the place. A leg that nobody asked for grows for ever.",
+            "the synthetic service is down, or Prometheus does not ask it.",
+        ),
+        Panel(
+            "Legs that did not answer in time",
+            "short",
+            (
+                Query(
+                    "sum by (leg) (increase(cordwatch_synthetic_leg_misses_total[1h]))", "{{leg}}"
+                ),
+            ),
+            "Rounds of the last hour, by the legs that were missing.",
+            "the synthetic service is down, or Prometheus does not ask it.",
+        ),
+    ),
+)
+
 SERVICE_HEALTH = Dashboard(
     "service-health",
     "Service health",
     "Is every process there, does it get on, and does it stay so?",
-    (PROCESSES, BROKER, BOARD),
+    (PROCESSES, CHAIN, BROKER, BOARD),
 )

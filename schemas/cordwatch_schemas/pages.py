@@ -9,6 +9,7 @@ from pydantic import Field
 from cordwatch_schemas.alerts import Alert, AlertStatus, Level, Severity
 from cordwatch_schemas.base import Contract, Instant, PatientRef, RecordId, ShortText
 from cordwatch_schemas.operations import OperationalAlert
+from cordwatch_schemas.synthetic import is_synthetic
 
 MatterKind = Literal["clock", "notice", "advisory", "operational"]
 Stage = Literal["nothing", "told", "acknowledged", "closed"]
@@ -49,6 +50,11 @@ class Matter(Contract):
     flags: tuple[ShortText, ...] = ()
     clause: ShortText = ""
     pack: ShortText = ""
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Return whether it is about nobody: a synthetic patient, which no person is ever told of."""
+        return is_synthetic(self.patient)
 
     @classmethod
     def of_alert(cls, alert: Alert) -> Matter:

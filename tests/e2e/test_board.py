@@ -64,15 +64,15 @@ def row_of(page: Page, patient: str) -> Any:
     return page.locator("li.row", has_text=patient[:14])
 
 
-def a_new_patient(name: str, at: datetime) -> list[Any]:
-    """Return what the topics get to hear of somebody suspected just now."""
+def a_new_patient(name: str, at: datetime, now: datetime | None = None) -> list[Any]:
+    """Return what the topics hold at *now* (*at* itself) of somebody suspected *at* an instant."""
     told = [known_lymphoma(at, patient=name), an_admission(at, patient=name, encounter=f"V{name}")]
-    return list(kept([*told, a_suspicion(at, patient=name)], at))
+    return list(kept([*told, a_suspicion(at, patient=name)], now or at))
 
 
 def test_the_board_loads_and_is_live(board: Tab) -> None:
     """Rows in their order, nothing asked of anybody else, nothing complained of by the browser."""
-    words = board.page.locator("li.row .state strong").all_text_contents()
+    words = board.page.locator("li.row .state b").all_text_contents()
     assert words[:4] == ["Overdue", "Overdue", "Overdue", "Now"]
     expect(row_of(board.page, OVERDUE)).to_contain_text("MRI of the whole spine: not ordered")
     expect(board.page.locator("#not-live")).to_be_hidden()
@@ -126,6 +126,51 @@ def test_a_clock_is_acknowledged_by_keyboard_alone(
     assert board.complaints == []
 
 
+def test_the_page_of_a_clock_is_redrawn_whole(browser: Browser, site: BoardSite) -> None:
+    """What happens is in its timeline at once; what was unfolded stays so, and what is being written stays."""
+    patient, now = "p_redrawn00001", site.now()
+    site.publish(a_new_patient(patient, now - timedelta(hours=7), now))
+    with tab(browser, site.address) as found:
+        page = found.page
+        row_of(page, patient).locator(".need a").click()
+        expect(page.locator("#pulse .word")).to_have_text("live")
+        page.locator("#silences summary").click()
+        words = page.locator("form[action$=acknowledge] input[name=text]")
+        version = page.locator("form[action$=acknowledge] input[name=version]")
+        before = version.get_attribute("value") or ""
+        seen = an_acknowledgement(_alert_of(site, patient), site.now(), "ward 9", patient)
+        site.publish(answered(seen))
+        expect(page.locator(".timeline").first).to_contain_text("Acknowledged by ward 9")
+        expect(page.locator("#silences")).to_have_attribute("open", "")
+        expect(version).not_to_have_attribute("value", before)
+        expect(page.locator("#changed")).to_be_hidden()
+        words.fill("I am writ")
+        again = an_acknowledgement(_alert_of(site, patient), site.now(), "ward 10", patient)
+        site.publish(answered(again))
+        expect(page.locator(".timeline").first).to_contain_text("Acknowledged by ward 10")
+        expect(words).to_have_value("I am writ")
+        expect(page.locator("#changed")).to_be_visible()
+        assert found.complaints == []
+
+
+def test_rows_beyond_the_first_come_by_the_stream(browser: Browser, tmp_path: Path) -> None:
+    """A page of at most 100 KiB holds the first of 300 rows; the others are there a moment later, in order."""
+    now = WallClock().now()
+    with board_site(tmp_path, on_topics(a_ward_now(now, 300), now)) as full:
+        with tab(browser, full.address, java_script_enabled=False) as found:
+            first = found.page.locator("li.row").count()
+            expect(found.page.locator("#further")).to_be_visible()
+        with tab(browser, full.address) as found:
+            expect(found.page.locator("li.row")).to_have_count(300)
+            expect(found.page.locator("#further")).to_be_hidden()
+            ids = found.page.locator("li.row").evaluate_all(
+                "all => all.map(one => one.id.slice(2))"
+            )
+            assert ids == [one["clock"] for one in full.api("clocks")["clocks"]][:300]
+            assert first < 100
+            assert found.complaints == []
+
+
 def test_another_site_cannot_answer(browser: Browser, site: BoardSite) -> None:
     """A form on a page of somebody else, sent from a real browser, changes nothing."""
     with tab(browser, site.address) as found:
@@ -140,6 +185,40 @@ def test_another_site_cannot_answer(browser: Browser, site: BoardSite) -> None:
         expect(page.locator("h1")).to_have_text("Refused")
         page.goto(site.address)
         expect(row_of(page, "p_m3z6h1ke8upa")).to_contain_text("In nobody\u2019s hand")
+
+
+def test_a_frozen_board_says_so_and_thaws_by_itself(browser: Browser, site: BoardSite) -> None:
+    """Who reads in peace misses nothing for longer than a minute, and can go on before; it stays live meanwhile."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.clock.install()
+    page.goto(site.address)
+    expect(page.locator("#pulse .word")).to_have_text("live")
+    page.locator("#freeze").click()
+    expect(page.locator("#freeze")).to_contain_text("Frozen, 60 s")
+    site.publish(a_new_patient("p_frozen000001", site.now()))
+    with tab(browser, site.address) as other:
+        expect(row_of(other.page, "p_frozen000001")).to_be_visible()
+    expect(page.locator("#pulse .word")).to_have_text("live")
+    assert row_of(page, "p_frozen000001").count() == 0
+    page.clock.run_for(61_000)
+    expect(row_of(page, "p_frozen000001")).to_be_visible()
+    expect(page.locator("#freeze")).to_have_text("Freeze for 60 s")
+    context.close()
+
+
+def test_the_board_is_walked_by_keyboard(board: Tab) -> None:
+    """From the top: straight to the rows, then from row to row; where one is can be seen at every step."""
+    page = board.page
+    page.keyboard.press("Tab")
+    expect(page.locator("a.skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    links = page.locator("li.row .need a")
+    for number in range(3):
+        page.keyboard.press("Tab")
+        expect(links.nth(number)).to_be_focused()
+        outline = links.nth(number).evaluate("e => getComputedStyle(e).outlineStyle")
+        assert outline == "solid"
 
 
 def test_a_wrong_clock_of_the_computer_changes_nothing(browser: Browser, site: BoardSite) -> None:
@@ -192,36 +271,72 @@ def test_paper_has_every_row_and_says_that_it_is_not_live(
         assert found.page.pdf(format="A4", landscape=True).startswith(b"%PDF")
 
 
+def copy_of(site: BoardSite) -> str:
+    """Return the address of the downtime copy on the disk."""
+    return next(Path(one).resolve() for one in site.options if one.endswith("copy.html")).as_uri()
+
+
 def test_the_downtime_copy_opens_without_the_server(browser: Browser, site: BoardSite) -> None:
     """The file alone, from the disk: every row, in its own style, and when it was made."""
-    path = next(Path(one).resolve() for one in site.options if one.endswith("copy.html"))
     context = browser.new_context(offline=True)
     page = context.new_page()
-    page.goto(path.as_uri())
+    page.goto(copy_of(site))
     expect(page.locator("h1")).to_have_text("cordwatch: downtime copy")
     assert page.locator("tbody tr").count() > 10
     assert page.locator("td").first.evaluate("e => getComputedStyle(e).borderTopWidth") == "1px"
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+COLOURS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "forced": {"forced_colors": "active"},
+    "forced dark": {"forced_colors": "active", "color_scheme": "dark"},
+}
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.mark.parametrize("colours", COLOURS)
 @pytest.mark.parametrize("width", [1366, 320])
-@pytest.mark.parametrize("path", ["/", "clock", "/wall", "/print"])
+@pytest.mark.parametrize("path", ["/", "clock", "/wall", "/print", "/clock/none", "copy"])
 def test_every_view_is_accessible(
-    browser: Browser, site: BoardSite, path: str, width: int, scheme: str
+    browser: Browser, site: BoardSite, path: str, width: int, colours: str
 ) -> None:
-    """Axe finds nothing (WCAG 2.2 A and AA), in light and dark, on a desk and on a telephone."""
-    options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-    with tab(browser, site.address, "/" if path == "clock" else path, **options) as found:
-        page = found.page
-        if path == "clock":
-            page.locator(".need a").first.click()
-            expect(page.locator("h1")).to_be_visible()
-        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-        results = Axe().run(page, options={"runOnly": tags})
-        assert results.violations_count == 0, results.generate_report()
-        too_wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-        assert too_wide is False or path == "/print"
+    """Axe finds nothing (WCAG 2.2 A and AA): light, dark, in colours that the reader forces; desk and telephone."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, **COLOURS[colours])
+    page = context.new_page()
+    page.goto({"copy": copy_of(site), "clock": site.address}.get(path, site.address + path))
+    if path == "clock":
+        page.locator(".need a").first.click()
+        for one in page.locator("summary").all():
+            one.click()
+    if path == "/":
+        page.locator(".tools summary").click()
+    expect(page.locator("h1")).to_be_visible()
+    results = Axe().run(page, options={"runOnly": AXE_TAGS})
+    assert results.violations_count == 0, results.generate_report()
+    too_wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    assert too_wide is False or path in {"/print", "copy"}
+    context.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/wall"])
+def test_in_forced_colours_a_state_is_still_a_word_and_a_shape(
+    browser: Browser, site: BoardSite, path: str
+) -> None:
+    """Every row shows its shape in the reader's own colour, and no two states the same shape or word."""
+    with tab(browser, site.address, path, forced_colors="active") as found:
+        shown = found.page.locator("li.row:visible .state").evaluate_all(
+            """all => all.map(one => [
+                one.querySelector("use").getAttribute("href"), one.querySelector("b").textContent,
+                getComputedStyle(one.querySelector("svg")).color,
+                getComputedStyle(one.closest("li")).backgroundColor,
+                one.querySelector("svg").getBoundingClientRect().width > 10])"""
+        )
+        assert len(shown) > 5
+        pairs = {(shape, word) for shape, word, *_ in shown}
+        assert len(pairs) == len({shape for shape, _ in pairs}) == len({word for _, word in pairs})
+        assert all(colour != ground and is_there for _, _, colour, ground, is_there in shown)
 
 
 def test_a_server_that_dies_is_noticed_and_one_that_is_back_too(

@@ -1,4 +1,4 @@
-"""Dashboards and rules against a real Prometheus that scrapes the pages of all four services."""
+"""Dashboards and rules against a real Prometheus that scrapes the pages of all five services."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from cordwatch.pager.inlets.metrics import InletMetrics
 from cordwatch.pager.metrics import PagerMetrics
 from cordwatch.pager.transports.nowhere import NowhereTransport
 from cordwatch.pager.transports.transport import Outcome
+from cordwatch.pathway.facts import EPOCH
 from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch.synthetic.metrics import SyntheticMetrics
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.pack import load_pack
 from deploy.grafana.generate import DASHBOARDS
@@ -81,7 +83,24 @@ def _board(registry: CollectorRegistry) -> Happen:
     return lambda: metrics.applied_s.observe(0.01)
 
 
-SERVICES = {"feeds": _feeds, "watch": _watch, "pager": _pager, "board": _board}
+def _synthetic(registry: CollectorRegistry) -> Happen:
+    metrics = SyntheticMetrics(registry, EPOCH)
+    metrics.leads.set(1)
+
+    def happen() -> None:
+        for one in ("whole", "missed"):
+            metrics.rounds.labels(one).inc()
+
+    return happen
+
+
+SERVICES = {
+    "feeds": _feeds,
+    "watch": _watch,
+    "pager": _pager,
+    "board": _board,
+    "synthetic": _synthetic,
+}
 
 
 @pytest.mark.timeout(240)
@@ -97,7 +116,7 @@ async def test_every_query_finds_something_and_every_rule_can_be_evaluated(tmp_p
             stack.callback(server.stop)
             targets[f"cordwatch-{name}"] = server.address
         async with prometheus.running(tmp_path, targets) as running:
-            scraped = 'count(count_over_time(up{job=~"cordwatch-.+"}[1m]) > 1) == 4'
+            scraped = 'count(count_over_time(up{job=~"cordwatch-.+"}[1m]) > 1) == 5'
             await until(lambda: running.ask(scraped), 60)
             for happen in happenings:
                 happen()

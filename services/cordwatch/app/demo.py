@@ -1,4 +1,4 @@
-"""The demo: a day of invented messages, an embedded broker, one worker, the board, and the alerts as they come."""
+"""The demo: a day of invented messages, an embedded broker, one worker, pager and board, and the alerts as they come."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
@@ -32,8 +35,12 @@ from cordwatch_schemas.topics import ALERTS, TOPICS
 
 SPEED = 1500.0
 """Twenty-five minutes of the wards in every second."""
-START_UP_S = 6.0
-"""The worker has joined its group by then; the day begins."""
+START_UP_S = 8.0
+"""The worker has joined its group by then, and the board is there; the day begins."""
+PAGER_PLAN: Final = Path(__file__).parent / "data" / "demo-plan.yaml"
+BOARD_PORT: Final = 8080
+BOARD_S_MAX: Final = 30.0
+LOOK_S: Final = 0.1
 DAY_ENDS = DAY + timedelta(hours=27, minutes=7)
 """Between two levels, so that a second more or less changes nothing."""
 TAIL_S = 4.0
@@ -86,7 +93,7 @@ class Demo:
         self.kafka = KafkaSettings(address, api_version=KAFKA_PYTHON_API_VERSION)
         self.anchor = WallClock().now() + timedelta(seconds=START_UP_S)
         self.clock = WallClock(SPEED, DAY, self.anchor)
-        self.metrics_port, self.board_port = _free_port(), _free_port()
+        self.metrics_port, self.board_port = _free_port(), _free_port(BOARD_PORT)
         self.seen = Seen()
         self.published = 0
         self._stop = threading.Event()
@@ -94,15 +101,12 @@ class Demo:
         self._failed: list[BaseException] = []
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def worker(self) -> None:
-        """Start the watch worker, its clock running with ours."""
+    def services(self) -> None:
+        """Start watch, the board and the pager, their clocks running with ours."""
         self._run("watch", "--metrics-port", str(self.metrics_port))
-
-    def _board(self) -> None:
-        """Start the board once the worker has joined: it must not make the worker late for the day."""
-        self._stop.wait(START_UP_S)
-        if not self._stop.is_set():
-            self._run("board", "--synthetic", "--port", str(self.board_port), "--metrics-port", "0")
+        self._run("board", "--synthetic", "--port", str(self.board_port), "--metrics-port", "0")
+        # It is the last that anybody waits for: there is nothing to tell before the day begins.
+        self._run("pager", "run", "--plan", str(PAGER_PLAN), "--metrics-port", "0")
 
     def _run(self, *service: str) -> None:
         command = [sys.executable, "-m", "cordwatch.app.cli", "--kafka", self.kafka.address]
@@ -112,9 +116,27 @@ class Demo:
         made = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
         self._processes.append(made)
 
+    def wait_for_board(self) -> None:
+        """
+        Wait until the board is there: it is what the demo opens with.
+
+        Raises:
+            RuntimeError: a service ended, or the board does not come.
+        """
+        for _ in range(int(BOARD_S_MAX / LOOK_S)):
+            self._check()
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.board_port), 1):
+                return
+            self._stop.wait(LOOK_S)
+        raise RuntimeError(f"the board does not listen after {BOARD_S_MAX:g} s")
+
+    def _check(self) -> None:
+        if self._failed or any(one.poll() is not None for one in self._processes):
+            raise RuntimeError("watch, the board, the pager or the broker ended")
+
     def start(self) -> None:
         """Begin to publish and to read."""
-        for work in (self._publish, self._read, self._board):
+        for work in (self._publish, self._read):
             threading.Thread(target=self._guard, args=(work,), daemon=True).start()
 
     def _guard(self, work: object) -> None:
@@ -152,13 +174,12 @@ class Demo:
         Show alerts as they come, until the day is over (*once*) or for ever.
 
         Raises:
-            RuntimeError: the worker, the board or a part of the demo ended by itself.
+            RuntimeError: a service or a part of the demo ended by itself.
         """
         live_screen = self.console.is_terminal
         with Live(console=self.console, auto_refresh=False) as live:
             while not once or self.clock.seconds_until(DAY_ENDS) > -TAIL_S:
-                if self._failed or any(one.poll() is not None for one in self._processes):
-                    raise RuntimeError("the worker, the board or the broker ended")
+                self._check()
                 for alert in self._arrived():
                     if self.seen.take(alert) and not live_screen and alert.level != "overdue":
                         self.console.print(line_of(alert), highlight=False, soft_wrap=True)
@@ -182,7 +203,7 @@ class Demo:
         return alert_table(telling, self.clock.now())
 
     def stop(self) -> None:
-        """End publisher, reader, worker and board."""
+        """End publisher, reader and services."""
         self._stop.set()
         for one in self._processes:
             one.terminate()
@@ -190,9 +211,15 @@ class Demo:
             one.wait(timeout=30)
 
 
-def _free_port() -> int:
+def _free_port(wanted: int = 0) -> int:
+    """Return the port *wanted* where it is free, else any that is."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            if not wanted:
+                raise
+            return _free_port()
         port: int = probe.getsockname()[1]
         return port
 
@@ -207,17 +234,10 @@ def run_demo(*, once: bool) -> int:
     console = Console()
     with embedded_broker({topic.name: topic.partitions for topic in TOPICS}) as address:
         demo = Demo(address, console)
-        console.print(
-            "cordwatch demo: invented patients, decision support only, not certified.\n"
-            f"Broker: embedded at {address}, in memory, gone when this ends.\n"
-            f"Clock: {SPEED:g} times as fast as life, from {DAY:%Y-%m-%d %H:%M} UTC.\n"
-            f"Board: http://127.0.0.1:{demo.board_port}/ (wall: /wall)\n"
-            f"Metrics: http://127.0.0.1:{demo.metrics_port}/metrics\n"
-            f"The day takes {(DAY_ENDS - DAY).total_seconds() / SPEED:.0f} s. Ctrl-C ends it.",
-            highlight=False,
-        )
         try:
-            demo.worker()
+            demo.services()
+            demo.wait_for_board()
+            console.print(_opening(demo), highlight=False)
             demo.start()
             demo.show(once=once)
         except KeyboardInterrupt:
@@ -229,6 +249,20 @@ def run_demo(*, once: bool) -> int:
         finally:
             demo.stop()
         return summary(console, demo)
+
+
+def _opening(demo: Demo) -> str:
+    """Return what the demo begins with."""
+    day_s = (DAY_ENDS - DAY).total_seconds() / SPEED
+    return (
+        f"Board:   http://127.0.0.1:{demo.board_port}/ (wall: /wall), live\n"
+        "Data:    synthetic; decision support only, not certified\n"
+        f"Clock:   {SPEED:g} times as fast as life, from {DAY:%Y-%m-%d %H:%M} UTC; a day of {day_s:.0f} s\n"
+        "Pager:   tells who must know, as the board shows; nobody's phone rings\n"
+        f"Broker:  embedded at {demo.kafka.address}, in memory, gone when this ends\n"
+        f"Metrics: http://127.0.0.1:{demo.metrics_port}/metrics\n"
+        "Ctrl-C ends it."
+    )
 
 
 def summary(console: Console, demo: Demo) -> int:

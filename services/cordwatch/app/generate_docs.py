@@ -19,7 +19,9 @@ from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM
 from cordwatch.feeds.metrics import FeedsMetrics
 from cordwatch.pager.inlets.metrics import InletMetrics
 from cordwatch.pager.metrics import PagerMetrics
+from cordwatch.pathway.facts import EPOCH
 from cordwatch.runtime.process_metrics import tell_of_process
+from cordwatch.synthetic.metrics import SyntheticMetrics
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.pack import load_pack, shipped_packs
 
@@ -71,6 +73,7 @@ CATALOGUES: dict[str, Callable[[CollectorRegistry], object]] = {
     "board": BoardMetrics,
     "feeds": FeedsMetrics,
     "pager": lambda registry: (PagerMetrics(registry), InletMetrics(registry)),
+    "synthetic": lambda registry: SyntheticMetrics(registry, EPOCH),
     "watch": lambda registry: Metrics(load_pack("mescc-lymphoma"), registry),
 }
 

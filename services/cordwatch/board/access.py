@@ -2,7 +2,8 @@
 Who is asking, and what that allows: roles and capabilities, for every route the same way.
 
 Signing in is the business of the hospital's identity provider. The board
-believes only what it can verify (see `signing`), and knows five roles.
+believes only what it can verify (see `signing`), and knows five roles of people
+and one of the hospital's record system.
 """
 
 from __future__ import annotations
@@ -11,9 +12,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-Role = Literal["wall", "viewer", "clinician", "coordinator", "administrator"]
+Role = Literal["wall", "viewer", "clinician", "coordinator", "administrator", "ehr"]
 Capability = Literal[
-    "see-wall", "see-board", "see-names", "acknowledge", "classify", "stand-down", "export"
+    "see-wall",
+    "see-board",
+    "see-names",
+    "acknowledge",
+    "classify",
+    "stand-down",
+    "export",
+    "ask-cards",
 ]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -24,9 +32,11 @@ ALLOWS: Final[dict[Role, frozenset[Capability]]] = {
     "wall": frozenset({"see-wall"}),
     "viewer": frozenset({"see-wall", "see-board"}),
     "clinician": frozenset({"see-wall", "see-board", "see-names", "acknowledge", "classify"}),
-    "coordinator": frozenset(get_args(Capability)),
+    "coordinator": frozenset(get_args(Capability)) - {"ask-cards"},
     # Runs the system, answers for no patient: sees no names and closes no clock.
     "administrator": frozenset({"see-wall", "see-board", "export"}),
+    # The record system, for cards beside one patient's record: sees no list of patients.
+    "ehr": frozenset({"ask-cards"}),
 }
 """What each role may do."""
 

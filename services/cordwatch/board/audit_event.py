@@ -19,6 +19,9 @@ Deed = Literal[
     "classified",
     "refused",
     "not-done",
+    "cards-shown",
+    "card-accepted",
+    "card-overridden",
 ]
 
 _ACTIONS: Final[dict[Deed, str]] = {
@@ -32,6 +35,9 @@ _ACTIONS: Final[dict[Deed, str]] = {
     "classified": "C",
     "refused": "E",
     "not-done": "E",
+    "cards-shown": "R",
+    "card-accepted": "C",
+    "card-overridden": "C",
 }
 _SUBTYPES: Final = "urn:cordwatch:audit-deed"
 _TYPES: Final = "http://terminology.hl7.org/CodeSystem/audit-event-type"

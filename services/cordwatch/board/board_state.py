@@ -14,6 +14,8 @@ from cordwatch.board.view import View
 from cordwatch.pathway.facts import EPOCH
 from cordwatch.runtime.wall_clock import WallClock
 
+SHOWN_MAX = 20_000
+"""Rows that are remembered as they were seen: more than run in any hospital."""
 UNTOLD_AFTER = timedelta(minutes=3)
 """Watch tells within seconds, or a minute where it waits for a source; after this it is behind."""
 
@@ -25,6 +27,15 @@ class Reading(Protocol):
 
     def is_away(self) -> bool:
         """Return whether the broker has not answered lately."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The clocks that run, the most pressing first, and how many of them stand how."""
+
+    rows: list[ClockRow] = field(default_factory=list)
+    overdue: int = 0
+    unseen: int = 0
 
 
 @dataclass(slots=True)
@@ -40,6 +51,9 @@ class BoardState:
     reading: Reading | None = None
     away_since: datetime | None = None
     _untold_known: tuple[object, bool] = (None, False)
+    _counted: tuple[object, Counted] = (None, Counted())
+    _shown: dict[tuple[str, bool, bool], tuple[object, int, ShownRow]] = field(default_factory=dict)
+    """Rows as they were seen last, by clock, with names or without, flagged or not."""
     changed: list[Callable[[], None]] = field(default_factory=list)
     """Whom to tell when rows or the state above them changed."""
 
@@ -79,13 +93,24 @@ class BoardState:
         slice_of_time = (now - EPOCH) // (patience / 6)
         key = (projection.version, projection.moment(now), slice_of_time)
         if key != self._untold_known[0]:
-            rows = projection.open_rows(now)
+            rows = self.open_rows(now)
             self._untold_known = (key, any(row.is_untold(now, patience) for row in rows))
         return self._untold_known[1]
 
     def open_rows(self, now: datetime) -> list[ClockRow]:
         """Return the clocks that run."""
-        return self.projection.open_rows(now)
+        return self.counted(now).rows
+
+    def counted(self, now: datetime) -> Counted:
+        """Return the clocks that run, counted: once for all who look before anything changes."""
+        projection = self.projection
+        key = (projection.version, projection.moment(now))
+        if key != self._counted[0]:
+            rows = projection.open_rows(now)
+            overdue = sum(row.overdue_at <= now for row in rows)
+            unseen = sum(row.seen_by(now) is None for row in rows)
+            self._counted = (key, Counted(rows, overdue, unseen))
+        return self._counted[1]
 
     def key(self, look: Look) -> object:
         """Return what changes when anything that a page shows does, but for the passing seconds."""
@@ -102,14 +127,14 @@ class BoardState:
         self, view: View, look: Look, most: int | None = None
     ) -> tuple[list[ShownRow], Status]:
         """Return the rows of *view*, the *most* pressing ones of them, and what stands above them."""
-        rows, projection = self.open_rows(look.now), self.projection
-        chosen = view.of_rows(rows, projection.people, look.now)
+        counted, projection = self.counted(look.now), self.projection
+        chosen = view.of_rows(counted.rows, projection.people, look.now)
         shown = [self.one(row, view, look) for row in chosen[:most]]
         status = Status(
-            open=len(rows),
+            open=len(counted.rows),
             shown=len(chosen),
-            overdue=sum(row.overdue_at <= look.now for row in rows),
-            unseen=sum(row.seen_by(look.now) is None for row in rows),
+            overdue=counted.overdue,
+            unseen=counted.unseen,
             feeds=projection.feeds.feeds(look.now),
             troubles=self.troubles(look.now),
             last_fact_at=projection.last_fact_at,
@@ -117,9 +142,17 @@ class BoardState:
         return shown, status
 
     def one(self, row: ClockRow, view: View, look: Look) -> ShownRow:
-        """Return a row as it is seen in *view*."""
-        shared = row.patient in self.projection.shared
-        return shown_row(row, look.now, view, self.projection.people, shared)
+        """Return a row as it is seen in *view*: made anew only when it may look different."""
+        projection, people = self.projection, self.projection.people
+        shared, mark = row.patient in projection.shared, projection.mark(row.id, look.now)
+        known = self._shown.get((row.id, view.named, shared))
+        if mark is not None and known and known[0] is mark and known[1] == people.version:
+            return known[2]
+        if len(self._shown) >= SHOWN_MAX:
+            self._shown.clear()
+        made = shown_row(row, look.now, view, people, shared)
+        self._shown[row.id, view.named, shared] = (mark, people.version, made)
+        return made
 
     def tell(self) -> None:
         """Tell everybody who waits that something changed."""

@@ -162,6 +162,8 @@ class ClockRow:
         """Return the instants after *at* at which it looks different by time alone."""
         times = [self.start_at, self.overdue_at, *(step for step, _ in self.steps)]
         times += [self.due_at - span for span in SOON]
+        # Whoever answered may have a clock that is ahead of ours.
+        times += [one.at for one in self.seen]
         if self.ended_at is not None:
             times.append(self.ended_at)
         return [one for one in times if one > at]
@@ -192,7 +194,7 @@ def rows_of(
     answers = sorted(seen, key=lambda one: (one.occurred_at, one.event_id))
     place = place_of(picture)
     rows = [
-        replace(_row(clock, picture, patient, place, alerts, answers), pages=pages_of(clock.id))
+        stamped(_row(clock, picture, patient, place, alerts, answers), pages_of(clock.id))
         for clock in picture.clocks
     ]
     return sorted(rows, key=lambda one: (one.due_at, one.id))
@@ -222,7 +224,7 @@ def _row(
     told = [one for one in mine if one.kind == "clock"]
     beside = [one for one in mine if one.kind != "clock" and one.status == "open"]
     ids = {one.alert_id for one in mine} | _ids_told(clock, told)
-    row = ClockRow(
+    return ClockRow(
         id=clock.id,
         patient=patient,
         encounter=clock.cause.encounter,
@@ -252,7 +254,6 @@ def _row(
             Seen(one.by, one.occurred_at, one.reason) for one in answers if one.alert_id in ids
         ),
     )
-    return stamped(row)
 
 
 def _presentation(clock: Clock) -> str:
@@ -262,10 +263,10 @@ def _presentation(clock: Clock) -> str:
     return PRESENTATIONS[trigger]
 
 
-def stamped(row: ClockRow) -> ClockRow:
-    """Return *row* with the version that belongs to what it shows."""
-    content = repr(replace(row, version="", pages=())).encode()
-    return replace(row, version=blake2b(content, digest_size=8).hexdigest())
+def stamped(row: ClockRow, pages: tuple[Page, ...]) -> ClockRow:
+    """Return *row*, which has neither yet, with the version that belongs to what it shows, and with *pages*."""
+    version = blake2b(repr(row).encode(), digest_size=8).hexdigest()
+    return replace(row, version=version, pages=pages)
 
 
 def alert_id(clock_id: str, level: str, repeat: int) -> str:
@@ -296,13 +297,3 @@ def _words(alerts: Iterable[Alert]) -> tuple[Word, ...]:
         )
         for one in ordered
     )
-
-
-def surnames_shared(rows: Iterable[ClockRow], surname_of: Callable[[str], str]) -> set[str]:
-    """Return the patients who lie on one ward with another of the same surname."""
-    found: dict[tuple[str | None, str, str], set[str]] = {}
-    for row in rows:
-        surname = surname_of(row.patient)
-        if surname and row.place.ward:
-            found.setdefault((row.place.facility, row.place.ward, surname), set()).add(row.patient)
-    return {patient for patients in found.values() if len(patients) > 1 for patient in patients}

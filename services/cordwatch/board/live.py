@@ -13,12 +13,21 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from cordwatch.board.board_state import BoardState
-from cordwatch.board.look import Look, ShownRow, Status, row_html, signature, status_html
+from cordwatch.board.look import (
+    Look,
+    ShownRow,
+    Status,
+    mark_of,
+    row_html,
+    signature,
+    status_html,
+)
 from cordwatch.board.view import View
+from cordwatch.pathway.facts import EPOCH
 
 BEAT_S: Final = 2.0
 """A page that hears nothing for four of these says NOT LIVE."""
@@ -75,6 +84,8 @@ class Channel:
     _shown: list[ShownRow] = field(default_factory=list)
     _signs: dict[str, Sign] = field(default_factory=dict)
     _status: Status | None = None
+    _all: tuple[int, datetime, bytes] = (-1, EPOCH, b"")
+    """Everything, as of which news and when it was made: when a board is back, all ask for the same at once."""
 
     def advance(self, look: Look) -> None:
         """Work out what is new since the last time."""
@@ -83,11 +94,13 @@ class Channel:
 
     def news(self, look: Look) -> dict[str, object]:
         """Return what is new since the last time; at the least what time it is, and whether this is live."""
-        told = self._head(look)
-        key = self.state.key(look)
-        if key == self._key:
-            return told
-        self._key = key
+        key, told = self.state.key(look), dict[str, object]()
+        if key != self._key:
+            self._key, told = key, self._changes(look)
+        return self._head(look) | told
+
+    def _changes(self, look: Look) -> dict[str, object]:
+        told: dict[str, object] = {}
         before, order, status = self._signs, list(self._signs), self._status
         self._shown, self._status = self._seen(look)
         self._signs = dict(signature(look, self._shown))
@@ -106,20 +119,29 @@ class Channel:
 
     def everything(self, look: Look) -> bytes:
         """Return all that there was at the last news, for a page that begins or comes back."""
+        number, made_at, frame = self._all
+        age_s = (look.now - made_at).total_seconds() / self.state.clock.speed
+        if number == self.number and 0 <= age_s <= TOGETHER_S:
+            return frame
         told = self._head(look)
         told["rows"] = {one.row.id: self._html(one, look) for one in self._shown}
         told["order"] = list(self._signs)
         if self._status is not None and not self.topic.only:
             told["status"] = status_html(self._status, look)
-        return _frame(told)
+        self._all = (self.number, look.now, _frame(told))
+        return self._all[2]
 
     def _head(self, look: Look) -> dict[str, object]:
         state = self.state
-        return {
+        told: dict[str, object] = {
             "now": look.iso_exact(),
             "speed": state.clock.speed,
             "notLive": state.not_live(look),
         }
+        if self.topic.only and self._shown:
+            # By it the page of a clock knows when to ask for the whole of itself.
+            told["mark"] = mark_of(self._shown[0])
+        return told
 
     def _html(self, one: ShownRow, look: Look) -> str:
         return self.made.html(one, look, self._signs[one.row.id], wall=self.topic.wall)

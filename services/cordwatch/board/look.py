@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from importlib import resources
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from cordwatch.board.answering import reason_words
 from cordwatch.board.clock_row import ClockRow, Seen
@@ -25,6 +26,9 @@ STATIC: Final = {
     "live.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
+
+ROWS_BYTES_MAX: Final = 48 * 1024
+"""Of the rows in a page: with script, style and everything else it stays below 100 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +131,35 @@ def page(name: str, **content: Any) -> str:
     return _template(f"{name}.html.j2").render(**content)
 
 
-def row_html(one: ShownRow, look: Look, *, wall: bool) -> str:
+def row_html(one: ShownRow, look: Look, *, wall: bool) -> Markup:
     """Return one row, as it stands in the page and as it is sent to a live one."""
     macros = _template("_row.html.j2").module
-    made: str = str((macros.wall_row if wall else macros.board_row)(one, look))  # type: ignore[attr-defined]
+    made: Markup = (macros.wall_row if wall else macros.board_row)(one, look)  # type: ignore[attr-defined]
     return made
+
+
+def rows_html(shown: Iterable[ShownRow], look: Look, *, wall: bool = False) -> list[Markup]:
+    """Return the first of *shown*, as many as a page may hold: its stream brings the others."""
+    rows: list[Markup] = []
+    left = ROWS_BYTES_MAX
+    for one in shown:
+        made = row_html(one, look, wall=wall)
+        left -= len(made.encode())
+        if rows and left < 0:
+            break
+        rows.append(made)
+    return rows
 
 
 def status_html(status: Status, look: Look) -> str:
     """Return what stands above the rows."""
     return _template("_status.html.j2").render(status=status, look=look)
+
+
+def mark_of(one: ShownRow) -> str:
+    """Return what changes when anything on the page of this clock may have: facts, alerts, answers, pages, its state."""
+    content = repr((one.row.version, one.row.pages, one.state))
+    return blake2b(content.encode(), digest_size=8).hexdigest()
 
 
 @cache

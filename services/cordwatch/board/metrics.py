@@ -12,6 +12,9 @@ from cordwatch.board.wording import STATE_WORDS
 
 OUTCOMES = ("kept", "again", "outdated", "refused", "not-recorded", "unknown")
 REFUSALS = ("not-signed-in", "role", "forged", "rate")
+HOOKS = ("patient-view", "order-select")
+HOOK_OUTCOMES = ("cards", "none", "feedback", "refused")
+KEYS_OF = ("staff", "ehr")
 _SHOWN_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
 
 
@@ -72,6 +75,28 @@ class BoardMetrics:
             "Audit records that could not be written",
             registry=registry,
         )
+        self.hooks = Counter(
+            "cordwatch_board_hooks",
+            "Calls of CDS Hooks that were signed in, by hook and what came of them",
+            ["hook", "outcome"],
+            registry=registry,
+        )
+        self.keys_age_s = Gauge(
+            "cordwatch_board_keys_age_seconds",
+            "How old the keys are that were fetched from an address: of staff's provider, of the record system; +Inf: none yet; 0: not fetched from one",
+            ["of"],
+            registry=registry,
+        )
+        self.copied_at = Gauge(
+            "cordwatch_board_downtime_copy_timestamp_seconds",
+            "When the downtime copy was last written, in seconds since 1970; 0: never, or none is wanted",
+            registry=registry,
+        )
+        for hook in HOOKS:
+            for outcome in HOOK_OUTCOMES:
+                self.hooks.labels(hook, outcome)
+        for of in KEYS_OF:
+            self.keys_age_s.labels(of).set(0)
         for kind in KINDS:
             for outcome in OUTCOMES:
                 self.answers.labels(kind, outcome)

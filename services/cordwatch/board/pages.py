@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from aiohttp import hdrs, web
 from markupsafe import Markup
@@ -15,7 +17,7 @@ from cordwatch.board.answering import CAPABILITIES, KINDS, REASONS
 from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.episode import Episode, episode_of
 from cordwatch.board.live import ROWS_MAX, Topic
-from cordwatch.board.look import STATIC, page, static_file
+from cordwatch.board.look import STATIC, mark_of, page, rows_html, static_file
 from cordwatch.board.security import TOKEN_COOKIE, check_origin, is_token, new_token
 from cordwatch.board.site import READER, Site, host_of, message
 from cordwatch.board.view import View, choices
@@ -27,7 +29,8 @@ STREAM_S: Final = 55.0
 """After so long a stream begins anew, and who asks is looked at again."""
 WRITE_S: Final = 10.0
 """A page that takes nothing for so long is not there any more."""
-CLOSED_MAX: Final = 200
+PIECE_BYTES: Final = 64 * 1024
+CLOSED_MAX: Final = 50
 
 
 async def board(site: Site, request: web.Request) -> web.Response:
@@ -48,25 +51,31 @@ async def search(site: Site, request: web.Request) -> web.Response:
 
 async def _board(site: Site, request: web.Request, view: View) -> web.Response:
     reader, look, state = request[READER], site.state.look(), site.state
-    shown, status = state.shown(view, look, ROWS_MAX)
+    start = 0 if view.search else _number(request, "from")
+    shown, status = state.shown(view, look, start + ROWS_MAX)
+    rows = rows_html(shown[start:], look)
     site.note("board-opened", request)
     wards, rules = choices(state.open_rows(look.now))
     told = site.common(reader, look) | {
         "wards": wards,
         "rules": rules,
         "states": STATE_WORDS,
-        "more": max(status.shown - ROWS_MAX, 0),
-        # What was searched for is no part of an address, not even of a stream's.
-        "stream": "" if view.search else str(request.rel_url.with_path("/live")),
+        "rows": rows,
+        "further": max(status.shown - start - len(rows), 0),
+        "next": urlencode({**view.filters, "from": start + len(rows)}),
+        "more": ROWS_MAX if status.shown > ROWS_MAX else 0,
+        "closed_max": CLOSED_MAX,
+        # What was searched for is no part of an address; the script adds the filters of its own.
+        # A page of further rows is one of its moment: only the most pressing ones are kept live.
+        "stream": "" if view.search or start else "/live",
     }
-    closed = state.projection.closed_today(look.now)[:CLOSED_MAX]
+    closed = state.projection.closed_today(look.now)
     return _html(
         page(
             "board",
             page=told,
             look=look,
             view=view,
-            shown=shown,
             status=status,
             closed=closed,
         )
@@ -78,16 +87,22 @@ async def wall(site: Site, request: web.Request) -> web.Response:
     look = site.state.look()
     shown, status = site.state.shown(View(), look, ROWS_MAX)
     site.note("wall-opened", request)
-    asked = request.query.get("page", "")
     pages = max(-(-len(shown) // WALL_PAGE), 1)
-    number = int(asked) % pages if asked.isdecimal() and len(asked) < 4 else 0  # noqa: PLR2004
+    number = _number(request, "page") % pages
     # The page that was asked for comes first, for walls that run no script.
-    turned = [*shown[number * WALL_PAGE :], *shown[: number * WALL_PAGE]] if asked else shown
+    turned = [*shown[number * WALL_PAGE :], *shown[: number * WALL_PAGE]]
     told = site.common(request[READER], look) | {
+        "rows": rows_html(turned, look, wall=True),
         "next_page": (number + 1) % pages,
         "page_size": WALL_PAGE,
     }
-    return _html(page("wall", page=told, look=look, shown=turned, status=status))
+    return _html(page("wall", page=told, look=look, status=status))
+
+
+def _number(request: web.Request, name: str) -> int:
+    """Return a number in the address; 0 where there is none, or none that makes sense."""
+    asked = request.query.get(name, "")
+    return int(asked) if re.fullmatch("[0-9]{1,6}", asked) else 0
 
 
 async def clock(site: Site, request: web.Request) -> web.Response:
@@ -109,8 +124,10 @@ async def clock(site: Site, request: web.Request) -> web.Response:
         "may_answer": [kind for kind in KINDS if reader.may(CAPABILITIES[kind])],
     }
     one = site.state.one(row, view, look)
+    told["mark"] = mark_of(one)
     body = page("clock", page=told, look=look, one=one, episode=episode, reasons=REASONS)
-    answer = _html(body)
+    # Packed, its length would tell who listens and guesses how much of the token is right (BREACH).
+    answer = web.Response(text=body, content_type="text/html")
     answer.set_cookie(
         TOKEN_COOKIE, token, httponly=True, samesite="Strict", secure=site.is_secure, path="/"
     )
@@ -160,8 +177,10 @@ async def _stream(site: Site, request: web.Request, topic: Topic) -> web.StreamR
     site.metrics.streams.inc()
     try:
         async for part in site.hub.messages(topic, _lasting_s(site, request[READER])):
-            async with asyncio.timeout(WRITE_S):
-                await answer.write(part)
+            # In pieces: what a slow page has not taken yet is kept for each page by itself.
+            for begin in range(0, len(part), PIECE_BYTES):
+                async with asyncio.timeout(WRITE_S):
+                    await answer.write(part[begin : begin + PIECE_BYTES])
     except (TimeoutError, ConnectionError):
         # The page has gone, or takes nothing: it comes back by itself.
         pass
@@ -212,6 +231,7 @@ async def static(_: Site, request: web.Request) -> web.Response:
 
 
 def _html(text: str) -> web.Response:
+    """Return a page without a secret of its own, packed where the browser can unpack it."""
     answer = web.Response(text=text, content_type="text/html")
     answer.enable_compression()
     return answer

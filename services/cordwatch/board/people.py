@@ -22,8 +22,12 @@ class People:
     def __init__(self) -> None:
         """Begin with nobody known."""
         self._kept: dict[str, bytes] = {}
+        self.version = 0
+        """Grows with every name that changes."""
         self._surnames: dict[str, str] = {}
         """Of those who were asked about: they are compared at every change of the board."""
+        self._found: dict[str, Person] = {}
+        """Those who were asked about: they are shown at every change of the board."""
 
     def take(self, reference: str, value: bytes | None) -> None:
         """
@@ -32,7 +36,9 @@ class People:
         Raises:
             ValidationError: it is none.
         """
+        self.version += 1
         self._surnames.pop(reference, None)
+        self._found.pop(reference, None)
         if value is None:
             self._kept.pop(reference, None)
             return
@@ -50,11 +56,13 @@ class People:
 
     def find(self, reference: str) -> Person | None:
         """Return who *reference* is; None: not known here."""
-        kept = self._kept.get(reference)
-        if kept is None:
-            return None
+        known, kept = self._found.get(reference), self._kept.get(reference)
+        if known is not None or kept is None:
+            return known
         found = _identity(kept)
-        return Person(_readable(found.name or ""), found.number, found.birth_date or "")
+        person = Person(_readable(found.name or ""), found.number, found.birth_date or "")
+        self._found[reference] = person
+        return person
 
 
 def _identity(value: bytes) -> Identity:

@@ -10,24 +10,29 @@ alerts.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from cordwatch.board.clock_row import ClockRow, order_of, rows_of, surnames_shared
+from cordwatch.board.clock_row import ClockRow, rows_of
 from cordwatch.board.feeds_heard import FeedsHeard
+from cordwatch.board.namesakes import Namesakes
+from cordwatch.board.open_rows import OpenRows
 from cordwatch.board.paged import Paged
+from cordwatch.board.patient_numbers import Numbers
 from cordwatch.board.people import People
 from cordwatch.board.records import Records, Unreadable
 from cordwatch.board.state_rows import fact_key
-from cordwatch.pathway.facts import EPOCH, Fact, merge_tellings
+from cordwatch.board.unseen import Unseen
+from cordwatch.pathway.facts import Fact, merge_tellings
 from cordwatch.pathway.identity import Persons, persons
 from cordwatch.pathway.picture import Picture
 from cordwatch_schemas.acknowledgements import Acknowledged, Answer
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.synthetic import is_synthetic
 from cordwatch_schemas.topics import (
     ACKS,
     ALERTS,
@@ -50,6 +55,21 @@ READ: tuple[Topic, ...] = (
 )
 """What the board reads, and all that it reads."""
 
+Seen = tuple[Picture, list[Alert], list[Answer]]
+"""What is known of a patient, what was told, and what was answered."""
+
+Over = tuple[tuple[str, datetime], ...]
+"""The clocks of a patient of whom none runs any more, and when each ended; empty: one may."""
+
+
+def over_in(picture: Picture) -> Over:
+    """Return the clocks of *picture* if all of them had ended when anything was last heard; else nothing."""
+    heard_at = max((fact.received_at for fact in picture.history.facts), default=None)
+    ends = [(clock.id, clock.end.at) for clock in picture.clocks if clock.end is not None]
+    if heard_at is None or len(ends) < len(picture.clocks):
+        return ()
+    return tuple(ends) if all(at <= heard_at for _, at in ends) else ()
+
 
 class Projection:
     """Every clock of the hospital, as the topics tell it."""
@@ -58,8 +78,10 @@ class Projection:
         """Begin with nothing read, under the rules of *packs*; days are those of *zone*."""
         self.packs, self.zone = packs, zone
         self.people = People()
+        self.numbers = Numbers()
         self.feeds = FeedsHeard()
         self.paged = Paged()
+        self.unseen = Unseen()
         self.unread = 0
         """Records that could not be read."""
         self.version = 0
@@ -71,11 +93,12 @@ class Projection:
         self._records: dict[str, Records] = defaultdict(Records)
         self._touched: set[str] = set()
         self._rows: dict[str, dict[str, ClockRow]] = {}
-        """By patient, by clock; only of patients with a clock."""
+        """By patient, by clock; of patients with a clock that is not over."""
+        self._over: dict[str, Over] = {}
+        """Patients whose every clock is over: most of those of a month. Their rows are made when somebody asks."""
         self._patient_of: dict[str, str] = {}
-        self._shared: tuple[int, set[str]] = (-1, set())
-        self._moment, self._moment_at = 0, EPOCH
-        self._wake_at: datetime | None = None
+        self._open = OpenRows()
+        self._namesakes = Namesakes()
 
     # --- records in
 
@@ -91,10 +114,12 @@ class Projection:
         if topic == FACTS.name:
             self._take_row(key, value)
         elif topic == IDENTITIES.name:
+            self.numbers.take(reference, value)
             self.people.take(reference, value)
-            if reference in self._rows:
+            if reference in self._rows or reference in self._over:
                 # No row holds a name, but it is shown beside one.
                 self.version += 1
+                self._namesakes.rename(reference, self.people.surname(reference))
         elif topic == PAGES.name:
             patient = self.paged.take(reference, value)
             if patient is not None:
@@ -108,6 +133,8 @@ class Projection:
             self.feeds.take_alert(value)
         elif topic == HISTORIES.name:
             self.feeds.take_state(value)
+        elif is_synthetic(reference):
+            self.unseen.heard(reference)
         elif topic == ALERTS.name:
             self._records[reference].take_alert(value)
             self._touched.add(reference)
@@ -142,10 +169,7 @@ class Projection:
     @property
     def shared(self) -> set[str]:
         """Return the patients who lie on one ward with another of the same surname."""
-        if self._shared[0] != self.version:
-            found = surnames_shared(self._each(), self.people.surname)
-            self._shared = (self.version, found)
-        return self._shared[1]
+        return self._namesakes.shared
 
     def _with_their_others(self, references: Iterable[str]) -> set[str]:
         """Return *references* and everybody whom a merge or move ever tied to one of them."""
@@ -171,24 +195,32 @@ class Projection:
 
     def _derive(self, reference: str) -> None:
         rows: dict[str, ClockRow] = {}
+        over: Over = ()
         try:
             seen = self.picture(reference)
             if seen is not None:
-                picture, alerts, answers = seen
-                self._note_receipt(picture.history.facts)
-                marks = [one for one in answers if isinstance(one, Acknowledged)]
-                rows = {
-                    one.id: one for one in rows_of(picture, reference, alerts, marks, self.paged.of)
-                }
+                over = over_in(seen[0])
+                rows = {} if over else self._rows_from(reference, seen)
+                if not is_synthetic(reference):
+                    self._note_receipt(seen[0].history.facts)
+                    place = seen[0].place if over or rows else None
+                    self._namesakes.put(reference, place, self.people.surname(reference))
         except Unreadable:
             self.unreadable.add(reference)
-            rows = self._rows.get(reference, {})
+            rows, over = self._rows.get(reference, {}), self._over.get(reference, ())
         else:
             self.unreadable.discard(reference)
-        self._replace(reference, rows)
+            if seen is None:
+                self._namesakes.put(reference, None, "")
+        self._replace(reference, rows, over)
         records = self._records.get(reference)
         if records is not None and records.is_empty:
             del self._records[reference]
+
+    def _rows_from(self, reference: str, seen: Seen) -> dict[str, ClockRow]:
+        picture, alerts, answers = seen
+        marks = [one for one in answers if isinstance(one, Acknowledged)]
+        return {one.id: one for one in rows_of(picture, reference, alerts, marks, self.paged.of)}
 
     def _note_receipt(self, facts: Iterable[Fact]) -> None:
         times = [fact.received_at for fact in facts]
@@ -196,23 +228,32 @@ class Projection:
             times.append(self.last_fact_at)
         self.last_fact_at = max(times, default=None)
 
-    def _replace(self, reference: str, rows: dict[str, ClockRow]) -> None:
-        known = self._rows.get(reference, {})
-        if rows == known:
+    def _replace(self, reference: str, rows: dict[str, ClockRow], over: Over) -> None:
+        if is_synthetic(reference):
+            self.unseen.put(reference, rows.values())
             return
-        self.version += 1
-        for gone in known.keys() - rows.keys():
-            if self._patient_of.get(gone) == reference:
-                del self._patient_of[gone]
-        self._patient_of |= dict.fromkeys(rows, reference)
-        for row in rows.values():
-            self._note_wake(row.changes_after(self._moment_at))
+        known, known_over = self._rows.pop(reference, {}), self._over.pop(reference, ())
         if rows:
             self._rows[reference] = rows
-        else:
-            self._rows.pop(reference, None)
+        elif over:
+            self._over[reference] = over
+        if rows == known and not over and not known_over:
+            return
+        self.version += 1
+        clocks = {*rows, *(clock for clock, _ in over)}
+        for gone in {*known, *(clock for clock, _ in known_over)} - rows.keys():
+            # After a merge it may be the survivor's already.
+            if self._patient_of.get(gone) == reference:
+                del self._patient_of[gone]
+                self._open.drop(gone)
+        self._patient_of |= dict.fromkeys(clocks, reference)
+        for clock, _ in over:
+            self._open.drop(clock)
+        for row in rows.values():
+            if row != known.get(row.id):
+                self._open.put(row)
 
-    def picture(self, reference: str) -> tuple[Picture, list[Alert], list[Answer]] | None:
+    def picture(self, reference: str) -> Seen | None:
         """
         Return what is known of the patient who lives under *reference*; None where there is no clock to be.
 
@@ -238,58 +279,82 @@ class Projection:
         of_mine = [one for one in alerts.values() if who.owner_of_alert(one) == reference]
         return Picture(mine, who, self.packs), of_mine, list(answers.values())
 
+    def with_numbers(self, numbers: Iterable[str]) -> set[str]:
+        """Return under which references those live now who have *numbers*: after a merge it is the survivor's."""
+        found = (self.numbers.find(one) for one in numbers)
+        return {self._lives_as(one) for one in found if one is not None}
+
+    def _lives_as(self, reference: str) -> str:
+        tied = self._tied(reference)
+        if len(tied) == 1:
+            return reference
+        together = (one for name in sorted(tied) if (one := self._records.get(name)))
+        try:
+            return persons(fact for one in together for fact in one.facts()).root(reference)
+        except Unreadable:
+            return reference
+
     def has_answer(self, reference: str, event_id: str) -> bool:
         """Return whether an answer was read under *reference*."""
         records = self._records.get(reference)
         return records is not None and event_id in records.answers
 
-    def _each(self) -> Iterator[ClockRow]:
-        return (row for rows in self._rows.values() for row in rows.values())
-
     def row(self, clock_id: str) -> ClockRow | None:
         """Return the row of a clock, open or ended."""
         patient = self._patient_of.get(clock_id)
-        return None if patient is None else self._rows[patient].get(clock_id)
+        return None if patient is None else self._rows_now(patient).get(clock_id)
 
     def rows_of_patient(self, reference: str) -> list[ClockRow]:
         """Return the rows of a patient, the earliest due first."""
-        return list(self._rows.get(reference, {}).values())
+        return list(self._rows_now(reference).values())
+
+    def _rows_now(self, reference: str) -> dict[str, ClockRow]:
+        rows = self._rows.get(reference)
+        if rows is not None or reference not in self._over:
+            return rows or {}
+        try:
+            seen = self.picture(reference)
+        except Unreadable:
+            return {}
+        return {} if seen is None else self._rows_from(reference, seen)
 
     def open_rows(self, now: datetime) -> list[ClockRow]:
         """Return the clocks that run at *now*, the most pressing first."""
-        found = (row for row in self._each() if row.is_open(now))
-        return sorted(found, key=lambda row: order_of(row, now))
+        return self._open.at(now)
 
     def closed_today(self, now: datetime) -> list[ClockRow]:
         """Return the clocks that ended on the day of *now*, the last first."""
         today = now.astimezone(self.zone).date()
+        began_at = datetime.combine(today, time.min, self.zone).astimezone(UTC)
+        over = [
+            reference
+            for reference, clocks in self._over.items()
+            if any(began_at <= ended_at <= now for _, ended_at in clocks)
+        ]
         found = [
             row
-            for row in self._each()
-            if row.ended_at is not None
-            and row.ended_at <= now
-            and row.ended_at.astimezone(self.zone).date() == today
+            for rows in (*self._rows.values(), *map(self._rows_now, over))
+            for row in rows.values()
+            if row.ended_at is not None and began_at <= row.ended_at <= now
         ]
         return sorted(found, key=lambda row: (row.ended_at, row.id), reverse=True)
 
     def next_change(self, now: datetime) -> datetime | None:
         """Return when a row looks different by time alone."""
-        return min((at for row in self._each() for at in row.changes_after(now)), default=None)
+        return self._open.next_change(now)
 
     def moment(self, now: datetime) -> int:
         """Return what grows whenever rows may look different by time alone."""
-        if self._wake_at is not None and self._wake_at <= now:
-            self._moment += 1
-            self._moment_at, self._wake_at = now, self.next_change(now)
-        return self._moment
+        self._open.advance(now)
+        return self._open.moment
+
+    def mark(self, clock_id: str, now: datetime) -> object | None:
+        """Return what is another object as soon as a row may look different; None: the clock does not run at *now*."""
+        return self._open.mark(clock_id, now)
 
     def wake_at(self) -> datetime | None:
         """Return when to ask for the `moment` again: never too late, sometimes for nothing."""
-        return self._wake_at
-
-    def _note_wake(self, times: Iterable[datetime]) -> None:
-        known = () if self._wake_at is None else (self._wake_at,)
-        self._wake_at = min((*known, *times), default=None)
+        return self._open.wake_at()
 
     def forget(self, now: datetime) -> None:
         """Let go of alerts and answers that are older than their topics keep them."""

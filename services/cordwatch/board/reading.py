@@ -28,6 +28,7 @@ Record = tuple[str, bytes | None, bytes | None]
 
 AT_ONCE = 2_000
 QUIET_S = 0.2
+QUEUED_KIB_MAX = 8 * 1024
 ASK_EVERY_S = 2.0
 """How often the broker is asked whether it is there."""
 AWAY_AFTER_S = 6.0
@@ -155,6 +156,8 @@ def _client(settings: KafkaSettings) -> Consumer:
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 100,
+            # What was fetched and not yet read is memory that nobody looks at.
+            "queued.max.messages.kbytes": QUEUED_KIB_MAX,
             "reconnect.backoff.max.ms": RECONNECT_MS_MAX,
             "log_level": 2,
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cordwatch.board import actions, api, pages
+from cordwatch.board.cds import services
 from cordwatch.board.site import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -21,5 +22,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/api/episodes/{reference}", "see-board", api.episodes, as_json=True),
     Route("GET", "/api/alerts", "see-board", api.alerts, as_json=True),
     Route("GET", "/api/openapi.json", None, api.described, as_json=True),
+    *services.routes(),
     Route("GET", "/static/{name}", None, pages.static),
 )

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
-import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from cordwatch.board.access import Reader as Person
 from cordwatch.board.audit import AuditLog, last_record
 from cordwatch.board.board_state import BoardState
+from cordwatch.board.downtime import keep_copy
+from cordwatch.board.entrance import Entrance
 from cordwatch.board.live import Hub
 from cordwatch.board.metrics import BoardMetrics
 from cordwatch.board.pages import copy_html
@@ -31,8 +33,11 @@ from cordwatch.board.wording import STATE_WORDS
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch.runtime.peers import CannotListen, tls_context
+from cordwatch.runtime.web_listening import WebListener
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
+from cordwatch_schemas.synthetic_pack import WithSynthetic
 from cordwatch_schemas.topics import AUDIT
 
 EXIT_OK: Final = 0
@@ -46,10 +51,6 @@ APPLY_S_MAX: Final = 60.0
 log = get_logger("cordwatch.board")
 
 
-class CannotListen(RuntimeError):
-    """The address is taken, or not ours."""
-
-
 class Board:
     """One board process."""
 
@@ -59,10 +60,13 @@ class Board:
 
         Raises:
             BadAccess: nobody could be told from anybody.
+            BadTls: a certificate or its key cannot be used.
             BrokerUnreachable: no broker answers.
         """
         self.settings, self.kafka = settings, kafka
-        sign_in = settings.sign_in()
+        self.entrance = Entrance.of(settings)
+        self.tls = tls_context(settings)
+        self.web = WebListener()
         self.registry = CollectorRegistry()
         self.metrics = BoardMetrics(self.registry)
         self.state = BoardState(
@@ -79,11 +83,12 @@ class Board:
         self.site = Site(
             self.state,
             self.hub,
-            sign_in,
+            self.entrance.sign_in,
             self.audit,
             Publisher(kafka),
             self.metrics,
-            is_secure=settings.tls_cert is not None,
+            is_secure=self.tls is not None,
+            cds=self.entrance.cds,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._began = settings.clock.monotonic()
@@ -110,6 +115,8 @@ class Board:
 
     def _caught_up(self) -> None:
         self.state.projection.refresh()
+        # Most of it stays: looked through for garbage again and again, it would hold up pages each time.
+        gc.freeze()
         self.state.ready = True
         took_s = self.settings.clock.monotonic() - self._began
         self.metrics.ready.set(1)
@@ -144,13 +151,14 @@ class Board:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _measure(self, now: datetime) -> None:
-        rows = self.state.open_rows(now)
+        counts = Counter[str](row.state(now) for row in self.state.open_rows(now))
         for state in STATE_WORDS:
-            count = sum(row.state(now) == state for row in rows)
-            self.metrics.open_rows.labels(state).set(count)
+            self.metrics.open_rows.labels(state).set(counts[state])
         self.metrics.live.set(self.state.away_since is None)
         projection = self.state.projection
         self.metrics.unread.set(projection.unread + len(projection.unreadable))
+        for of, keys in self.entrance.fetched.items():
+            self.metrics.keys_age_s.labels(of).set(keys.age_s)
 
     def _forget(self, now: datetime) -> None:
         if now - self._forgot_at >= FORGET_EVERY:
@@ -159,11 +167,11 @@ class Board:
             self.state.projection.refresh()
 
     async def _copy(self, path: Path) -> None:
-        """Write the downtime copy, whole or not at all, every minute."""
+        """Write the downtime copy every minute."""
         while True:
             if self.state.ready:
                 text = copy_html(self.site, Person("", frozenset()), "downtime")
-                await asyncio.to_thread(_replace, path, text)
+                await keep_copy(path, text, self.settings.clock.now(), self.metrics)
             await asyncio.sleep(COPY_EVERY_S if self.state.ready else LOOK_EVERY_S)
 
     def health(self) -> tuple[bool, Mapping[str, Any]]:
@@ -174,6 +182,7 @@ class Board:
             "broker_away": away,
             "records": self.reader.records,
             "streams": self.hub.count,
+            "synthetic_patients": self.state.projection.unseen.shown(self.settings.clock.now()),
         }
 
     async def run(self, ready: Callable[[str], None] | None = None) -> int:
@@ -196,7 +205,7 @@ class Board:
         )
         server.start()
         log.info("metrics", address=server.address)
-        runner, address = await self._listen()
+        address = await self._listen()
         log.info("listening", address=address, access=self.settings.access)
         if ready is not None:
             ready(address)
@@ -205,12 +214,13 @@ class Board:
         finally:
             self._stopping.set()
             self.reader.stop()
-            await runner.cleanup()
+            await self.web.stop()
             await asyncio.to_thread(self.audit.stop, END_S)
             server.stop()
 
     async def _until(self, stop: asyncio.Event) -> int:
         works = [asyncio.ensure_future(one) for one in (self._look_after(), self.hub.run())]
+        works += [asyncio.ensure_future(keys.follow()) for keys in self.entrance.fetched.values()]
         if self.settings.downtime_file is not None:
             works.append(asyncio.ensure_future(self._copy(self.settings.downtime_file)))
         stopped = asyncio.ensure_future(stop.wait())
@@ -223,39 +233,15 @@ class Board:
         log.info("stopping")
         return EXIT_BROKEN if failed else EXIT_OK
 
-    async def _listen(self) -> tuple[web.AppRunner, str]:
-        runner = web.AppRunner(
-            make_app(self.site, ROUTES),
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=END_S,
-        )
-        await runner.setup()
-        tls = _tls(self.settings.tls_cert, self.settings.tls_key)
+    async def _listen(self) -> str:
+        host, port = self.settings.host, self.settings.port
         try:
-            await web.TCPSite(
-                runner, self.settings.host, self.settings.port, ssl_context=tls
-            ).start()
+            await self.web.start(make_app(self.site, ROUTES), host, port, self.tls, END_S)
         except OSError as error:
-            await runner.cleanup()
-            where = f"{self.settings.host}:{self.settings.port}"
-            raise CannotListen(f"cannot listen on {where}: {error.strerror}") from None
-        host, port = runner.addresses[0][:2]
-        return runner, f"{host}:{port}"
-
-
-def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    if cert is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
-    return context
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+            await self.web.stop()
+            raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        host, port = self.web.address
+        return f"{host}:{port}"
 
 
 def run(
@@ -267,6 +253,6 @@ def run(
     Raises:
         BadAccess, BrokerUnreachable, MissingTopics, WrongTopics, BadYaml, CannotListen: it cannot begin.
     """
-    packs = load_packs(settings.pack)
+    packs = WithSynthetic(load_packs(settings.pack))
     require_topics(kafka, (*READ, AUDIT))
     return asyncio.run(Board(settings, kafka, packs).run(ready))

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-import jwt
-
-from cordwatch.board.signing import Anybody, ByHeader, ByToken, KeyFile, SignIn
 from cordwatch.runtime.wall_clock import WallClock
 
 AccessMode = Literal["none", "header", "jwt"]
@@ -35,40 +32,26 @@ class BoardSettings:
     access: AccessMode = "none"
     proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     proxy_secret_file: Path | None = None
+    proxy_names: tuple[str, ...] = ()
+    """Names in the certificates of the proxies."""
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
     jwt_keys_file: Path | None = None
+    jwt_keys_url: str | None = None
+    keys_ca: Path | None = None
+    """By what the addresses of keys are verified; None: by the system's authorities."""
+    url: str | None = None
+    """Of the board, as browsers and the record system know it."""
+    patient_system: str | None = None
+    """`Identifier.system` of the patient numbers. Turns CDS Hooks on."""
+    cds_issuers: tuple[str, ...] = ()
+    cds_keys_file: Path | None = None
+    cds_keys_url: str | None = None
+    cds_ids_are_numbers: bool = False
     downtime_file: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    tls_key_password_file: Path | None = None
+    tls_client_ca: Path | None = None
     synthetic: bool = False
     clock: WallClock = field(default_factory=WallClock)
-
-    def sign_in(self) -> SignIn:
-        """
-        Return how the board knows who asks.
-
-        Raises:
-            BadAccess: something is missing, or nobody would have to sign in beyond this machine.
-            OSError: a file cannot be read.
-        """
-        if self.access == "none":
-            if not ip_address(self.host).is_loopback:
-                raise BadAccess("--access none is for loopback alone: choose header or jwt")
-            return Anybody()
-        if self.access == "header":
-            if self.proxy_secret_file is None:
-                raise BadAccess("--access header takes --proxy-secret-file")
-            secret = self.proxy_secret_file.read_bytes().strip()
-            try:
-                return ByHeader(self.proxies, secret)
-            except ValueError as error:
-                raise BadAccess(f"--access header: {error}") from None
-        if not (self.jwt_issuer and self.jwt_audience and self.jwt_keys_file):
-            raise BadAccess("--access jwt takes --jwt-issuer, --jwt-audience and --jwt-keys-file")
-        keys = KeyFile(self.jwt_keys_file)
-        try:
-            keys.find("")
-        except jwt.PyJWTError:
-            raise BadAccess("--jwt-keys-file: there are no keys (JWKS) in it") from None
-        return ByToken(self.jwt_issuer, self.jwt_audience, keys)

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address
-from pathlib import Path
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final, Protocol
 
 import jwt
 
-from cordwatch.board.access import NotSignedIn, Reader, roles_in
+from cordwatch.board.access import NotSignedIn, Reader, Role, roles_in
+from cordwatch.board.keys import Keys
+from cordwatch.runtime.peers import is_allowed
 
 Networks = Sequence[IPv4Network | IPv6Network]
-ALGORITHMS: Final = (
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "ES256",
-    "ES384",
-    "EdDSA",
-)
-"""Signatures with a public key. None is `none`, and none shares a secret."""
 LEEWAY_S: Final = 30
 USER_MAX: Final = 120
 SECRET_BYTES_MIN: Final = 16
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request, as far as it says who sends it."""
+
+    headers: Mapping[str, str]
+    address: str = ""
+    """Of the peer, without its port."""
+    names: frozenset[str] = frozenset()
+    """In the certificate that the peer showed and that was verified: its common name and its alternative names."""
+    path: str = ""
+
+
 class SignIn(Protocol):
     """Knows who sent a request."""
 
-    def reader(self, headers: Mapping[str, str], peer: str) -> Reader:
+    def reader(self, asking: Asking) -> Reader:
         """
         Return who asks.
 
@@ -44,21 +44,53 @@ class SignIn(Protocol):
         """
 
 
+class UnknownKey(NotSignedIn):
+    """Signed with a key that is not known: perhaps a new one."""
+
+    def __init__(self, keys: Keys) -> None:
+        """Say where the key was looked for."""
+        super().__init__("the token is signed with a key that is not known")
+        self.keys = keys
+
+
+async def who_asks(sign_in: SignIn, asking: Asking) -> Reader:
+    """
+    Return who asks; a key that is not known is looked for anew.
+
+    Raises:
+        NotSignedIn: it cannot be verified.
+    """
+    try:
+        return sign_in.reader(asking)
+    except UnknownKey as error:
+        await error.keys.renew()
+        return sign_in.reader(asking)
+
+
 @dataclass(frozen=True, slots=True)
 class Anybody:
     """Nobody signs in: for a demo on loopback; shows no names, since nobody answers for seeing them."""
 
-    def reader(self, headers: Mapping[str, str], peer: str) -> Reader:  # noqa: ARG002 - all the same
+    role: Role = "coordinator"
+
+    def reader(self, asking: Asking) -> Reader:  # noqa: ARG002 - all the same
         """Return somebody unknown who may answer."""
-        return Reader("demo", frozenset({"coordinator"}), is_known=False)
+        return Reader("demo", frozenset({self.role}), is_known=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ByHeader:
-    """The hospital's proxy says who it is: from listed networks, with a secret that only it knows."""
+    """
+    The hospital's proxy says who it is: from listed networks, and it proves that it is the proxy.
+
+    By a secret that only it knows, by its certificate, or by both: what is set
+    is asked for.
+    """
 
     proxies: Networks
-    secret: bytes
+    secret: bytes | None
+    names: frozenset[str] = frozenset()
+    """Common or alternative names of the proxies' certificates; empty: no certificate is asked for."""
     user_header: str = "X-Remote-User"
     groups_header: str = "X-Remote-Groups"
     secret_header: str = "X-Proxy-Secret"  # noqa: S105 - the name of a header
@@ -67,19 +99,23 @@ class ByHeader:
         """Refuse what would believe anybody."""
         if not self.proxies:
             raise ValueError("no proxy is listed: anybody could say who they are")
-        if len(self.secret) < SECRET_BYTES_MIN:
+        if self.secret is None and not self.names:
+            raise ValueError("the proxy proves nothing: neither by a secret nor by a certificate")
+        if self.secret is not None and len(self.secret) < SECRET_BYTES_MIN:
             raise ValueError(f"the proxy's secret is shorter than {SECRET_BYTES_MIN} bytes")
 
-    def reader(self, headers: Mapping[str, str], peer: str) -> Reader:
+    def reader(self, asking: Asking) -> Reader:
         """Return whom the proxy names."""
-        address = ip_address(peer)
-        if not any(address in network for network in self.proxies):
+        if not asking.address or not is_allowed(asking.address, self.proxies):
             raise NotSignedIn("not from a listed proxy")
+        if self.names and not self.names & asking.names:
+            raise NotSignedIn("without the certificate of a listed proxy")
+        headers = asking.headers
         given = _once(headers, self.secret_header).encode("utf-8", "replace")
-        if not hmac.compare_digest(given, self.secret):
+        if self.secret is not None and not hmac.compare_digest(given, self.secret):
             raise NotSignedIn("without the proxy's secret")
         groups = _once(headers, self.groups_header).split(",")
-        return _known(_once(headers, self.user_header), [one.strip() for one in groups])
+        return known(_once(headers, self.user_header), [one.strip() for one in groups])
 
 
 def _once(headers: Mapping[str, str], name: str) -> str:
@@ -90,73 +126,66 @@ def _once(headers: Mapping[str, str], name: str) -> str:
     return found[0] if found else ""
 
 
-@dataclass(slots=True)
-class KeyFile:
-    """The identity provider's public keys (JWKS) in a file, read anew when it changes."""
-
-    path: Path
-    _read_at: float = -1.0
-    _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
-
-    def find(self, kid: str) -> jwt.PyJWK | None:
-        """
-        Return the key of this id.
-
-        Raises:
-            PyJWTError: the file holds no keys.
-        """
-        try:
-            changed_at = self.path.stat().st_mtime
-            if changed_at != self._read_at:
-                found = jwt.PyJWKSet.from_dict(json.loads(self.path.read_bytes()))
-                self._keys = {key.key_id: key for key in found.keys if key.key_id}
-                self._read_at = changed_at
-        except (OSError, ValueError):
-            raise jwt.PyJWKSetError("the keys cannot be read") from None
-        return self._keys.get(kid)
-
-
 @dataclass(frozen=True, slots=True)
 class ByToken:
     """A token that the identity provider signed (JWT), checked here: issuer, audience, expiry, algorithm, key."""
 
     issuer: str
     audience: str
-    keys: KeyFile
-    header: str = "Authorization"
+    keys: Keys
     user_claim: str = "preferred_username"
     groups_claim: str = "groups"
 
-    def reader(self, headers: Mapping[str, str], peer: str) -> Reader:  # noqa: ARG002 - the token is enough
+    def reader(self, asking: Asking) -> Reader:
         """Return whom the token names."""
-        scheme, _, token = headers.get(self.header, "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise NotSignedIn("without a token")
-        try:
-            claims = self._claims(token.strip())
-        except jwt.PyJWTError as error:
-            raise NotSignedIn(f"the token does not hold: {type(error).__name__}") from None
+        claims = claims_of(asking, self.keys, [self.issuer], [self.audience], ("sub",))
         groups = claims.get(self.groups_claim, ())
         named = groups if isinstance(groups, list) else [groups]
-        return _known(str(claims.get(self.user_claim) or claims["sub"]), named, claims["exp"])
+        return known(str(claims.get(self.user_claim) or claims["sub"]), named, claims["exp"])
 
-    def _claims(self, token: str) -> dict[str, Any]:
-        told = jwt.get_unverified_header(token)
-        key = self.keys.find(str(told.get("kid", "")))
-        if key is None or told.get("alg") not in ALGORITHMS or key.algorithm_name != told["alg"]:
-            raise jwt.InvalidKeyError
+
+def claims_of(
+    asking: Asking,
+    keys: Keys,
+    issuers: Sequence[str],
+    audiences: Sequence[str],
+    more: Sequence[str],
+) -> dict[str, Any]:
+    """
+    Return what the token of a request claims, once it holds; it must claim *more* besides the usual.
+
+    Raises:
+        NotSignedIn: there is none, or it does not hold; says which kind of fault, nothing of the token.
+    """
+    scheme, _, token = _once(asking.headers, "Authorization").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise NotSignedIn("without a token")
+    try:
+        told = jwt.get_unverified_header(token.strip())
+        algorithm = str(told.get("alg", ""))
+        key = keys.find(str(told.get("kid", "")), algorithm)
+        if key is None:
+            raise UnknownKey(keys)
         return jwt.decode(
-            token,
+            token.strip(),
             key,
-            algorithms=[key.algorithm_name],
-            audience=self.audience,
-            issuer=self.issuer,
+            algorithms=[algorithm],
+            audience=list(audiences),
+            issuer=list(issuers),
             leeway=LEEWAY_S,
-            options={"require": ["exp", "iat", "iss", "aud", "sub"]},
+            options={"require": ["exp", "iat", "iss", "aud", *more]},
         )
+    except jwt.PyJWTError as error:
+        raise NotSignedIn(f"the token does not hold: {type(error).__name__}") from None
 
 
-def _known(user: str, groups: Sequence[object], until: float | None = None) -> Reader:
+def known(user: str, groups: Sequence[object], until: float | None = None) -> Reader:
+    """
+    Return somebody who was verified.
+
+    Raises:
+        NotSignedIn: there is no name, or one that would break a line.
+    """
     if not user or len(user) > USER_MAX or not user.isprintable():
         raise NotSignedIn("without a name")
     return Reader(user, roles_in(groups), until)

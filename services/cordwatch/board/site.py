@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,16 +16,19 @@ from cordwatch.board.access import Capability, NotSignedIn, Reader
 from cordwatch.board.audit import AuditLog, NotRecorded, Publishes
 from cordwatch.board.audit_event import Deed, audit_event
 from cordwatch.board.board_state import BoardState
+from cordwatch.board.cds.setup import BASE, CdsHooks
 from cordwatch.board.live import Hub
 from cordwatch.board.look import Look, build, page
 from cordwatch.board.metrics import BoardMetrics
 from cordwatch.board.security import HEADERS, STRICT_TRANSPORT, Allowance, Forged
-from cordwatch.board.signing import SignIn
+from cordwatch.board.signing import Asking, SignIn, who_asks
 from cordwatch.runtime.logging import get_logger
 
 BODY_BYTES_MAX: Final = 8 * 1024
 AUDIT_S: Final = 5.0
 READER: Final = web.RequestKey("reader", Reader)
+FOR_PROGRAMS: Final = ("/api/", BASE)
+"""Where refusals and errors are told as JSON."""
 
 Handler = Callable[["Site", web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,6 +46,8 @@ class Route:
     handler: Handler
     as_json: bool = False
     """Whether a refusal is told to a program."""
+    by_ehr: bool = False
+    """Whether the record system asks, not a person."""
 
 
 @dataclass(slots=True)
@@ -56,8 +61,28 @@ class Site:
     publisher: Publishes
     metrics: BoardMetrics
     is_secure: bool = False
+    cds: CdsHooks | None = None
+    """None: CDS Hooks is not set up."""
     pages_allowed: Allowance = field(default_factory=lambda: Allowance(120, 4))
     changes_allowed: Allowance = field(default_factory=lambda: Allowance(30, 0.5))
+    cards_allowed: Allowance = field(default_factory=lambda: Allowance(600, 50))
+    """One record system asks for a whole hospital."""
+
+    def allowance(self, route: Route) -> Allowance:
+        """Return how much one reader may ask for of what *route* gives."""
+        if route.by_ehr:
+            return self.cards_allowed
+        return self.changes_allowed if route.method == hdrs.METH_POST else self.pages_allowed
+
+    async def reader(self, route: Route, request: web.Request) -> Reader:
+        """
+        Return who asks.
+
+        Raises:
+            NotSignedIn: it cannot be verified.
+        """
+        sign_in = self.cds.sign_in if self.cds is not None and route.by_ehr else self.sign_in
+        return await who_asks(sign_in, asking_of(request))
 
     def common(self, reader: Reader, look: Look) -> dict[str, Any]:
         """Return what every page shows."""
@@ -148,27 +173,31 @@ def guarded(site: Site, route: Route) -> Callable[[web.Request], Awaitable[web.S
     async def handle(request: web.Request) -> web.StreamResponse:
         if route.needs is None:
             return await route.handler(site, request)
-        metrics = site.metrics
+        if route.by_ehr and site.cds is None:
+            return refusal(site, route, 404, "Not here", "CDS Hooks is not set up.")
         try:
-            reader = site.sign_in.reader(request.headers, request.remote or "")
+            request[READER] = await site.reader(route, request)
         except NotSignedIn as error:
-            metrics.refused.labels("not-signed-in").inc()
+            site.metrics.refused.labels("not-signed-in").inc()
             log.info("not signed in", reason=str(error))
             return refusal(site, route, 401, "Not signed in", "Sign in, and look again.")
-        request[READER] = reader
-        allowance = site.changes_allowed if route.method == hdrs.METH_POST else site.pages_allowed
-        if not allowance.take(f"{reader.user}|{request.remote}", site.state.clock.monotonic()):
-            metrics.refused.labels("rate").inc()
-            return refusal(site, route, 429, "Too much at once", "Wait a moment.")
-        if not reader.may(route.needs):
-            metrics.refused.labels("role").inc()
-            site.note("refused", request)
-            return refusal(site, route, 403, "Not for you", "Your role does not allow this.")
-        if not site.state.ready:
-            return _not_ready(site, route, reader)
-        return await route.handler(site, request)
+        return _refused(site, route, request) or await route.handler(site, request)
 
     return handle
+
+
+def _refused(site: Site, route: Route, request: web.Request) -> web.Response | None:
+    """Return why somebody who is known gets nothing here, or not now; None: it is answered."""
+    reader, metrics = request[READER], site.metrics
+    who = f"{reader.user}|{request.remote}"
+    if not site.allowance(route).take(who, site.state.clock.monotonic()):
+        metrics.refused.labels("rate").inc()
+        return refusal(site, route, 429, "Too much at once", "Wait a moment.")
+    if route.needs is not None and not reader.may(route.needs):
+        metrics.refused.labels("role").inc()
+        site.note("refused", request)
+        return refusal(site, route, 403, "Not for you", "Your role does not allow this.")
+    return None if site.state.ready else _not_ready(site, route, reader)
 
 
 def _not_ready(site: Site, route: Route, reader: Reader) -> web.Response:
@@ -190,16 +219,15 @@ def make_app(site: Site, routes: tuple[Route, ...]) -> web.Application:
         try:
             answer: web.StreamResponse = await handler(request)
         except web.HTTPException as error:
-            answer = message(site, None, error.status, error.reason, "There is nothing here.")
+            answer = _error(site, request, error.status, error.reason, "There is nothing here.")
         except Forged as error:
             site.metrics.refused.labels("forged").inc()
             log.warning("a forged change was refused", reason=str(error))
-            answer = message(
-                site, None, 403, "Refused", "This did not come from a page of this board."
-            )
+            text = "This did not come from a page of this board."
+            answer = _error(site, request, 403, "Refused", text)
         except Exception as error:
             log.exception("a page could not be made", exc_info=error)
-            answer = message(site, None, 500, "An error of ours", "It has been logged.")
+            answer = _error(site, request, 500, "An error of ours", "It has been logged.")
         return answer
 
     async def on_prepare(_: web.Request, response: web.StreamResponse) -> None:
@@ -218,6 +246,32 @@ def make_app(site: Site, routes: tuple[Route, ...]) -> web.Application:
     for route in routes:
         app.router.add_route(route.method, route.path, guarded(site, route))
     return app
+
+
+def _error(site: Site, request: web.Request, status: int, heading: str, text: str) -> web.Response:
+    if request.path.startswith(FOR_PROGRAMS):
+        return web.json_response({"error": text}, status=status)
+    return message(site, None, status, heading, text)
+
+
+def asking_of(request: web.Request) -> Asking:
+    """Return a request as far as it says who sends it."""
+    return Asking(
+        request.headers,
+        address=request.remote or "",
+        names=certified_names(request.get_extra_info("peercert")),
+        path=request.path,
+    )
+
+
+def certified_names(certificate: Mapping[str, Any] | None) -> frozenset[str]:
+    """Return the names in a peer's *certificate* that was verified: common name, DNS names and URIs."""
+    told = certificate or {}
+    subject = {
+        value for part in told.get("subject", ()) for name, value in part if name == "commonName"
+    }
+    others = {value for kind, value in told.get("subjectAltName", ()) if kind in {"DNS", "URI"}}
+    return frozenset(subject | others)
 
 
 def host_of(request: web.Request) -> str:

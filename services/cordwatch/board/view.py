@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cordwatch.board.clock_row import ClockRow
+from cordwatch.board.clock_row import ClockRow, Seen
 from cordwatch.board.people import People
 from cordwatch.board.wording import STATE_WORDS
 
@@ -45,27 +45,38 @@ class View:
         return self if self.hand == "mine" else replace(self, user="")
 
     @property
+    def filters(self) -> dict[str, str]:
+        """Return the filters as they stand in an address; what is searched for never does."""
+        told = {"ward": self.ward, "rule": self.rule, "state": self.state, "hand": self.hand}
+        return {name: value for name, value in told.items() if value}
+
+    @property
     def is_filtered(self) -> bool:
         """Return whether some rows may be left out."""
         return any((self.ward, self.rule, self.state, self.hand, self.search))
 
     def of_rows(self, rows: Iterable[ClockRow], people: People, now: datetime) -> list[ClockRow]:
         """Return those of *rows* that were asked for, in their order."""
-        return [row for row in rows if self._wants(row, people, now)]
+        # Most pages are of a ward or of all: what they leave out is looked at once.
+        there = [row for row in rows if not self.ward or row.place.ward == self.ward]
+        if not (self.rule or self.state or self.hand or self.search):
+            return there
+        return [row for row in there if self._wants(row, people, now)]
 
     def _wants(self, row: ClockRow, people: People, now: datetime) -> bool:
-        if self.ward and row.place.ward != self.ward:
-            return False
         if self.rule and row.rule != self.rule:
             return False
         if self.state and row.state(now) != self.state:
             return False
-        seen = row.seen_by(now)
-        if self.hand == "mine" and (seen is None or seen.by != self.user):
-            return False
-        if self.hand == "none" and seen is not None:
+        if self.hand and not self._wants_in(row.seen_by(now)):
             return False
         return not self.search or self._matches(row, people)
+
+    def _wants_in(self, seen: Seen | None) -> bool:
+        """Return whether rows in this hand were asked for; None: in nobody's."""
+        if self.hand == "none":
+            return seen is None
+        return seen is not None and seen.by == self.user
 
     def _matches(self, row: ClockRow, people: People) -> bool:
         words = [row.patient, row.place.ward or "", row.place.bed or "", row.need, row.rule]

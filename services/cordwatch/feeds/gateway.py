@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -21,6 +21,7 @@ from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import BadEvent, read_answer, read_event, topic_of
 from cordwatch_schemas.records import FeedPosition, Identity, Quarantined, RawMessage
+from cordwatch_schemas.synthetic import claims_to_be_synthetic
 from cordwatch_schemas.topics import (
     ACKS,
     IDENTITIES,
@@ -92,6 +93,7 @@ FHIR_TYPE = "FHIR"
 """What stands for the message type of a FHIR text, which tells of resources of several kinds."""
 
 UNKNOWN_SENDER = Fault("MSH-3", "sender is not known to any profile")
+RESERVED = Fault("patient", "has a mark of the synthetic patient, which cordwatch alone tells of")
 
 
 def nothing_known(_: str) -> Resource | None:
@@ -117,24 +119,26 @@ def translate(
     if item.kind != "message":
         return Translated(item, "quarantined", "-", "-", None, (), (Fault("message", item.reason),))
     if item.format == "event-json":
-        return _from_json(item, received_at, replayed=replayed)
+        return _without_reserved(_from_json(item, received_at, replayed=replayed))
     if item.format == "fhir":
         return from_fhir(item, sources, received_at, replayed=replayed, known=known)
     source = sources.of(item.data, peer)
     if source is None:
         return Translated(item, "quarantined", "-", "-", None, (), (without_source(item.data),))
     mapped = map_message(item.data, source, received_at, replayed=replayed)
-    return Translated(
-        item,
-        mapped.outcome,
-        mapped.sender,
-        mapped.control_id,
-        mapped.sent_at,
-        mapped.events,
-        mapped.faults,
-        (mapped.identity,) if mapped.identity else (),
-        profile=source.name,
-        message_type=mapped.message_type,
+    return _without_reserved(
+        Translated(
+            item,
+            mapped.outcome,
+            mapped.sender,
+            mapped.control_id,
+            mapped.sent_at,
+            mapped.events,
+            mapped.faults,
+            (mapped.identity,) if mapped.identity else (),
+            profile=source.name,
+            message_type=mapped.message_type,
+        )
     )
 
 
@@ -157,22 +161,45 @@ def from_fhir(
     if source is None:
         return Translated(item, "quarantined", base or "fhir", "-", None, (), (UNKNOWN_SENDER,))
     found = map_fhir(item.data, source, received_at, replayed=replayed, base=base, known=known)
-    return Translated(
-        item,
-        found.outcome,
-        found.sender,
-        found.message_id,
-        found.sent_at,
-        found.events,
-        found.faults,
-        found.identities,
-        found.excerpts,
-        found.missing,
-        profile=source.name,
-        message_type=FHIR_TYPE,
-        histories=found.histories,
-        resource_types=found.types,
-        versions=found.versions,
+    return _without_reserved(
+        Translated(
+            item,
+            found.outcome,
+            found.sender,
+            found.message_id,
+            found.sent_at,
+            found.events,
+            found.faults,
+            found.identities,
+            found.excerpts,
+            found.missing,
+            profile=source.name,
+            message_type=FHIR_TYPE,
+            histories=found.histories,
+            resource_types=found.types,
+            versions=found.versions,
+        )
+    )
+
+
+def _without_reserved(found: Translated) -> Translated:
+    """
+    Return *found* without events that only the synthetic patient may have, and with the fault.
+
+    What else a message says stands: it may be about somebody.
+    """
+    told = [
+        one for one in found.told if not (isinstance(one, Event) and claims_to_be_synthetic(one))
+    ]
+    if len(told) == len(found.told):
+        return found
+    return replace(
+        found,
+        outcome=found.outcome if told else "quarantined",
+        told=tuple(told),
+        faults=(*found.faults, RESERVED),
+        identities=found.identities if told else (),
+        excerpts=(*found.excerpts, b"") if found.excerpts else (),
     )
 
 

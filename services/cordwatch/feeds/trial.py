@@ -10,7 +10,7 @@ from cordwatch.feeds.fhir.bundle import Resource
 from cordwatch.feeds.fhir.mapper import map_fhir
 from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import UNKNOWN_SENDER, nothing_known, without_source
-from cordwatch.feeds.hl7.message import Message, Null, Segment, Unreadable, parse
+from cordwatch.feeds.hl7.message import Message, Segment, Unreadable, parse
 from cordwatch.feeds.hl7.places import Overrides
 from cordwatch.feeds.mapping.fields_read import CODED_TYPES, FIELDS_READ
 from cordwatch.feeds.mapping.mapper import Mapped, map_message, map_parsed
@@ -37,12 +37,10 @@ class TracedSegment(Segment):
         self.reads.add(field)
         return super().raw(field, repetition)
 
-    def value(
-        self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1
-    ) -> str | Null | None:
+    def text(self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1) -> str:
         """Return what a place says, and remember."""
         self.reads.add(field)
-        return super().value(field, component, repetition=repetition, sub=sub)
+        return super().text(field, component, repetition=repetition, sub=sub)
 
     def whole(self, field: int) -> str:
         """Return a field as sent, and remember."""

@@ -1,22 +1,20 @@
 """
 The watchdog: a sign of life to the outside, sent only while the pager makes progress.
 
-A pager that hangs tells nobody that it hangs. So somebody else listens for it:
-an Alertmanager, by an alert that always fires and ends by itself when it is not
-renewed (a dead man's switch), or a service that expects a call every so often.
+A pager that hangs tells nobody that it hangs. So somebody else listens for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import aiohttp
 
-from cordwatch.pager.inlets.metrics import InletMetrics, Way
+from cordwatch.pager.inlets.metrics import InletMetrics
+from cordwatch.runtime.heartbeat import PATIENCE_S, DeadMansAlert, Way, beat
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
 
@@ -24,8 +22,6 @@ ENDS_AFTER = timedelta(seconds=60)
 """The dead man's alert ends so long after the last heartbeat: four of them."""
 
 ALERT_NAME = "CordwatchPagerAlive"
-PATIENCE_S = 10.0
-_OK = range(200, 300)
 
 log = get_logger("cordwatch.pager")
 
@@ -38,18 +34,14 @@ def wait_s(last: float | None, now: float, every_s: float) -> float:
     return 0.0 if last is None else max(0.0, last + every_s - now)
 
 
-def dead_mans_alert(name: str, begun_at: datetime, now: datetime) -> list[dict[str, Any]]:
-    """Return the alert that always fires, as Alertmanager takes it: labels that never change, and an end."""
-    return [
-        {
-            "labels": {"alertname": ALERT_NAME, "service": "cordwatch-pager", "pager": name},
-            "annotations": {
-                "summary": "The pager makes progress. It is when this alert ends that somebody must look."
-            },
-            "startsAt": begun_at.isoformat(),
-            "endsAt": (now + ENDS_AFTER).isoformat(),
-        }
-    ]
+def dead_mans_alert(name: str, begun_at: datetime) -> DeadMansAlert:
+    """Return the alert that stands for the pager *name*."""
+    return DeadMansAlert(
+        {"alertname": ALERT_NAME, "service": "cordwatch-pager", "pager": name},
+        "The pager makes progress. It is when this alert ends that somebody must look.",
+        ENDS_AFTER,
+        begun_at,
+    )
 
 
 @dataclass(slots=True)
@@ -63,39 +55,29 @@ class Heartbeat:
     every_s: float
     url: str | None = None
     alertmanagers: Sequence[str] = ()
-    _begun_at: datetime | None = field(default=None, init=False)
 
     async def run(self) -> None:
         """Send them for ever."""
-        self._begun_at = self.clock.now()
+        alert = dead_mans_alert(self.name, self.clock.now())
         timeout = aiohttp.ClientTimeout(total=min(PATIENCE_S, self.every_s))
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:
             if self.url is not None:
-                group.create_task(self._forever(session, "url", self.url))
+                group.create_task(self._forever(session, "url", self.url, alert))
             for one in self.alertmanagers:
-                group.create_task(self._forever(session, "alertmanager", f"{one}/api/v2/alerts"))
+                group.create_task(self._forever(session, "alertmanager", one, alert))
 
-    async def _forever(self, session: aiohttp.ClientSession, way: Way, url: str) -> None:
+    async def _forever(
+        self, session: aiohttp.ClientSession, way: Way, url: str, alert: DeadMansAlert
+    ) -> None:
         last: float | None = None
         before = "sent"
         while True:
             await asyncio.sleep(wait_s(last, self.clock.monotonic(), self.every_s))
             last = self.clock.monotonic()
-            outcome = await self._beat(session, way, url) if self.is_well() else "held"
+            outcome = "held"
+            if self.is_well():
+                outcome = await beat(session, way, url, alert, self.clock.now())
             self.metrics.beats.labels(way, outcome).inc()
             if outcome != before:
                 log.warning("heartbeats to the outside", way=way, outcome=outcome)
             before = outcome
-
-    async def _beat(self, session: aiohttp.ClientSession, way: Way, url: str) -> str:
-        now = self.clock.now()
-        body = dead_mans_alert(self.name, self._begun_at or now, now)
-        try:
-            if way == "url":
-                asked = session.get(url, allow_redirects=False)
-            else:
-                asked = session.post(url, json=body, allow_redirects=False)
-            async with asked as response:
-                return "sent" if response.status in _OK else "failed"
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return "failed"

@@ -11,6 +11,7 @@ from kafka.errors import KafkaError
 from pydantic import TypeAdapter, ValidationError
 
 from cordwatch.runtime.kafka import KafkaSettings
+from cordwatch.runtime.leading import member_of, wait_for_lead
 from cordwatch.runtime.logging import get_logger
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.alerts import Alert
@@ -106,21 +107,11 @@ class Intake:
             self._failed(error)
 
     def _follow(self) -> None:
-        member = KafkaConsumer(
-            PAGES.name,
-            **self._kafka.client(),
-            group_id=self._group,
-            enable_auto_commit=False,
-            session_timeout_ms=round(self._session_timeout_s * 1000),
-            heartbeat_interval_ms=round(self._session_timeout_s * 1000 / 4),
-        )
+        member = member_of(self._kafka, self._group, PAGES, self._session_timeout_s)
         try:
-            while not self._stop.is_set() and not member.assignment():
-                member.poll(timeout_ms=POLL_MS)
-            if self._stop.is_set():
+            if not wait_for_lead(member, self._stop.is_set):
                 return
-            # Only membership is wanted of it; the ledger is read by another client.
-            member.pause(*member.assignment())
+            # The ledger is read by another client.
             is_whole = self._lead()
             reader = KafkaConsumer(
                 **self._kafka.client(), enable_auto_commit=False, auto_offset_reset="earliest"

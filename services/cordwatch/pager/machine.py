@@ -33,6 +33,9 @@ from cordwatch_schemas.pages import Delivery, LedgerEntry, Matter
 FORGOTTEN_AFTER = timedelta(days=61)
 """Longer than alerts are kept on their topic: one read anew is always known."""
 
+NOBODY_FORGOTTEN_AFTER = timedelta(hours=1)
+"""A synthetic patient's: there are some every minute, and to be told of one anew wakes nobody."""
+
 EARLY_MAX = 1_000
 """So many alerts may have been answered before they are read."""
 
@@ -49,7 +52,7 @@ class Past:
 
     revision: int
     round: int
-    ended_at: datetime
+    forget_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Machine:
         self._outbox = Outbox(transports)
         for entry in ledger:
             self._index(entry)
-            for delivery in entry.deliveries:
+            for delivery in () if entry.matter.is_synthetic else entry.deliveries:
                 self.burden.note(entry.matter, delivery)
 
     # In.
@@ -182,7 +185,7 @@ class Machine:
     def forget(self, now: datetime) -> None:
         """Drop what ended so long ago that nobody can tell it again."""
         for alert_id, past in list(self._past.items()):
-            if now - past.ended_at > FORGOTTEN_AFTER:
+            if now > past.forget_at:
                 del self._past[alert_id]
                 self._dirty[alert_id] = None
 
@@ -220,7 +223,8 @@ class Machine:
         self.entries.pop(alert_id, None)
         self._alarms.drop(alert_id)
         ended_at = entry.matter.ended_at or entry.matter.raised_at
-        self._past[alert_id] = Past(entry.matter.revision, entry.round, ended_at)
+        kept = NOBODY_FORGOTTEN_AFTER if entry.matter.is_synthetic else FORGOTTEN_AFTER
+        self._past[alert_id] = Past(entry.matter.revision, entry.round, ended_at + kept)
         for one in entry.deliveries:
             self._keys.pop(one.dedup_key, None)
         self._leave(entry)
@@ -246,7 +250,9 @@ class Machine:
                 self._unsure.discard(alert_id)
 
     def _note(self, before: LedgerEntry, after_: LedgerEntry) -> None:
-        """Keep what was decided, to be counted and logged."""
+        """Keep what was decided, to be counted and logged; a synthetic patient burdens nobody."""
+        if before.matter.is_synthetic:
+            return
         for delivery in after_.deliveries[len(before.deliveries) :]:
             self.burden.note(before.matter, delivery)
         if after_.reason != before.reason or len(after_.deliveries) > len(before.deliveries):

@@ -141,12 +141,12 @@ class PagerMetrics:
         pages: Mapping[tuple[str, str], int],
         now: datetime,
     ) -> None:
-        """Set what is a state, from the open matters."""
+        """Set what is a state, from the open matters; synthetic patients are nobody's."""
         unaccepted, unanswered = 0.0, 0.0
         held = dict.fromkeys(get_args(Reason), 0)
         count = dict.fromkeys(KINDS, 0)
         for entry in entries:
-            if entry.matter.status != "open":
+            if entry.matter.status != "open" or entry.matter.is_synthetic:
                 continue
             count[entry.matter.kind] += 1
             if entry.reason in held:

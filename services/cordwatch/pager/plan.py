@@ -49,6 +49,10 @@ Role = Literal[
 ]
 
 
+NOWHERE = "synthetic-patient"
+"""The destination of synthetic patients, which every pager has and no plan may name."""
+
+
 def _some_time(span: timedelta) -> timedelta:
     if span <= timedelta(0):
         raise ValueError("must be longer than nothing")
@@ -189,6 +193,9 @@ class Plan(PackData):
 
     def destinations_of(self, role: str, matter: Matter, at: datetime) -> tuple[str, ...]:
         """Return how a role is reached for a patient at a time; nothing where nobody is there."""
+        if matter.is_synthetic:
+            # Whatever the plan says: no person is ever told of a synthetic patient.
+            return (NOWHERE,)
         zone = ZoneInfo(self.zone)
         for watch in self.roster:
             is_on = watch.hours is None or watch.hours.holds(at, zone)
@@ -268,7 +275,7 @@ def load_plan(path: str | Path, rules: Collection[str] | None = None) -> Plan:
     # What does not fit together is looked for in what was written: in a plan with another fault too.
     with contextlib.suppress(BadYaml):
         written = read_placed(text, _AsWritten, name)
-        between = faults_between(written.value.model_extra or {}, STEPS, PRESSING, rules)
+        between = faults_between(written.value.model_extra or {}, STEPS, PRESSING, rules, NOWHERE)
         faults += [written.fault(path, reason) for path, reason in between]
     if plan is None or faults:
         raise BadYaml(name, faults)

@@ -17,14 +17,17 @@ def faults_between(
     steps: Sequence[str],
     pressing: Collection[str],
     rules: Collection[str] | None,
+    reserved: str,
 ) -> Iterator[Told]:
     """
     Yield what is wrong between the parts of a plan as it was written, well formed or not.
 
     Parts that are no plan's at all are passed over: they are told of elsewhere.
     *steps*: what the ladder must have; *pressing*: those that are never quietened for good;
-    *rules*: the names that a rule may have; None: any.
+    *rules*: the names that a rule may have; None: any. *reserved*: the name that no destination may have.
     """
+    if reserved in _mapping(plan.get("destinations")):
+        yield ("destinations", reserved), "is a name that the pager itself needs: give it another"
     yield from _ladder(plan, steps)
     yield from _roster(plan)
     yield from _by_rule(plan, rules)

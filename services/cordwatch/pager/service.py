@@ -18,7 +18,8 @@ from cordwatch.pager.ledger import LedgerWriter, publisher_of, read_ledger
 from cordwatch.pager.machine import Machine, Work
 from cordwatch.pager.metrics import PagerMetrics
 from cordwatch.pager.outbox import Attempt
-from cordwatch.pager.plan import Plan
+from cordwatch.pager.plan import NOWHERE, Plan
+from cordwatch.pager.transports.nowhere import NowhereTransport
 from cordwatch.pager.transports.transport import ATTEMPT_S_MAX, Outcome, Page, Transport
 from cordwatch.pager.troubles import Troubles
 from cordwatch.runtime.kafka import KafkaError, KafkaSettings, read_topic, require_topics
@@ -67,12 +68,13 @@ class Pager:
         metrics_at: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
         """Put the parts together; nothing runs yet."""
-        self.plan, self.transports = plan, transports
+        self.plan = plan
+        self.transports = {**transports, NOWHERE: NowhereTransport(NOWHERE)}
         self._kafka, self._clock, self._name = kafka, clock, name
         self._pause_s_max = session_timeout_s / 3
         self.registry = CollectorRegistry()
         self.metrics = PagerMetrics(self.registry)
-        self.metrics.touch(transports.values())
+        self.metrics.touch(self.transports.values())
         self.machine: Machine | None = None
         self._page = MetricsServer(self.registry, self.health, *metrics_at)
         self._intake = Intake(
@@ -217,7 +219,8 @@ class Pager:
     def _hear(self, machine: Machine, batch: Batch, now: datetime) -> None:
         for one in batch.heard:
             if isinstance(one, Matter):
-                self.metrics.heard.labels(one.kind).inc()
+                if not one.is_synthetic:
+                    self.metrics.heard.labels(one.kind).inc()
                 machine.hear(one, now)
             else:
                 machine.answer(one, now)
@@ -244,7 +247,7 @@ class Pager:
             log.info("decided", alert=alert_id, reason=reason)
         self.metrics.fallbacks.inc(work.fallbacks)
         for attempt, page in work.attempts:
-            if attempt.action == "tell" and page.attempt == 1:
+            if attempt.action == "tell" and page.attempt == 1 and not page.matter.is_synthetic:
                 wait_s = (page.at - page.matter.raised_at).total_seconds()
                 self.metrics.first_post_s.observe(max(0.0, wait_s))
 

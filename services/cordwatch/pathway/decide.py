@@ -96,9 +96,13 @@ def decide(
     running = tuple(
         OpenClock(clock.id, clock.rule.id, clock.due_at) for clock in picture.open_clocks(now)
     )
-    if not running and not wakes and not alerts:
-        return _quiet(mine, packs, now, picture)
-    return Decision(tuple(alerts), min(wakes, default=None), running)
+    if running or wakes:
+        return Decision(tuple(alerts), min(wakes, default=None), running)
+    quiet = _quiet(mine, packs, now, picture)
+    if not alerts:
+        return quiet
+    # Who is to be told of is not forgotten in the same breath, and not looked at never again.
+    return Decision(tuple(alerts), now if quiet.expired else quiet.wake_at, ())
 
 
 def _quiet(
@@ -109,9 +113,12 @@ def _quiet(
         # Who has lymphoma must be known years later; who was merged as well.
         return Decision((), None, ())
     last = max(fact.received_at for fact in facts)
-    if picture is not None and picture.clocks:
-        last = max(last, *(clock.quiet_at for clock in picture.clocks))
-    forget_at = last + max(pack.policy.keep_facts for pack in packs.each)
+    if picture is None:
+        keep = max(pack.policy.keep_facts for pack in packs.each)
+    else:
+        last = max([last, *(clock.quiet_at for clock in picture.clocks)])
+        keep = max(picture.where.policy_of(fact).keep_facts for fact in facts)
+    forget_at = last + keep
     if now >= forget_at:
         return Decision((), None, (), expired=True)
     return Decision((), forget_at, ())

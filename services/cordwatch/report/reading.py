@@ -17,6 +17,7 @@ from cordwatch.pathway.where import PLACES
 from cordwatch_schemas.acknowledgements import Acknowledged, StoodDown
 from cordwatch_schemas.alerts import Alert, AlertStatus
 from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.synthetic import is_synthetic
 
 Outcome = Literal[
     "in-time",
@@ -89,8 +90,10 @@ def known(
     Return what is known at *at* from *facts* by reference, and what was published and answered.
 
     Clocks come from the core. One that the facts no longer give (retracted,
-    re-timed) is known from its alerts alone.
+    re-timed) is known from its alerts alone. Synthetic patients are nobody.
     """
+    facts = {one: told for one, told in facts.items() if not is_synthetic(one)}
+    published = [alert for alert in alerts if not is_synthetic(alert.patient)]
     needs: dict[str, Need] = {
         rule.id: NEEDS[rule.satisfied_by] for pack in packs.each for rule in pack.rules
     }
@@ -106,7 +109,6 @@ def known(
             mine = [fact for fact in told if who.owner(fact) == reference]
             person_of.update((who.meant(fact), reference) for fact in mine)
             clocks += _from_picture(Picture(mine, who, packs), at)
-    published = list(alerts)
     derived = {clock.clock for clock in clocks}
     clocks += [one for one in clocks_of_alerts(published, needs, at) if one.clock not in derived]
     return Known(at, clocks, published, list(answers), person_of)

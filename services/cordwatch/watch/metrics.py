@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.synthetic import is_synthetic
 from cordwatch_schemas.topics import WATCHED
 
 _OUTCOMES = ("fact", "known", "irrelevant")
@@ -149,7 +150,9 @@ class Metrics:
         self.quarantine.labels(topic).inc()
 
     def alert(self, alert: Alert) -> None:
-        """Count an alert: a new one by rule and level, a change by its status."""
+        """Count an alert: a new one by rule and level, a change by its status; a synthetic patient's counts nowhere."""
+        if is_synthetic(alert.patient):
+            return
         if alert.revision == 0:
             self.alerts.labels(alert.rule, alert.level or "none").inc()
         else:

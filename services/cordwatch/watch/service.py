@@ -33,6 +33,7 @@ from cordwatch.watch.settings import WatchSettings
 from cordwatch.watch.watchdog import Watchdog
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
+from cordwatch_schemas.synthetic_pack import WithSynthetic
 from cordwatch_schemas.topics import FACTS, PARTITIONS, TOPICS, WATCHED
 
 EXIT_OK = 0
@@ -338,7 +339,7 @@ def run(settings: WatchSettings, ready: Callable[[str], None] | None = None) -> 
         BrokerUnreachable, MissingTopics, WrongTopics, BadYaml: it cannot begin.
     """
     require_faust()
-    packs = load_packs(settings.pack)
+    packs = WithSynthetic(load_packs(settings.pack))
     verify_topics(settings)
 
     async def main() -> int:

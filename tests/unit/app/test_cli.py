@@ -85,7 +85,7 @@ def test_every_command_documents_its_exit_codes() -> None:
 
 
 PRINTS_NO_DATA = {
-    *("ack", "board", "classify", "demo", "feeds", "stand-down", "watch"),
+    *("ack", "board", "classify", "demo", "feeds", "stand-down", "synthetic", "watch"),
     *("pager run", "pager test", "secrets check", "secrets make"),
 }
 """What they print is a line about what was done, or a log."""

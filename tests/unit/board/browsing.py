@@ -14,11 +14,12 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.board.audit import AuditLog
 from cordwatch.board.board_state import BoardState
+from cordwatch.board.cds.setup import CdsHooks
 from cordwatch.board.live import Hub
 from cordwatch.board.metrics import BoardMetrics
 from cordwatch.board.routes import ROUTES
 from cordwatch.board.security import Allowance
-from cordwatch.board.signing import ByHeader
+from cordwatch.board.signing import ByHeader, SignIn
 from cordwatch.board.site import Site, make_app
 from cordwatch.runtime.kafka import KafkaError
 from cordwatch.runtime.wall_clock import WallClock
@@ -29,6 +30,9 @@ from cordwatch_schemas.topics import ACKS, AUDIT
 from tests.unit.board.hospital import Record, projected
 
 SECRET = "a secret of the proxy alone"  # noqa: S105 - of this test
+BOARD_URL = "https://board.example"
+NUMBERS = "urn:oid:1.2.3"
+"""The system of the hospital's patient numbers in FHIR."""
 
 
 class StoppedClock(WallClock):
@@ -92,19 +96,23 @@ class Browser:
 
 
 @asynccontextmanager
-async def browser(records: Sequence[Record], now: datetime) -> AsyncIterator[Browser]:
-    """Give a browser in front of a board that has read *records*."""
+async def browser(
+    records: Sequence[Record], now: datetime, ehr: SignIn | None = None
+) -> AsyncIterator[Browser]:
+    """Give a browser in front of a board that has read *records*; *ehr*: how the record system is known."""
     clock, topics = StoppedClock(now), MemoryTopics()
     state = BoardState(projected(records), clock, synthetic=True, ready=True)
     audit = AuditLog("board", topics, lambda: None)
     audit.start()
+    by_header = ByHeader([ip_network("127.0.0.0/8")], SECRET.encode())
     site = Site(
         state,
         Hub(state),
-        ByHeader([ip_network("127.0.0.0/8")], SECRET.encode()),
+        by_header,
         audit,
         topics,
         BoardMetrics(CollectorRegistry()),
+        cds=CdsHooks(BOARD_URL, NUMBERS, ehr or by_header),
         pages_allowed=Allowance(10_000, 1),
         changes_allowed=Allowance(10_000, 1),
     )

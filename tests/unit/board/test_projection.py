@@ -338,6 +338,35 @@ def test_whom_the_pager_told_stands_in_the_row() -> None:
     assert board.open_rows(T(10))[0].pages == ()
 
 
+def test_an_answer_by_a_clock_that_is_ahead_is_shown_when_its_time_has_come() -> None:
+    """Who answered has a clock a second ahead of the board's: the row is known to change then."""
+    records = list(kept(SUSPECTED, T(7)))
+    early = an_acknowledgement(alert_of(records, "reminder").alert_id, T(7) + timedelta(seconds=1))
+    board = projected([*records, *answered(early)])
+    (row,) = board.open_rows(T(7))
+    assert row.seen_by(T(7)) is None
+    assert board.next_change(T(7)) == early.occurred_at
+    before = board.moment(T(7))
+    assert board.moment(early.occurred_at) > before
+
+
+def test_a_patient_whose_clocks_are_over_is_found_and_shown_all_the_same() -> None:
+    """Rows of those whose clocks all ended are made when somebody asks; a new clock brings them back."""
+    told = (*SUSPECTED, an_mri_done(T(5)))
+    board = projected(kept(told, T(6)))
+    (closed,) = board.closed_today(T(6))
+    assert closed == board.row(closed.id) == board.rows_of_patient("A")[0]
+    assert (closed.ended_at, board.open_rows(T(6))) == (T(5), [])
+    before = board.version
+    for record in kept((*told, a_suspicion(T(7))), T(7)):
+        board.take(*record)
+    board.refresh()
+    (again,) = board.open_rows(T(7))
+    assert board.version > before
+    assert [row.id for row in board.rows_of_patient("A")] == [closed.id, again.id]
+    assert board.closed_today(T(7)) == [board.row(closed.id)]
+
+
 def test_old_alerts_and_answers_are_forgotten() -> None:
     """A board that has run for months holds no more than one that starts now."""
     records = list(kept(SUSPECTED, T(13)))

@@ -216,6 +216,20 @@ async def test_a_page_is_sent_only_what_changes() -> None:
     assert "<strong>1</strong> in nobody" in news["status"]
 
 
+async def test_pages_that_begin_together_are_sent_the_same() -> None:
+    """A board that is back is asked by all at once; what time it is, is never older than a tenth of a second."""
+    clock = StoppedClock(T(8))
+    state = BoardState(projected(kept(TWO, T(8))), clock, ready=True)
+    channel = await channel_of(state)
+    first = channel.everything(state.look())
+    clock.shown = T(8) + timedelta(seconds=0.09)
+    assert channel.everything(state.look()) is first
+    clock.shown = T(8) + timedelta(seconds=0.2)
+    again = channel.everything(state.look())
+    assert told_in(again)["now"] != told_in(first)["now"]
+    assert told_in(again)["rows"] == told_in(first)["rows"]
+
+
 async def test_a_row_changes_by_time_alone() -> None:
     """At its next level it is sent anew, though nothing arrived."""
     board = projected(kept(TWO[:3], T(8)))

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from multidict import CIMultiDict
 
 from cordwatch.board.access import ALLOWS, ROLES, NotSignedIn, Reader, roles_in
+from cordwatch.board.entrance import Entrance
+from cordwatch.board.keys import KeyFile
 from cordwatch.board.settings import BadAccess, BoardSettings
-from cordwatch.board.signing import Anybody, ByHeader, ByToken, KeyFile
+from cordwatch.board.signing import Anybody, Asking, ByHeader, ByToken
+from tests.unit.board.tokens import NOW, Signer, good_for, key_set, new_key
 
 SECRET = b"a secret of the proxy alone"
 PROXY = "10.1.2.3"
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-NOW = datetime.now(UTC)  # noqa: TID251 - tokens are judged by the real time
+PROVIDER = Signer("k1")
+OTHER_KEY = new_key()
 
 
 def headers(**more: str) -> dict[str, str]:
@@ -37,13 +36,16 @@ def by_header() -> ByHeader:
 
 def test_a_listed_proxy_with_its_secret_is_believed() -> None:
     """Name and roles are those that it tells."""
-    assert by_header().reader(headers(), PROXY) == Reader("n.jansen", frozenset({"clinician"}))
+    assert by_header().reader(Asking(headers(), PROXY)) == Reader(
+        "n.jansen", frozenset({"clinician"})
+    )
 
 
 @pytest.mark.parametrize(
     ("told", "peer"),
     [
         (headers(), "10.1.2.4"),
+        (headers(), ""),
         (headers(**{"X-Proxy-Secret": "guessed"}), PROXY),
         (headers(**{"X-Proxy-Secret": ""}), PROXY),
         (headers(**{"X-Remote-User": ""}), PROXY),
@@ -54,7 +56,7 @@ def test_a_listed_proxy_with_its_secret_is_believed() -> None:
 def test_what_another_could_have_sent_is_not_believed(told: dict[str, str], peer: str) -> None:
     """Another peer, no secret, no name, or a name that would break a line."""
     with pytest.raises(NotSignedIn):
-        by_header().reader(told, peer)
+        by_header().reader(Asking(told, peer))
 
 
 @pytest.mark.parametrize("name", ["X-Remote-User", "x-remote-groups", "X-Proxy-Secret"])
@@ -63,7 +65,7 @@ def test_a_header_that_stands_there_twice_is_not_believed(name: str) -> None:
     told = CIMultiDict(headers())
     told.add(name, "cordwatch-coordinator")
     with pytest.raises(NotSignedIn):
-        by_header().reader(told, PROXY)
+        by_header().reader(Asking(told, PROXY))
 
 
 @pytest.mark.parametrize(("proxies", "secret"), [([], SECRET), ([ip_network("::1")], b"short")])
@@ -80,7 +82,7 @@ def test_roles_are_groups_of_that_name_and_nothing_else() -> None:
 
 def test_nobody_who_is_not_known_sees_names() -> None:
     """Without sign-in anybody may try the board, and sees no name on it."""
-    reader = Anybody().reader({}, "127.0.0.1")
+    reader = Anybody().reader(Asking({}, "127.0.0.1"))
     assert reader.may("acknowledge")
     assert not reader.sees_names
 
@@ -96,29 +98,26 @@ def test_who_runs_the_system_answers_for_no_patient() -> None:
 
 def key_file(folder: Path) -> Path:
     """Return a file with the provider's public key."""
-    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key()))
     path = folder / "keys.json"
-    path.write_text(json.dumps({"keys": [{**public, "kid": "k1", "alg": "RS256"}]}))
+    path.write_bytes(key_set(PROVIDER.published(alg="RS256")))
     return path
 
 
 def claims(**more: Any) -> dict[str, Any]:
     """Return what an honest provider signs."""
-    told: dict[str, Any] = {
+    told = {
         "iss": "https://id.example",
         "aud": "cordwatch",
         "sub": "4711",
         "preferred_username": "n.jansen",
         "groups": ["cordwatch-coordinator"],
-        "iat": NOW,
-        "exp": NOW + timedelta(days=1),
     }
-    return {name: value for name, value in {**told, **more}.items() if value is not None}
+    return good_for(told, **more)
 
 
-def signed(told: dict[str, Any], key: Any = KEY, algorithm: str = "RS256", kid: str = "k1") -> str:
+def signed(told: dict[str, Any], key: Any = None, algorithm: str = "RS256", kid: str = "k1") -> str:
     """Return the header of a request with a token."""
-    return "Bearer " + jwt.encode(told, key, algorithm=algorithm, headers={"kid": kid})
+    return Signer(kid, PROVIDER.key).sign(told, algorithm, key)
 
 
 def by_token(folder: Path) -> ByToken:
@@ -129,7 +128,7 @@ def by_token(folder: Path) -> ByToken:
 def test_a_token_of_the_provider_is_believed(tmp_path: Path) -> None:
     """Name, roles, and until when."""
     told = claims()
-    reader = by_token(tmp_path).reader({"Authorization": signed(told)}, "")
+    reader = by_token(tmp_path).reader(Asking({"Authorization": signed(told)}))
     assert (reader.user, reader.roles) == ("n.jansen", frozenset({"coordinator"}))
     assert reader.until == int(told["exp"].timestamp())
 
@@ -158,18 +157,18 @@ def test_a_token_of_the_provider_is_believed(tmp_path: Path) -> None:
 def test_a_token_that_does_not_hold_is_refused(header: str, tmp_path: Path) -> None:
     """Another issuer, audience, time, key or algorithm, none at all, or a changed signature."""
     with pytest.raises(NotSignedIn) as refused:
-        by_token(tmp_path).reader({"Authorization": header}, "")
+        by_token(tmp_path).reader(Asking({"Authorization": header}))
     assert "jansen" not in str(refused.value)
 
 
 def test_a_key_that_was_taken_back_is_no_longer_believed(tmp_path: Path) -> None:
     """The file is read anew when it changes, without a restart."""
     sign_in, token = by_token(tmp_path), signed(claims())
-    assert sign_in.reader({"Authorization": token}, "").user == "n.jansen"
+    assert sign_in.reader(Asking({"Authorization": token})).user == "n.jansen"
     path = tmp_path / "keys.json"
-    path.write_text(json.dumps({"keys": []}))
+    path.write_bytes(key_set())
     with pytest.raises(NotSignedIn):
-        sign_in.reader({"Authorization": token}, "")
+        sign_in.reader(Asking({"Authorization": token}))
 
 
 # --- what the settings allow
@@ -188,7 +187,7 @@ def test_a_board_that_could_not_tell_who_asks_does_not_start(
 ) -> None:
     """Beyond loopback somebody must sign in; half a way to know is none."""
     with pytest.raises(BadAccess, match=named):
-        BoardSettings(**settings).sign_in()
+        Entrance.of(BoardSettings(**settings))
 
 
 def test_a_header_without_listed_proxies_does_not_start(tmp_path: Path) -> None:
@@ -196,4 +195,4 @@ def test_a_header_without_listed_proxies_does_not_start(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(SECRET)
     with pytest.raises(BadAccess, match="no proxy is listed"):
-        BoardSettings(access="header", proxy_secret_file=secret).sign_in()
+        Entrance.of(BoardSettings(access="header", proxy_secret_file=secret))

@@ -27,7 +27,7 @@ TOLD = (known_lymphoma(), an_admission(bed="12"), a_suspicion())
 RECORDS = (*kept(TOLD, T(7)), an_identity("A", "ZEBRAFINCH^ZOE", T(0), number="5550123"))
 NAME, NUMBER = "ZEBRAFINCH", "5550123"
 
-PUBLIC = {"/static/{name}", "/api/openapi.json"}
+PUBLIC = {"/static/{name}", "/api/openapi.json", "/cds-services"}
 """Has nothing of a patient in it, and asks for nobody."""
 
 
@@ -35,7 +35,7 @@ async def asked(one: Browser, route: Route, headers: dict[str, str]) -> int:
     """Return the status of *route*, its places filled in."""
     (row,) = one.site.state.open_rows(T(7))
     path = route.path.replace("{clock}", row.id).replace("{reference}", "A")
-    path = path.replace("{name}", "board.css")
+    path = path.replace("{name}", "board.css").replace("{service}", "cordwatch-patient-view")
     async with one.client.request(
         route.method, path, headers=headers, allow_redirects=False
     ) as answer:
@@ -56,6 +56,9 @@ async def test_every_route_asks_for_its_role(role: str) -> None:
                 assert status == 200, route.path
             elif role == "nobody":
                 assert status == 401, route.path
+            elif route.by_ehr and route.needs in allowed:
+                # Who may is refused for another reason: there is no body.
+                assert status == 415, route.path
             elif route.method == "POST":
                 # Who may is refused for another reason: no origin, no token. See below.
                 assert status == 403, route.path
@@ -82,6 +85,9 @@ def test_no_route_is_open_by_mistake() -> None:
         "GET /api/episodes/{reference}": "see-board",
         "GET /api/alerts": "see-board",
         "GET /api/openapi.json": None,
+        "GET /cds-services": None,
+        "POST /cds-services/{service}": "ask-cards",
+        "POST /cds-services/{service}/feedback": "ask-cards",
         "GET /static/{name}": None,
     }
 
@@ -161,6 +167,20 @@ async def test_a_board_that_has_not_read_everything_shows_nothing() -> None:
             answer = await one.client.get(path, headers=one.headers("coordinator"))
             assert answer.status == 503
             assert "MRI" not in await answer.text()
+
+
+@pytest.mark.parametrize("path", ["/print", "/downtime.html"])
+async def test_a_copy_says_when_it_was_made_and_what_was_wrong_then(path: str) -> None:
+    """It is read hours later: in its first line when it was made, that it is not live, and whether it was old even then."""
+    async with browser(RECORDS, T(7)) as one:
+        headers = one.headers("coordinator")
+        text = await (await one.client.get(path, headers=headers)).text()
+        assert "Made at Mon 2 Mar 2026 16:00:00 CET. NOT LIVE" in text
+        assert "No word from Kafka" not in text
+        assert "nobody knows whether messages are missing" in text
+        one.site.state.away_since = T(6.9)
+        text = await (await one.client.get(path, headers=headers)).text()
+        assert "No word from Kafka since Mon 2 Mar 2026 15:54:00 CET" in text
 
 
 async def test_an_empty_board_says_what_was_checked_and_when() -> None:

@@ -16,9 +16,12 @@ from cordwatch.pager.inlets.metrics import InletMetrics
 from cordwatch.pager.metrics import PagerMetrics
 from cordwatch.pager.transports.settings import Destination
 from cordwatch.pager.transports.transport import Transport
+from cordwatch.pathway.facts import EPOCH
 from cordwatch.runtime.process_metrics import tell_of_process
+from cordwatch.synthetic.metrics import SyntheticMetrics
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.pack import load_pack, shipped_packs
+from cordwatch_schemas.synthetic_pack import WithSynthetic
 
 Fill = Callable[[CollectorRegistry], object]
 """Registers what a service tells, beside what every process does."""
@@ -45,13 +48,14 @@ def _pager(registry: CollectorRegistry) -> None:
 
 
 def _watch(pack: str, registry: CollectorRegistry) -> None:
-    Metrics(load_pack(pack), registry)
+    Metrics(WithSynthetic(load_pack(pack)), registry)
 
 
 SERVICES: dict[str, Fill] = {
     "board": BoardMetrics,
     "feeds": FeedsMetrics,
     "pager": _pager,
+    "synthetic": lambda registry: SyntheticMetrics(registry, EPOCH),
     **{f"watch under {name}": partial(_watch, name) for name in shipped_packs()},
 }
 

@@ -150,7 +150,7 @@ def test_heartbeats_are_due_at_even_times(last: float | None, now: float, wait: 
 def test_the_alert_ends_soon_enough_to_be_noticed_within_90_s() -> None:
     """With the longest time between heartbeats that settings allow, and one that was lost."""
     now = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
-    (alert,) = dead_mans_alert("one", now, now)
+    (alert,) = dead_mans_alert("one", now).at(now)
     ends_at = datetime.fromisoformat(alert["endsAt"])
     assert ends_at - now == ENDS_AFTER < NOTICED_WITHIN
     slowest = timedelta(seconds=30)

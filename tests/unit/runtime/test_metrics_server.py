@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -63,3 +66,30 @@ def test_health_is_progress(address: str, well: dict[str, bool]) -> None:
 def test_nothing_else_is_served(address: str) -> None:
     """No table row, to nobody."""
     assert get(address, "/table/facts/A/")[0] == 404
+
+
+def test_who_asked_and_has_gone_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+    """A process that was frozen answers when nobody waits any more; its log must not fill with that."""
+    asked, gone, answered = (threading.Event() for _ in range(3))
+
+    def health() -> tuple[bool, dict[str, str]]:
+        asked.set()
+        gone.wait(5)
+        answered.set()
+        # More than a socket holds, so that it is noticed who is not there.
+        return True, {"long": "x" * 8_000_000}
+
+    server = MetricsServer(CollectorRegistry(), health, "127.0.0.1", 0)
+    server.start()
+    host, port = server.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as impatient:
+        impatient.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert asked.wait(5)
+        # Gone at once, with a reset.
+        impatient.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gone.set()
+    assert answered.wait(5)
+    # Answers of one connection are in threads of their own: the next one is begun after it has failed.
+    assert get(server.address, "/nothing")[0] == 404
+    server.stop()
+    assert "Exception" not in capfd.readouterr().err

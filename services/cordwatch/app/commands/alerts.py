@@ -13,6 +13,7 @@ from cordwatch.app.commands.options import kafka_of
 from cordwatch.runtime.kafka import read_topic
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.alerts import Alert
+from cordwatch_schemas.synthetic import is_synthetic
 from cordwatch_schemas.topics import ALERTS
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def alert_table(alerts: Iterable[Alert], now: datetime) -> Table:
 @click.pass_context
 def alerts(ctx: click.Context, *, follow: bool, as_json: bool, only_open: bool) -> None:
     """
-    Show what watch has published.
+    Show what watch has published; nothing of synthetic patients.
 
     \b
     Example:  cordwatch alerts --follow
@@ -87,7 +88,7 @@ def alerts(ctx: click.Context, *, follow: bool, as_json: bool, only_open: bool) 
     is_live = follow and not as_json and console.is_terminal
     with Live(console=console, auto_refresh=False, screen=False) as live:
         for record in read_topic(kafka, ALERTS.name, follow=follow):
-            if record is not None and record[1] is not None:
+            if record is not None and record[1] is not None and not _is_nobodys(record[0]):
                 alert = Alert.model_validate_json(record[1])
                 known = latest.get(alert.alert_id)
                 if known is None or alert.revision >= known.revision:
@@ -100,6 +101,10 @@ def alerts(ctx: click.Context, *, follow: bool, as_json: bool, only_open: bool) 
                 live.update(shown(), refresh=True)
         if not as_json and not follow:
             live.update(shown(), refresh=True)
+
+
+def _is_nobodys(key: bytes | None) -> bool:
+    return is_synthetic((key or b"").decode("ascii", "replace"))
 
 
 def line_of(alert: Alert) -> str:

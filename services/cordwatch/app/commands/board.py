@@ -30,6 +30,10 @@ def _networks(
         raise click.BadParameter("is a list of addresses and CIDR, with commas") from None
 
 
+def _listed(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple(one.strip() for one in (value or "").split(",") if one.strip())
+
+
 def _zone(_: click.Context, __: click.Parameter, value: str) -> ZoneInfo:
     try:
         return ZoneInfo(value)
@@ -77,13 +81,21 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> ZoneInfo:
     callback=_networks,
     metavar="LIST",
     help="header: proxies that are believed, addresses and CIDR, with commas. They send X-Remote-User,"
-    " X-Remote-Groups (with commas) and X-Proxy-Secret.",
+    " X-Remote-Groups (with commas), and prove by a secret, a certificate or both that it is they.",
 )
 @click.option(
     "--proxy-secret-file",
     envvar=f"{_ENV}PROXY_SECRET_FILE",
     type=_FILE,
-    help="header: file with the secret that the proxy sends.",
+    help="header: file with the secret that the proxy sends (X-Proxy-Secret).",
+)
+@click.option(
+    "--proxy-names",
+    envvar=f"{_ENV}PROXY_NAMES",
+    callback=_listed,
+    metavar="LIST",
+    help="header: common or alternative names of the proxies' certificates, with commas."
+    " Takes --tls-client-ca.",
 )
 @click.option("--jwt-issuer", envvar=f"{_ENV}JWT_ISSUER", help="jwt: `iss` of the tokens.")
 @click.option("--jwt-audience", envvar=f"{_ENV}JWT_AUDIENCE", help="jwt: `aud` of the tokens.")
@@ -94,6 +106,51 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> ZoneInfo:
     help="jwt: file with the provider's public keys (JWKS), read anew when it changes.",
 )
 @click.option(
+    "--jwt-keys-url",
+    envvar=f"{_ENV}JWT_KEYS_URL",
+    help="jwt: address of these keys (jwks_uri) instead, asked anew every 5 minutes, and for a key"
+    " that is not known.",
+)
+@click.option(
+    "--keys-ca",
+    envvar=f"{_ENV}KEYS_CA",
+    type=_FILE,
+    help="PEM file: CA of the addresses of keys. [default: the system's]",
+)
+@click.option(
+    "--url",
+    envvar=f"{_ENV}URL",
+    help="CDS Hooks: address of this board, as browsers and the record system know it.",
+)
+@click.option(
+    "--patient-system",
+    envvar="CORDWATCH_PATIENT_SYSTEM",
+    metavar="URI",
+    help="CDS Hooks: Identifier.system of the patient numbers, as for the feeds. Turns CDS Hooks on.",
+)
+@click.option(
+    "--cds-issuers",
+    envvar=f"{_ENV}CDS_ISSUERS",
+    callback=_listed,
+    metavar="LIST",
+    help="CDS Hooks: `iss` of the record systems that may ask, with commas.",
+)
+@click.option(
+    "--cds-keys-file",
+    envvar=f"{_ENV}CDS_KEYS_FILE",
+    type=_FILE,
+    help="CDS Hooks: file with their public keys (JWKS).",
+)
+@click.option(
+    "--cds-keys-url", envvar=f"{_ENV}CDS_KEYS_URL", help="CDS Hooks: address of these keys instead."
+)
+@click.option(
+    "--cds-ids-are-numbers",
+    envvar=f"{_ENV}CDS_IDS_ARE_NUMBERS",
+    is_flag=True,
+    help="CDS Hooks: Patient.id is the patient number itself; calls without a Patient are answered.",
+)
+@click.option(
     "--downtime-file",
     envvar=f"{_ENV}DOWNTIME_FILE",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -101,6 +158,18 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> ZoneInfo:
 )
 @click.option("--tls-cert", envvar=f"{_ENV}TLS_CERT", type=_FILE, help="PEM file. Turns TLS on.")
 @click.option("--tls-key", envvar=f"{_ENV}TLS_KEY", type=_FILE, help="PEM file: its private key.")
+@click.option(
+    "--tls-key-password-file",
+    envvar=f"{_ENV}TLS_KEY_PASSWORD_FILE",
+    type=_FILE,
+    help="File with the key's password.",
+)
+@click.option(
+    "--tls-client-ca",
+    envvar=f"{_ENV}TLS_CLIENT_CA",
+    type=_FILE,
+    help="PEM file: CA of the peers. Then nobody connects without a certificate of it.",
+)
 @click.option(
     "--metrics-host", envvar="CORDWATCH_METRICS_HOST", default="127.0.0.1", show_default=True
 )
@@ -131,13 +200,15 @@ def board(ctx: click.Context, /, *, embedded: bool, **options: Any) -> None:
               cordwatch board --host 0.0.0.0 --access header --proxies 10.1.2.3 \\
                 --proxy-secret-file secret --downtime-file board.html
               cordwatch board --host 0.0.0.0 --access jwt --jwt-issuer https://id.example \\
-                --jwt-audience cordwatch --jwt-keys-file keys.json
+                --jwt-audience cordwatch --jwt-keys-url https://id.example/keys
     Exit codes: 0 told to stop; 2 wrong use, or the address is taken; 3 topics are
     missing; 4 no broker answers; 5 a bad pack; 70 an error of ours (a supervisor starts it again).
     """
     kafka = kafka_of(ctx)
     if (options["tls_cert"] is None) != (options["tls_key"] is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
+    if options["tls_client_ca"] and not options["tls_cert"]:
+        raise click.UsageError("--tls-client-ca takes --tls-cert")
     times = [options.pop(name) for name in ("clock_start", "clock_anchor")]
     starts_at, anchor = (datetime.fromisoformat(one) if one else None for one in times)
     clock = WallClock(options.pop("clock_speed"), starts_at, anchor)

@@ -13,10 +13,11 @@ from cordwatch.app.demo import run_demo
 @click.option("--once", is_flag=True, help="End by itself, with a summary; 0 only if all is right.")
 def demo(*, once: bool) -> None:
     """
-    Replay a day of invented messages on an embedded broker, and show the alerts live.
+    Replay a day of invented messages on an embedded broker: the board live with its pages, the alerts here.
 
     Nothing to install, nothing kept: the broker lives in this process. The
-    clock runs faster and says so. Ctrl-C ends it.
+    clock runs faster and says so; the pager tells destinations that are nobody.
+    Ctrl-C ends it.
 
     \b
     Example:  cordwatch demo --once

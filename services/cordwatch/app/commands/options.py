@@ -21,8 +21,10 @@ from cordwatch.feeds.source import (
     Source,
     Sources,
 )
+from cordwatch.runtime.embedded_broker import KAFKA_PYTHON_API_VERSION
 from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.logging import configure_logging
+from cordwatch.runtime.wall_clock import WallClock
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,6 +80,27 @@ def pack_option(command: F) -> F:
     )(command)
 
 
+def demo_options(command: F) -> F:
+    """Add the hidden options by which the demo lets a service run on its own clock and broker."""
+    for option in (
+        click.option("--clock-speed", default=1.0, hidden=True),
+        click.option("--clock-start", hidden=True),
+        click.option("--clock-anchor", hidden=True),
+        click.option("--embedded", is_flag=True, hidden=True),
+    ):
+        command = option(command)
+    return command
+
+
+def demo_of(ctx: click.Context, options: dict[str, Any]) -> tuple[KafkaSettings, WallClock]:
+    """Take these options out of *options*; return the broker and the clock: as in life, unless this is the demo."""
+    speed, start, anchor = (options.pop(f"clock_{name}") for name in ("speed", "start", "anchor"))
+    starts_at, anchored_at = (
+        datetime.fromisoformat(one) if one else None for one in (start, anchor)
+    )
+    return kafka_of(ctx, embedded=options.pop("embedded")), WallClock(speed, starts_at, anchored_at)
+
+
 def key_of(key_file: Path | None) -> bytes:
     """Return the key for references, the exercise key where no file is named."""
     key = key_file.read_bytes().strip() if key_file else EXERCISE_KEY
@@ -121,11 +144,12 @@ def source_of(
     )
 
 
-def kafka_of(ctx: click.Context) -> KafkaSettings:
-    """Return where Kafka is; logging is set up by the way."""
+def kafka_of(ctx: click.Context, *, embedded: bool = False) -> KafkaSettings:
+    """Return where Kafka is, which may be the demo's *embedded* one; logging is set up by the way."""
     options = ctx.find_root().obj
     configure_logging(options["log_level"], options["log_format"])
-    return KafkaSettings(options["kafka"], options["broker_timeout"], options.get("api_version"))
+    version = KAFKA_PYTHON_API_VERSION if embedded else options.get("api_version")
+    return KafkaSettings(options["kafka"], options["broker_timeout"], version)
 
 
 def known_of(files: tuple[Path, ...], source: Sources) -> Known:

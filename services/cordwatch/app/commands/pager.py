@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cordwatch.app.commands.options import kafka_of, pack_option
+from cordwatch.app.commands.options import demo_of, demo_options, pack_option
 from cordwatch.app.commands.pager_asking import preview_, who
 from cordwatch.app.commands.pager_checking import check, test_
 from cordwatch.app.commands.pager_pages import pages
@@ -20,7 +20,6 @@ from cordwatch.pager.service import Pager
 from cordwatch.pager.service import run as run_service
 from cordwatch.pager.settings import PagerSettings
 from cordwatch.pager.transports.build import transports_of
-from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.pack_choice import load_packs
 
 
@@ -40,6 +39,7 @@ def pager() -> None:
 @pager.command(short_help="Run the pager.")
 @settings_options(PagerSettings)
 @pack_option
+@demo_options
 @click.pass_context
 def run(ctx: click.Context, /, pack: str, **options: Any) -> None:
     """
@@ -60,10 +60,10 @@ def run(ctx: click.Context, /, pack: str, **options: Any) -> None:
     4 no broker answers; 5 a bad plan or pack; 70 an error of ours, the address of the
     inlets is taken, or another pager leads now (a supervisor starts it again).
     """
-    kafka = kafka_of(ctx)
+    kafka, clock = demo_of(ctx, options)
     settings = settings_of(PagerSettings, options)
     plan = load_plan(settings.plan, rules_of(load_packs(pack)))
-    transports, clock = transports_of(plan), WallClock()
+    transports = transports_of(plan)
     people = People.of(settings, kafka, clock)
 
     def made() -> Pager:

@@ -19,7 +19,7 @@ def pages(ctx: click.Context, *, only_open: bool, as_json: bool) -> None:
     """
     Show the pager's ledger: what was told to whom, what was accepted, and who answered.
 
-    References only, no patient data. A page that was accepted has reached its
+    References only, no patient data, and nothing of synthetic patients. A page that was accepted has reached its
     destination, which is not yet a person: see who acknowledged it.
 
     \b
@@ -39,6 +39,8 @@ def pages(ctx: click.Context, *, only_open: bool, as_json: bool) -> None:
 def lines_of(entries: Iterable[LedgerEntry], *, only_open: bool, as_json: bool) -> Iterator[str]:
     """Yield what is shown of the ledger, the oldest matter first."""
     for entry in sorted(entries, key=lambda one: one.matter.raised_at):
+        if entry.matter.is_synthetic:
+            continue
         if not only_open or entry.matter.status == "open":
             yield from [entry.model_dump_json()] if as_json else _told(entry)
 

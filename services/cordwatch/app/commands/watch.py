@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from typing import Any
 
 import click
 
-from cordwatch.app.commands.options import kafka_of, pack_option
-from cordwatch.runtime.wall_clock import WallClock
+from cordwatch.app.commands.options import demo_of, demo_options, pack_option
 from cordwatch.watch.service import run
 from cordwatch.watch.settings import WatchSettings
 
@@ -40,24 +39,18 @@ from cordwatch.watch.settings import WatchSettings
     show_default=True,
     help="Seconds that alerts wait for a source that cannot be read, before they go out marked.",
 )
-@click.option("--clock-speed", default=1.0, hidden=True)
-@click.option("--clock-start", hidden=True)
-@click.option("--clock-anchor", hidden=True)
-@click.option("--embedded", is_flag=True, hidden=True)
+@demo_options
 @click.pass_context
 def watch(
     ctx: click.Context,
+    /,
     pack: str,
     group: str,
     metrics_host: str,
     metrics_port: int,
     session_timeout: float,
     hold: float,
-    clock_speed: float,
-    clock_start: str | None,
-    clock_anchor: str | None,
-    *,
-    embedded: bool,
+    **demo: Any,
 ) -> None:
     """
     Keep the clocks, and publish what they say. Scale out by running more of these.
@@ -70,9 +63,7 @@ def watch(
     Exit codes: 0 told to stop; 3 topics are missing; 4 no broker answers; 5 a
     bad pack; 70 ended itself (a supervisor starts it again).
     """
-    kafka = kafka_of(ctx)
-    starts_at = datetime.fromisoformat(clock_start) if clock_start else None
-    anchor = datetime.fromisoformat(clock_anchor) if clock_anchor else None
+    kafka, clock = demo_of(ctx, demo)
     settings = WatchSettings(
         kafka=kafka.address,
         group=group,
@@ -82,7 +73,7 @@ def watch(
         session_timeout_s=session_timeout,
         hold_s=hold,
         broker_timeout_s=kafka.timeout_s,
-        api_version=(2, 0) if embedded else None,
-        clock=WallClock(clock_speed, starts_at, anchor),
+        api_version=kafka.api_version,
+        clock=clock,
     )
     sys.exit(run(settings))

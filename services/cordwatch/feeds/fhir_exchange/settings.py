@@ -12,15 +12,8 @@ from pydantic_settings import SettingsConfigDict
 from cordwatch.feeds.fhir.mapper import READERS
 from cordwatch.feeds.hl7.framing import MAX_MESSAGE_BYTES
 from cordwatch.feeds.settings import MIB
+from cordwatch.runtime.addresses import is_secure
 from cordwatch.runtime.listening import Listening, Names, Networks
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-def is_secure(url: str) -> bool:
-    """Return whether *url* is https, or on this very machine."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
 class FhirSettings(Listening):

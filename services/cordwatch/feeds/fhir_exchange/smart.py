@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from cordwatch.feeds.fhir_exchange.settings import is_secure
+from cordwatch.runtime.addresses import is_secure
 from cordwatch.runtime.wall_clock import WallClock
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property, lru_cache
-from typing import Final
 
 from cordwatch.feeds.hl7.encoding import (
     Delimiters,
@@ -17,21 +15,12 @@ from cordwatch.feeds.hl7.encoding import (
     unescape,
 )
 
-__all__ = ["NULL", "Message", "Null", "Segment", "Unreadable", "parse"]
+__all__ = ["Message", "Segment", "Unreadable", "parse"]
 
 _NULL_AS_SENT = '""'
 _BOM = b"\xef\xbb\xbf"
 WORD_MAX = 100
 """A longer field is searched for one delimiter at a time: quicker than each of its characters for any."""
-
-
-class Null(Enum):
-    """HL7's "delete this": not the same as empty, which says nothing."""
-
-    NULL = _NULL_AS_SENT
-
-
-NULL: Final = Null.NULL
 
 
 class Segment:
@@ -98,41 +87,26 @@ class Segment:
             return 1
         return self.fields[field].count(self.delimiters.repetition) + 1
 
-    def value(
-        self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1
-    ) -> str | Null | None:
-        """
-        Return what a place says: text (unescaped), NULL for "delete", None for nothing.
-
-        Nothing said leaves what is known; "delete" takes it back. A null field
-        makes every part of it null.
-        """
+    def text(self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1) -> str:
+        """Return a component's text, unescaped; empty when absent, empty or null."""
         fields = self._fields or self.fields
         # Most of what is asked for is not there, or is a plain word: neither holds a delimiter.
         value = fields[field] if field < len(fields) else ""
         if not value:
-            return None
+            return ""
         if len(value) < WORD_MAX and self.delimiters.marks.isdisjoint(value):
-            return (value.strip() or None) if component == sub == 1 and repetition == 0 else None
-        return self._composed(field, component, repetition, sub)
-
-    def _composed(self, field: int, component: int, repetition: int, sub: int) -> str | Null | None:
+            return value.strip() if component == sub == 1 and repetition == 0 else ""
         value = self.raw(field, repetition)
-        if not value or self._is_declaration(field):
-            return value or None
-        delimiters = self.delimiters
-        if value != _NULL_AS_SENT:
-            value = _part(value, delimiters.component, component)
-            if value != _NULL_AS_SENT:
-                value = _part(value, delimiters.subcomponent, sub)
-        if value == _NULL_AS_SENT:
-            return NULL
-        return unescape(value, delimiters).strip() or None
-
-    def text(self, field: int, component: int = 1, *, repetition: int = 0, sub: int = 1) -> str:
-        """Return a component's text, unescaped; empty when absent, empty or null."""
-        value = self.value(field, component, repetition=repetition, sub=sub)
-        return value if isinstance(value, str) else ""
+        if self._is_declaration(field):
+            return value
+        # A null field makes every part of it null.
+        for delimiter, place in (
+            (self.delimiters.component, component),
+            (self.delimiters.subcomponent, sub),
+        ):
+            if value and value != _NULL_AS_SENT:
+                value = _part(value, delimiter, place)
+        return "" if value == _NULL_AS_SENT else unescape(value, self.delimiters).strip()
 
     def is_null(self, field: int) -> bool:
         """Return whether the field says "delete what you know" rather than nothing."""

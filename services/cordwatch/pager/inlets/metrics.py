@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from cordwatch.pager.inlets.heard import INLETS, Because
+from cordwatch.runtime.heartbeat import Way
 
 Outcome = Literal["published", "standing-by", "full", "late"] | Because
 """
@@ -16,7 +17,6 @@ time; else why it is no answer.
 """
 
 OUTCOMES: tuple[Outcome, ...] = ("published", "standing-by", "full", "late", *get_args(Because))
-Way = Literal["url", "alertmanager"]
 BEATS = ("sent", "held", "failed")
 """`held`: not sent, since the pager makes no progress."""
 

@@ -30,8 +30,9 @@ from cordwatch.runtime.peers import CannotListen
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.records import FeedPosition
 from cordwatch_schemas.topics import ADMISSIONS, RAW
+from tests.certificates import Authority, hospital, stranger
 from tests.unit.feeds.fhir.desk import AT, a_desk, a_notification, an_encounter
-from tests.unit.feeds.mllp.test_mllp_tls import Authority, gateway, hospital, stranger
+from tests.unit.feeds.mllp.test_mllp_tls import gateway
 from tests.unit.feeds.test_mllp_group_commit import FakeBroker
 
 __all__ = ["gateway", "hospital", "stranger"]

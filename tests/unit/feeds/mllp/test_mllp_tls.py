@@ -4,73 +4,18 @@ from __future__ import annotations
 
 import shutil
 import ssl
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.runtime.peers import BadTls, is_allowed, tls_context
+from tests.certificates import Authority, hospital, stranger, trusting
 from tests.unit.feeds.mllp.desk import Desk, a_desk, a_message
 
+__all__ = ["hospital", "stranger"]
+
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A certificate authority in a folder, which makes certificates."""
-
-    folder: Path
-    name: str
-
-    def openssl(self, *arguments: str) -> None:
-        """Run openssl in the folder."""
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
-
-    @property
-    def certificate(self) -> Path:
-        """Return the authority's own certificate."""
-        return self.folder / f"{self.name}.pem"
-
-    def make(self) -> None:
-        """Make the authority itself."""
-        self.openssl(
-            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-            *("-keyout", f"{self.name}.key", "-out", f"{self.name}.pem", "-days", "2"),
-            *("-subj", f"/CN={self.name}", "-addext", "keyUsage=critical,keyCertSign"),
-        )
-
-    def issue(self, whom: str, *, password: str = "") -> tuple[Path, Path]:
-        """Return certificate and key for *whom*."""
-        hidden = ("-passout", f"pass:{password}") if password else ("-nodes",)
-        self.openssl(
-            *("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", *hidden),
-            *("-keyout", f"{whom}.key", "-out", f"{whom}.csr", "-subj", f"/CN={whom}"),
-        )
-        (self.folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        self.openssl(
-            *("x509", "-req", "-in", f"{whom}.csr", "-CA", f"{self.name}.pem"),
-            *("-CAkey", f"{self.name}.key", "-CAcreateserial", "-out", f"{whom}.pem"),
-            *("-days", "2", "-extfile", "names"),
-        )
-        return self.folder / f"{whom}.pem", self.folder / f"{whom}.key"
-
-
-@pytest.fixture(scope="module")
-def hospital(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Return the hospital's authority."""
-    authority = Authority(tmp_path_factory.mktemp("hospital"), "hospital-ca")
-    authority.make()
-    return authority
-
-
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Return somebody else's authority."""
-    authority = Authority(tmp_path_factory.mktemp("stranger"), "stranger-ca")
-    authority.make()
-    return authority
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +23,6 @@ def gateway(hospital: Authority) -> dict[str, Path]:
     """Return the gateway's settings of TLS."""
     certificate, key = hospital.issue("gateway")
     return {"tls_cert": certificate, "tls_key": key}
-
-
-def trusting(authority: Authority, own: tuple[Path, Path] | None = None) -> ssl.SSLContext:
-    """Return how a sender connects that trusts *authority* and shows its *own* certificate."""
-    context = ssl.create_default_context(cafile=authority.certificate)
-    if own is not None:
-        context.load_cert_chain(*own)
-    return context
 
 
 async def is_answered(desk: Desk, tls: ssl.SSLContext | None) -> bool:

@@ -1,7 +1,7 @@
 "use strict";
 /* Keeps an open page live. Times come from the server's clock alone: what this computer shows may be wrong. */
 (() => {
-  const SILENT_MS = 8000, AGAIN_MS = 2000, TURN_MS = 12000, FREEZE_S = 60;
+  const SILENT_MS = 8000, AGAIN_MS = 2000, REDRAW_MS = 2000, TURN_MS = 12000, FREEZE_S = 60;
   const root = document.documentElement;
   const rows = document.getElementById("rows");
   /* What was searched for by the server is a page of its moment, and says so. */
@@ -9,10 +9,11 @@
   const status = document.getElementById("status");
   const notLive = document.getElementById("not-live");
   const pulse = document.getElementById("pulse");
+  const further = document.getElementById("further");
   const zoned = new Intl.DateTimeFormat("en-GB", { timeZone: root.dataset.zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   let base = { shown: Date.parse(root.dataset.now), at: performance.now(), speed: Number(root.dataset.speed) };
   let heard = { at: performance.now(), wall: Date.now() };
-  let stream = null, serverSays = "", frozenUntil = 0, held = [], page = 0, needle = "";
+  let isHeard = false, stream = null, serverSays = "", frozenUntil = 0, held = [], page = 0, needle = "";
 
   const now = () => base.shown + (performance.now() - base.at) * base.speed;
   const two = (n) => String(n).padStart(2, "0");
@@ -43,6 +44,8 @@
   /* Not live: nothing heard for a while, by either clock of this computer, or the server itself says so. */
   function judge() {
     const silent = performance.now() - heard.at > SILENT_MS || Date.now() - heard.wall > SILENT_MS;
+    /* Until the first word of the stream came the page is as of its making. */
+    if (!isHeard && !silent) return;
     const why = serverSays || (silent ? `Nothing heard from the server since ${zoned.format(base.shown)}: what you see may be old. Trying again.` : "");
     root.dataset.live = why ? "no" : "yes";
     notLive.hidden = !why;
@@ -54,9 +57,11 @@
   function take(message) {
     base = { shown: Date.parse(message.now), at: performance.now(), speed: message.speed };
     heard = { at: performance.now(), wall: Date.now() };
+    isHeard = true;
     serverSays = message.notLive;
     if (frozenUntil) held.push(message); else show(message);
     tick();
+    if (message.mark && message.mark !== rows.dataset.mark) redraw(message.mark);
   }
 
   function show(message) {
@@ -64,6 +69,8 @@
     if (message.order) arrange(message.order);
     if (message.status !== undefined && status) { status.innerHTML = message.status; say(); }
     if (message.rows || message.order) { search(); turn(); }
+    /* The page held the first rows; now all that are kept live are here. */
+    if (message.order && further) further.hidden = true;
   }
   /* For who hears the page instead of seeing it: the counts and what is wrong, when they change; no ticking. */
   function say() {
@@ -76,13 +83,21 @@
     made.innerHTML = html.trim();
     const fresh = made.content.firstElementChild;
     if (!known) { rows.append(fresh); return; }
+    /* A stream that begins anew tells every row: what is the same stays as it is, and what is marked in it too. */
+    if (timeless(known).isEqualNode(timeless(fresh))) return;
     const focused = known.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     known.replaceWith(fresh);
     if (focused) for (const link of fresh.querySelectorAll("a")) if (link.getAttribute("href") === focused) link.focus();
   }
+  function timeless(row) {
+    const copy = row.cloneNode(true);
+    for (const one of copy.querySelectorAll("[data-due], [data-since]")) one.textContent = "";
+    copy.hidden = false;
+    return copy;
+  }
   function arrange(order) {
     const wanted = new Set(order);
-    for (const one of [...rows.children]) if (!wanted.has(one.dataset.key)) one.remove();
+    for (const one of [...rows.children]) if (!wanted.has(one.id.slice(2))) one.remove();
     let before = rows.firstElementChild;
     for (const key of order) {
       const one = document.getElementById(`c-${key}`);
@@ -92,8 +107,44 @@
     }
   }
 
+  /* --- the page of one clock: what is told there besides its row is asked for anew when it has changed */
+  const answers = document.getElementById("answers");
+  let askedAt = -Infinity;
+  async function redraw(mark) {
+    if (performance.now() - askedAt < REDRAW_MS) return;
+    askedAt = performance.now();
+    let reply = null;
+    try { reply = await fetch(location.pathname, { cache: "no-store" }); } catch { return; }
+    if (reply.status === 404) { location.reload(); return; }
+    if (!reply.ok) return;
+    const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
+    if (!fresh.getElementById("story")) return;
+    swap(fresh, "title");
+    swap(fresh, "story");
+    if (isAnswering()) document.getElementById("changed").hidden = false;
+    else swap(fresh, "answers");
+    rows.dataset.mark = mark;
+    tick();
+  }
+  function swap(fresh, id) {
+    const old = document.getElementById(id), next = fresh.getElementById(id);
+    for (const one of old.querySelectorAll("details[open]")) {
+      const same = next.querySelector(`#${CSS.escape(one.id)}`);
+      if (same) same.open = true;
+    }
+    const focused = old.contains(document.activeElement) ? document.activeElement.closest("[id]").id : "";
+    old.replaceChildren(...next.childNodes);
+    if (focused) (document.getElementById(focused)?.querySelector("summary, a") || document.body).focus();
+  }
+  /* Nobody's words are taken out of their hands: who has begun to answer is told to look again. */
+  function isAnswering() {
+    if (answers.contains(document.activeElement)) return true;
+    return [...answers.querySelectorAll("select, input:not([type=hidden])")].some((one) => one.value !== "");
+  }
+
   function connect() {
-    stream = new EventSource(rows.dataset.stream);
+    const address = rows.dataset.stream;
+    stream = new EventSource(address.includes("?") ? address : address + location.search);
     stream.addEventListener("board", (event) => take(JSON.parse(event.data)));
     stream.addEventListener("error", () => {
       /* A refusal ends an EventSource for good; a lost connection it mends itself. */

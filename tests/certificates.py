@@ -1,0 +1,75 @@
+"""Certificates made for the tests: an authority of the hospital, and one of somebody else. Needs openssl."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority in a folder, which makes certificates."""
+
+    folder: Path
+    name: str
+
+    def openssl(self, *arguments: str) -> None:
+        """Run openssl in the folder."""
+        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+
+    @property
+    def certificate(self) -> Path:
+        """Return the authority's own certificate."""
+        return self.folder / f"{self.name}.pem"
+
+    def make(self) -> None:
+        """Make the authority itself."""
+        self.openssl(
+            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-keyout", f"{self.name}.key", "-out", f"{self.name}.pem", "-days", "2"),
+            *("-subj", f"/CN={self.name}", "-addext", "keyUsage=critical,keyCertSign"),
+        )
+
+    def issue(self, whom: str, *, password: str = "", names: str = "") -> tuple[Path, Path]:
+        """Return certificate and key for *whom*, who has other *names* too."""
+        hidden = ("-passout", f"pass:{password}") if password else ("-nodes",)
+        self.openssl(
+            *("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", *hidden),
+            *("-keyout", f"{whom}.key", "-out", f"{whom}.csr", "-subj", f"/CN={whom}"),
+        )
+        others = names or "DNS:localhost,IP:127.0.0.1"
+        (self.folder / "names").write_text(f"subjectAltName={others}\n")
+        self.openssl(
+            *("x509", "-req", "-in", f"{whom}.csr", "-CA", f"{self.name}.pem"),
+            *("-CAkey", f"{self.name}.key", "-CAcreateserial", "-out", f"{whom}.pem"),
+            *("-days", "2", "-extfile", "names"),
+        )
+        return self.folder / f"{whom}.pem", self.folder / f"{whom}.key"
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Return the hospital's authority."""
+    authority = Authority(tmp_path_factory.mktemp("hospital"), "hospital-ca")
+    authority.make()
+    return authority
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Return somebody else's authority."""
+    authority = Authority(tmp_path_factory.mktemp("stranger"), "stranger-ca")
+    authority.make()
+    return authority
+
+
+def trusting(authority: Authority, own: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+    """Return how a sender connects that trusts *authority* and shows its *own* certificate."""
+    context = ssl.create_default_context(cafile=authority.certificate)
+    if own is not None:
+        context.load_cert_chain(*own)
+    return context
