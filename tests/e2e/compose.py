@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import uuid
 from pathlib import Path
 from typing import Final
 
+from cordwatch.app.commands.secret_files import make_secrets
 from tests.kafka_harness.container import engine_answers, image, require_image
 from tests.kafka_harness.libraries import NoKafka
 from tests.kafka_harness.real_kafka import free_ports
@@ -51,33 +53,66 @@ def _built(reason: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
 
-class Deployment:
-    """`docker compose` with a project, ports and images of its own."""
+PORTS: Final = [
+    "KAFKA",
+    "FEEDS",
+    "BOARD",
+    "DOOR",
+    "PHONES",
+    "PROMETHEUS",
+    "ALERTMANAGER",
+    "GRAFANA",
+]
+LEFT_OUT: Final = frozenset({"grafana", "day"})
+"""No Grafana is to be had everywhere, and the day is told by the test."""
 
-    def __init__(self, named: dict[str, str]) -> None:
-        """Name the images; nothing runs yet."""
-        project = f"cordwatch-test-{uuid.uuid4().hex[:8]}"
-        kafka, metrics = free_ports(2)
-        self.kafka = f"127.0.0.1:{kafka}"
-        self.metrics = f"127.0.0.1:{metrics}"
+
+class Deployment:
+    """`docker compose` with a project, ports, keys, a network and images of its own, and the demo's phones and door."""
+
+    def __init__(self, named: dict[str, str], folder: Path) -> None:
+        """Name the images, and make keys in *folder*; nothing runs yet."""
+        self.project = f"cordwatch-test-{uuid.uuid4().hex[:8]}"
+        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        self.at = {name.lower(): f"127.0.0.1:{port}" for name, port in ports.items()}
+        make_secrets(folder)
         self._environment = os.environ | named
+        self._environment |= {f"CORDWATCH_{name}_PORT": str(port) for name, port in ports.items()}
         self._environment |= {
-            "COMPOSE_PROJECT_NAME": project,
-            "CORDWATCH_IMAGE": f"{project}:test",
-            "CORDWATCH_KAFKA_PORT": str(kafka),
-            "CORDWATCH_WATCH_METRICS_PORT": str(metrics),
+            "COMPOSE_PROJECT_NAME": self.project,
+            "COMPOSE_PROFILES": "demo,ops",
+            "COMPOSE_ENV_FILES": "deploy/compose/demo.env",
+            "CORDWATCH_IMAGE": f"{self.project}:test",
+            "CORDWATCH_SECRETS": str(folder),
+            # Not the one of a deployment that runs on this host already.
+            "CORDWATCH_SUBNET": f"10.{secrets.randbelow(100) + 100}.{secrets.randbelow(250)}.0/26",
         }
+
+    def up(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Start everything that the tests ask for."""
+        services = set(self.compose("config", "--services").stdout.split()) - LEFT_OUT
+        return self.compose("up", "--detach", *options, *sorted(services))
 
     def compose(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `docker compose` in the project's folder."""
         return _run("docker", "compose", *arguments, environment=self._environment)
 
     def state(self) -> dict[str, tuple[str, int, str]]:
-        """Return each service's state, exit code and health."""
-        form = "{{.Service}}|{{.State}}|{{.ExitCode}}|{{.Health}}"
+        """Return each container's state, exit code and health."""
+        form = "{{.Name}}|{{.State}}|{{.ExitCode}}|{{.Health}}"
         lines = self.compose("ps", "--all", "--format", form).stdout.splitlines()
-        found = (line.split("|") for line in lines)
-        return {service: (state, int(code), health) for service, state, code, health in found}
+        found = (line.removeprefix(f"{self.project}-").split("|") for line in lines)
+        return {name: (state, int(code), health) for name, state, code, health in found}
+
+    def is_well(self) -> bool:
+        """Return whether everything that goes on for ever gets on."""
+        found = self.state().values()
+        running = [health for state, code, health in found if (state, code) != ("exited", 0)]
+        return bool(running) and set(running) == {"healthy"}
+
+    def metrics_of(self, worker: int) -> str:
+        """Return where a worker of watch tells how it is."""
+        return self.compose("port", "--index", str(worker), "watch", "9464").stdout.strip()
 
     def remove(self) -> None:
         """Take everything of it away, its data and its image too."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 
 from cordwatch.app.demo_day import DAY_FILE
+from cordwatch.app.demo_today import day_ending
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.gateway import translate
 from cordwatch.feeds.source import Source
@@ -29,15 +34,15 @@ Raised = set[tuple[str, str, str]]
 
 
 @pytest.fixture(scope="module")
-def deployment() -> Iterator[Deployment]:
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Yield the deployment, built and started as the README says."""
     try:
-        made = Deployment(images())
+        made = Deployment(images(), tmp_path_factory.mktemp("secrets"))
     except NoDeployment as reason:
         pytest.skip(str(reason))
     try:
         # Not `--wait`: it takes the one-shot that has ended well for a failure.
-        done = made.compose("up", "--build", "--detach")
+        done = made.up("--build")
         assert done.returncode == 0, done.stderr[-3_000:]
         yield made
     finally:
@@ -47,7 +52,7 @@ def deployment() -> Iterator[Deployment]:
 def cordwatch(made: Deployment, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command on this host, against the broker in its container."""
     return subprocess.run(
-        [sys.executable, "-m", "cordwatch.app.cli", "--kafka", made.kafka, *arguments],
+        [sys.executable, "-m", "cordwatch.app.cli", "--kafka", made.at["kafka"], *arguments],
         capture_output=True,
         text=True,
         timeout=120,
@@ -73,17 +78,69 @@ def expected() -> Raised:
     return {(one.kind, one.rule, one.cause) for one in found if one.status == "open"}
 
 
+def asked(address: str, path: str) -> Any:
+    """Return what is answered, as JSON."""
+    with urlopen(f"http://{address}{path}", timeout=5) as answer:
+        return json.load(answer)
+
+
 def test_the_deployment_of_one_host(deployment: Deployment) -> None:
-    """Kafka is up, the topics are provisioned, watch makes progress; nothing of it as root."""
-    assert eventually(lambda: deployment.state()["watch"][2] == "healthy")
+    """Kafka is up, the topics are provisioned, everything gets on; both workers have their half."""
+    assert eventually(deployment.is_well)
+    well, done = ("running", 0, "healthy"), ("exited", 0, "")
+    ours = ("feeds-1", "watch-1", "watch-2", "pager-1", "board-1")
+    others = ("kafka-1", "phones-1", "door-1", "prometheus-1", "alertmanager-1")
     assert deployment.state() == {
-        "kafka": ("running", 0, "healthy"),
-        "topics": ("exited", 0, ""),
-        "watch": ("running", 0, "healthy"),
+        **dict.fromkeys((*ours, *others), well),
+        **dict.fromkeys(("topics-1", "secrets-1"), done),
     }
     assert cordwatch(deployment, "topics", "verify").returncode == 0
-    with urlopen(f"http://{deployment.metrics}/healthz", timeout=5) as answer:
-        assert json.load(answer)["partitions"] == 48
+    halves = [asked(deployment.metrics_of(one), "/healthz")["partitions"] for one in (1, 2)]
+    assert sorted(halves) == [24, 24]
+
+
+def test_hl7_in_page_out_and_the_board_shows_it(deployment: Deployment) -> None:
+    """A day that ends now, over MLLP to the gateway: phones ring, and the board has its rows."""
+    answers = sent(deployment.at["feeds"], day_ending(WallClock().now()))
+    assert (answers[b"AA"], answers[b"AE"]) == (290, 1)
+
+    def rung() -> set[str]:
+        return {one["labels"]["rule"] for one in asked(deployment.at["phones"], "/api/v2/alerts")}
+
+    def shown() -> set[str]:
+        return {one["rule"] for one in asked(deployment.at["door"], "/api/clocks")["clocks"]}
+
+    story = {"mri.mescc-suspected", "mdt.consult", "steroid.start"}
+    assert eventually(lambda: rung() >= story)
+    assert eventually(lambda: shown() >= story)
+    # Nobody comes past the door.
+    with pytest.raises(HTTPError, match="401"):
+        urlopen(f"http://{deployment.at['board']}/", timeout=5)
+
+
+def test_prometheus_finds_every_process(deployment: Deployment) -> None:
+    """Two of watch, one of each other, all up."""
+    up = asked(deployment.at["prometheus"], "/api/v1/query?query=up")["data"]["result"]
+    assert sorted((one["metric"]["job"], one["value"][1]) for one in up) == [
+        ("cordwatch-board", "1"),
+        ("cordwatch-feeds", "1"),
+        ("cordwatch-pager", "1"),
+        ("cordwatch-watch", "1"),
+        ("cordwatch-watch", "1"),
+    ]
+
+
+def sent(address: str, day: bytes) -> Counter[bytes]:
+    """Send messages over MLLP, one by one; return how many were answered how."""
+    host, port = address.split(":")
+    answers: Counter[bytes] = Counter()
+    with socket.create_connection((host, int(port)), 10) as one, one.makefile("rb") as said:
+        for message in day.split(b"\r\n\r\n"):
+            one.sendall(b"\x0b" + message.strip() + b"\r\x1c\r")
+            # No answer has this byte inside.
+            answer = b"".join(iter(lambda: said.read(1), b"\x1c")) + said.read(1)
+            answers[answer.partition(b"MSA|")[2][:2]] += 1
+    return answers
 
 
 def test_messages_of_this_host_become_alerts(deployment: Deployment) -> None:
@@ -103,12 +160,13 @@ def test_a_stop_drains_and_a_start_tells_nothing_anew(deployment: Deployment) ->
     stopped = deployment.compose("stop")
     assert stopped.returncode == 0
     state = deployment.state()
-    assert state["watch"][:2] == ("exited", 0)
-    assert state["kafka"][:2] in {("exited", 0), ("exited", JAVA_TERMINATED)}
+    ours = ("feeds-1", "watch-1", "watch-2", "pager-1", "board-1")
+    assert {state[one][:2] for one in ours} == {("exited", 0)}
+    assert state["kafka-1"][:2] in {("exited", 0), ("exited", JAVA_TERMINATED)}
     assert "stopping" in deployment.compose("logs", "watch").stdout
     assert deployment.compose("down").returncode == 0
-    assert deployment.compose("up", "--detach").returncode == 0
-    assert eventually(lambda: deployment.state()["watch"][2] == "healthy")
+    assert deployment.up().returncode == 0
+    assert eventually(deployment.is_well)
     after = {one["alert_id"]: one["raised_at"] for one in told(deployment)}
     assert {one: after.get(one) for one in before} == before
     assert raised(told(deployment)) >= expected()

@@ -46,6 +46,26 @@ def fault_of(secret: bytes) -> str | None:
     return None
 
 
+def make_secrets(folder: Path) -> dict[str, bool]:
+    """Make the keys that *folder* lacks; return of each whether it is new."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    (folder / PAGER).mkdir(mode=0o755, exist_ok=True)
+    return {name: _make(folder / name) for name in NAMES}
+
+
+def _make(path: Path) -> bool:
+    try:
+        # Never over a key that is in use: with another one every patient is somebody else.
+        there = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+    except FileExistsError:
+        return False
+    with os.fdopen(there, "w") as file:
+        os.fchmod(there, 0o444)
+        file.write(chance.token_hex(BYTES_MIN) + "\n")
+    return True
+
+
 @click.group()
 def secrets() -> None:
     """
@@ -70,20 +90,8 @@ def make(folder: Path) -> None:
     Example:  cordwatch secrets make secrets
     Exit codes: 0 all are there.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    (folder / PAGER).mkdir(mode=0o755, exist_ok=True)
-    for name in NAMES:
-        try:
-            # Never over a key that is in use: with another one every patient is somebody else.
-            there = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-        except FileExistsError:
-            click.echo(f"{name}: there already")
-            continue
-        with os.fdopen(there, "w") as file:
-            os.fchmod(there, 0o444)
-            file.write(chance.token_hex(BYTES_MIN) + "\n")
-        click.echo(f"{name}: made")
+    for name, is_new in make_secrets(folder).items():
+        click.echo(f"{name}: {'made' if is_new else 'there already'}")
 
 
 @secrets.command()
