@@ -29,6 +29,7 @@ TESTS = (
     "tests/oracle/test_differences.py",
     "tests/oracle/test_corrections.py",
     "tests/oracle/test_doubtful_times.py",
+    "tests/oracle/test_moves.py",
     "tests/oracle/test_agreement.py::test_on_the_same_histories_every_time",
 )
 """What is seeded or written down; generated cases of every run their own would kill by luck."""
