@@ -88,7 +88,7 @@ def test_the_deployment_of_one_host(deployment: Deployment) -> None:
     """Kafka is up, the topics are provisioned, everything gets on; both workers have their half."""
     assert eventually(deployment.is_well)
     well, done = ("running", 0, "healthy"), ("exited", 0, "")
-    ours = ("feeds-1", "watch-1", "watch-2", "pager-1", "board-1")
+    ours = ("feeds-1", "watch-1", "watch-2", "pager-1", "board-1", "synthetic-1")
     others = ("kafka-1", "phones-1", "door-1", "prometheus-1", "alertmanager-1")
     assert deployment.state() == {
         **dict.fromkeys((*ours, *others), well),
@@ -125,6 +125,7 @@ def test_prometheus_finds_every_process(deployment: Deployment) -> None:
         ("cordwatch-board", "1"),
         ("cordwatch-feeds", "1"),
         ("cordwatch-pager", "1"),
+        ("cordwatch-synthetic", "1"),
         ("cordwatch-watch", "1"),
         ("cordwatch-watch", "1"),
     ]
@@ -160,7 +161,7 @@ def test_a_stop_drains_and_a_start_tells_nothing_anew(deployment: Deployment) ->
     stopped = deployment.compose("stop")
     assert stopped.returncode == 0
     state = deployment.state()
-    ours = ("feeds-1", "watch-1", "watch-2", "pager-1", "board-1")
+    ours = ("feeds-1", "watch-1", "watch-2", "pager-1", "board-1", "synthetic-1")
     assert {state[one][:2] for one in ours} == {("exited", 0)}
     assert state["kafka-1"][:2] in {("exited", 0), ("exited", JAVA_TERMINATED)}
     assert "stopping" in deployment.compose("logs", "watch").stdout

@@ -15,8 +15,8 @@ from tests.unit.deploy.compose_rules import DEFAULT, ROOT, RULES, broken, is_one
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = read(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("feeds", "watch", "pager", "board")
-PORTS = {"feeds": 9465, "watch": 9464, "pager": 9466, "board": 9467}
+OURS = ("feeds", "watch", "pager", "board", "synthetic")
+PORTS = {"feeds": 9465, "watch": 9464, "pager": 9466, "board": 9467, "synthetic": 9468}
 IMAGE = (ROOT / "deploy/Dockerfile").read_text()
 
 each_service = pytest.mark.parametrize("name", sorted(SERVICES))
