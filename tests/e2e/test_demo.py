@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
@@ -72,11 +72,14 @@ def demo(tmp_path: Path) -> Iterator[RunningDemo]:
         yield found
     finally:
         if found.process.poll() is None:
-            found.process.send_signal(signal.SIGINT)
-            found.process.wait(30)
+            found.process.terminate()
+            found.process.wait(60)
 
 
-def test_the_demo_opens_with_the_board_and_pages_stand_on_it(demo: RunningDemo) -> None:
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_opens_with_the_board_and_pages_stand_on_it(
+    demo: RunningDemo, ended_by: signal.Signals
+) -> None:
     """The first line says where the board is, and it is there; soon somebody is told; every page says what it is."""
     assert demo.said().startswith("Board:   http://127.0.0.1:")
     clock = demo.until(demo.paged)
@@ -84,5 +87,7 @@ def test_the_demo_opens_with_the_board_and_pages_stand_on_it(demo: RunningDemo) 
     paths = ("/", "/wall", "/print", "/downtime.html", f"/clock/{clock['clock']}", "/nowhere")
     assert [path for path in paths if SYNTHETIC not in demo.page(path)] == []
     assert "physician" in demo.page(f"/clock/{clock['clock']}")
-    demo.process.send_signal(signal.SIGINT)
+    demo.process.send_signal(ended_by)
     assert demo.process.wait(30) == 0
+    with pytest.raises(URLError):
+        demo.page("/")

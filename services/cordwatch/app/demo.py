@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -208,7 +209,10 @@ class Demo:
         for one in self._processes:
             one.terminate()
         for one in self._processes:
-            one.wait(timeout=30)
+            try:
+                one.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                one.kill()
 
 
 def _free_port(wanted: int = 0) -> int:
@@ -232,6 +236,9 @@ def run_demo(*, once: bool) -> int:
     that the same messages give on a virtual clock.
     """
     console = Console()
+    # However it is told to end, and whatever the shell that started it ignores: its services end with it.
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.default_int_handler)
     with embedded_broker({topic.name: topic.partitions for topic in TOPICS}) as address:
         demo = Demo(address, console)
         try:
