@@ -69,9 +69,13 @@ class Course:
         )
 
     def is_running(self, at: datetime, at_most: timedelta) -> bool:
-        """Return whether it began in the time *at_most* before *at* and had not ended by then."""
+        """
+        Return whether it began in the time *at_most* before *at* and had not ended by then.
+
+        Of a day on which it began any instant may count: the latest is asked (pathway, Time).
+        """
         begun, ended = self.get("started"), self.get("ended")
-        if begun is None or not at - at_most <= begun.start_at <= at:
+        if begun is None or not at - at_most <= begun.done_at <= at:
             return False
         return ended is None or ended.done_at >= at
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cordwatch.pathway.simulation import Told
+from cordwatch_schemas.treatments import TreatmentStarted
 from tests.builders import (
     CORD_COMPRESSION,
     T,
@@ -25,7 +26,18 @@ from tests.builders import (
     a_treatment_started,
     a_vertebroplasty,
 )
-from tests.spec.case import MINUTE, OPEN_AGAIN, SECOND, Case, Page, Raised, Turn, level, with_beside
+from tests.spec.case import (
+    HOUR,
+    MINUTE,
+    OPEN_AGAIN,
+    SECOND,
+    Case,
+    Page,
+    Raised,
+    Turn,
+    level,
+    with_beside,
+)
 from tests.spec.cases.confirmed import CONFIRMED, PRELIMINARY, REFUTED, TURNED
 from tests.spec.cases.mri import AROUND_DUE, DOCUMENTED_LATE, IN_TIME, RETRACTED, STOOD_DOWN, levels
 
@@ -41,6 +53,16 @@ def _treated(says: str, started: Told, *flags: str) -> Case:
         if not flags
         else (level(T(12), "reminder", (T(13), IN_TIME), up=True, ends_flagged=flags),),
         until=T(24),
+    )
+
+
+def _begun_on_a_day(ends_at: datetime) -> TreatmentStarted:
+    """Return a course of which only the day is known on which it began."""
+    return a_treatment_started(
+        ends_at - 24 * HOUR + SECOND,
+        occurred_precision="day",
+        occurred_latest_at=ends_at,
+        received_at=ends_at + HOUR,
     )
 
 
@@ -167,6 +189,18 @@ TREATMENT_START = with_beside(
                 "to the second",
                 "Begun a second earlier it does not",
                 (a_treatment_started(T(-336) - SECOND), CONFIRMED),
+                tuple(levels([12])),
+            ),
+            Case(
+                "to the second",
+                "Begun some time on a day of which the last instant is within 14 days it counts",
+                (_begun_on_a_day(T(-336)), CONFIRMED),
+                until=T(24),
+            ),
+            Case(
+                "to the second",
+                "On a day that ends a second before that it does not",
+                (_begun_on_a_day(T(-336) - SECOND), CONFIRMED),
                 tuple(levels([12])),
             ),
             Case(
