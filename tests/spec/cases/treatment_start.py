@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cordwatch.pathway.simulation import Told
 from cordwatch_schemas.treatments import TreatmentStarted
