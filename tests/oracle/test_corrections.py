@@ -277,6 +277,18 @@ def test_a_booking_from_before_the_cancellation_mends_nothing_though_recorded_la
     assert gone == [("treatment-cancelled", None, 2, "open")]
 
 
+def test_an_order_that_was_cancelled_mends_nothing_though_dated_after_the_cancellation() -> None:
+    """Booked anew by a date from before, the core took the cancelled order itself for the new one."""
+    events = [
+        b.a_suspicion(T(0)),
+        b.an_mri_ordered(T(3)),
+        b.an_mri_cancelled(T(2), received_at=T(4)),
+        b.an_mri_booked(T(1), T(8), received_at=T(5)),
+    ]
+    gone = [one for one in both(events, 5) if one[0] == "order-cancelled"]
+    assert gone == [("order-cancelled", None, 4, "open")]
+
+
 @pytest.mark.parametrize("number", range(6))
 def test_a_report_that_is_classified_twice_at_once_pages_once(number: int) -> None:
     """Of two answers for one instant the core took the one whose id came first, and paged again for the other."""

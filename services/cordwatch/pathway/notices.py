@@ -124,7 +124,8 @@ def _mended(studies: Iterable[Study], since: datetime) -> bool:
     return any(
         fact is not None and fact.start_at >= since and not study.is_cancelled
         for study in studies
-        for fact in (study.order, study.booking)
+        # An order that was cancelled, whenever it was placed, mends nothing: a booking since then may.
+        for fact in (None if study.cancelled else study.order, study.booking)
     )
 
 
