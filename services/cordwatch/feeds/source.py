@@ -30,6 +30,14 @@ def _keyed(key: bytes) -> hmac.HMAC:
     return hmac.new(key, digestmod=lambda: blake2b(digest_size=15))
 
 
+@lru_cache(maxsize=8_192)
+def _reference(key: bytes, kind: str, number: str) -> str:
+    # A patient is told of again and again: the last of them are remembered.
+    mac = _keyed(key).copy()
+    mac.update(f"{kind}|{number}".encode())
+    return f"{kind}_{base64.b32encode(mac.digest()).decode().lower()}"
+
+
 class Sources(Protocol):
     """Who can say how a message is to be read: a single `Source`, or profiles to choose from."""
 
@@ -99,9 +107,7 @@ class Source:
 
     def reference(self, kind: str, number: str) -> str:
         """Return the reference for a number: a keyed hash, safe to show in logs and pages."""
-        mac = _keyed(self.key).copy()
-        mac.update(f"{kind}|{number}".encode())
-        return f"{kind}_{base64.b32encode(mac.digest()).decode().lower()}"
+        return _reference(self.key, kind, number)
 
     def patient_number(self, segment: Segment, at: int) -> str:
         """Return the patient's own number among the repetitions of a CX field; empty if none."""
