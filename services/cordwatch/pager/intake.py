@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 from pydantic import TypeAdapter, ValidationError
 
 from cordwatch.runtime.kafka import KafkaSettings
-from cordwatch.runtime.leading import member_of, wait_for_lead
+from cordwatch.runtime.leading import LeadershipLost, member_of, wait_for_lead
 from cordwatch.runtime.logging import get_logger
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.alerts import Alert
@@ -35,10 +35,6 @@ class Batch:
     heard: tuple[Heard, ...]
     is_current: bool
     """Whether everything has been read that there is."""
-
-
-class LeadershipLost(RuntimeError):
-    """Another pager leads now: this one must not tell anybody anything."""
 
 
 class NotKnown(RuntimeError):

@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from cordwatch.pager.intake import READ, Batch, Intake, LeadershipLost
+from cordwatch.pager.intake import READ, Batch, Intake
 from cordwatch.pager.ledger import LedgerWriter, publisher_of, read_ledger
 from cordwatch.pager.machine import Machine, Work
 from cordwatch.pager.metrics import PagerMetrics
@@ -23,6 +23,7 @@ from cordwatch.pager.transports.nowhere import NowhereTransport
 from cordwatch.pager.transports.transport import ATTEMPT_S_MAX, Outcome, Page, Transport
 from cordwatch.pager.troubles import Troubles
 from cordwatch.runtime.kafka import KafkaError, KafkaSettings, read_topic, require_topics
+from cordwatch.runtime.leading import LeadershipLost
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock

@@ -13,6 +13,10 @@ JOIN_MS = 1_000
 """How long one look for leadership lasts."""
 
 
+class LeadershipLost(RuntimeError):
+    """Another process leads now: this one must not tell anybody anything."""
+
+
 def member_of(
     kafka: KafkaSettings, group: str, topic: Topic, session_timeout_s: float
 ) -> KafkaConsumer:

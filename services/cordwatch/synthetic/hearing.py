@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from pydantic import ValidationError
 
 from cordwatch.runtime.kafka import KafkaSettings
-from cordwatch.runtime.leading import member_of, wait_for_lead
+from cordwatch.runtime.leading import LeadershipLost, member_of, wait_for_lead
 from cordwatch.synthetic.rounds import Seen
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pages import LedgerEntry
@@ -20,10 +20,6 @@ from cordwatch_schemas.topics import ALERTS, PAGES
 
 READ = (ALERTS, PAGES)
 POLL_MS = 100
-
-
-class LeadershipLost(RuntimeError):
-    """Another process tells now."""
 
 
 class Hearing:

@@ -12,11 +12,12 @@ import aiohttp
 from prometheus_client import CollectorRegistry
 
 from cordwatch.runtime.kafka import KafkaError, KafkaSettings, Publisher, require_topics
+from cordwatch.runtime.leading import LeadershipLost
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.synthetic.asking import ANSWER_S, ASK_EVERY_S, ask, to_ask
-from cordwatch.synthetic.hearing import READ, Hearing, LeadershipLost
+from cordwatch.synthetic.hearing import READ, Hearing
 from cordwatch.synthetic.metrics import ROUND, SyntheticMetrics
 from cordwatch.synthetic.outside import Outside
 from cordwatch.synthetic.owners import Owners
