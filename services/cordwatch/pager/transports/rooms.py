@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from cordwatch.pager.text import Text, Wording, text_of
 from cordwatch.pager.transports.http import (
@@ -17,8 +16,9 @@ from cordwatch.pager.transports.http import (
     outcome_of,
 )
 from cordwatch.pager.transports.secrets import NoSecret, Secret
-from cordwatch.pager.transports.settings import Slack, Teams, is_loopback
+from cordwatch.pager.transports.settings import Slack, Teams
 from cordwatch.pager.transports.transport import Action, Outcome, Page
+from cordwatch.runtime.addresses import is_secure
 
 SLACK_TEXT_MAX = 3_500
 TEAMS_TEXT_MAX = 6_000
@@ -69,11 +69,10 @@ def address_of(line: str, secret: Secret) -> str:
         NoSecret: it is none, or one that would be asked in the open.
     """
     try:
-        parts = urlsplit(line)
+        if is_secure(line):
+            return line
     except ValueError:
-        parts = urlsplit("")
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
-        return line
+        pass
     raise NoSecret(f"destination {secret.destination}: {secret.where} holds no https address")
 
 

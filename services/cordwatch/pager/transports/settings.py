@@ -8,14 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from cordwatch.runtime.addresses import is_loopback
 from cordwatch_schemas.pack_data import NotEmpty, PackData, Span
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-def is_loopback(host: str | None) -> bool:
-    """Return whether *host* is this very machine."""
-    return host in _LOOPBACK
 
 
 def _well_formed(url: str) -> str:
