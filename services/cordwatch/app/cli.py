@@ -21,6 +21,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit:audit", "Verify who looked at the board and who answered."),
     "board": ("board:board", "Run the board: every clock at a glance, live."),
     "classify": ("answers:classify", "Say what a report shows: positive or negative."),
+    "config": ("effective:config", "Show what a service would run with, and who said so."),
     "demo": ("demo_command:demo", "A day on the wards, on an embedded broker."),
     "explain": ("simulate:explain", "Why alerts fired for one patient, and why others did not."),
     "feeds": ("feeds:feeds", "Run the gateway: HL7 v2 over MLLP into Kafka."),
