@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -56,6 +56,11 @@ class Decision:
     open_clocks: tuple[OpenClock, ...]
     expired: bool = False
     """Nothing here can matter any more: every row may be dropped."""
+
+    def without_endings(self) -> Decision:
+        """Return it without what ends or forgets anything: not all facts were there to be seen."""
+        opened = tuple(alert for alert in self.alerts if alert.status == "open")
+        return replace(self, alerts=opened, expired=False)
 
 
 def decide(

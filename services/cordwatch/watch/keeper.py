@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from aiokafka.errors import KafkaError as AioKafkaError
 from faust.types import TP
 
+from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.watch.delay import ClockOffset, Delay
 from cordwatch.watch.effects import Durable, Effect, Record, Send, Write
@@ -29,6 +30,10 @@ IDLE_S = 1.0
 """Longest sleep of the ticker when nothing is due: gauges are set in between."""
 LOOK_AHEAD_S = 10.0
 """How often the broker is asked how far all partitions reach, though nobody is due."""
+NAMED_MAX = 20
+"""References in one line of the log."""
+
+log = get_logger("cordwatch.watch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Keeper:
         self._asked: dict[int, list[Asked]] = {}
         self._ends: dict[TP, int] = {}
         self._reported_at = 0.0
+        self._unreadable: frozenset[str] = frozenset()
         self._delay = Delay()
         self._offsets = {topic.noun: ClockOffset() for topic in WATCHED}
 
@@ -258,8 +264,16 @@ class Keeper:
     def report(self) -> None:
         """Set what is a state: open clocks, what is not read yet and for how long, whose clock differs."""
         self.machine.report(self._clock.now())
+        self._report_unreadable()
         self._report_lag()
         self._report_delay()
+
+    def _report_unreadable(self) -> None:
+        found = frozenset(self.machine.unreadable)
+        if found - self._unreadable:
+            named = sorted(found)[:NAMED_MAX]
+            log.error("stored rows cannot be read", patients=len(found), of=named)
+        self._unreadable = found
 
     def _report_lag(self) -> None:
         for topic in WATCHED:

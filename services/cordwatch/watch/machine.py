@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from cordwatch.pathway.decide import Decision, decide
 from cordwatch.pathway.facts import Fact
@@ -22,6 +22,7 @@ from cordwatch.watch.patients import (
     Patient,
     alert_row,
     all_keys,
+    instant,
     micros,
     row_key,
     split_key,
@@ -33,7 +34,6 @@ from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.events import BadEvent
 from cordwatch_schemas.pack import Packs
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FAR_US = 1 << 62
 LOOKED_AT_ONCE = 500
 """Patients that are decided on between two acknowledgements: bounds memory and delay."""
@@ -75,6 +75,8 @@ class Machine:
         self._heap: list[tuple[int, str, int]] = []
         self._due: dict[str, int] = {}
         """Who was taken from the heap and not looked at yet, and since when."""
+        self.unreadable: set[str] = set()
+        """Of whom, at the last look, something could not be read."""
         self._open: Counter[str] = Counter()
         self._rules: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.positions: dict[tuple[str, int], int] = {}
@@ -100,6 +102,7 @@ class Machine:
             for patient in self._patients.pop(partition, {}).values():
                 self._count_open(patient, ())
                 self._due.pop(patient.reference, None)
+                self.unreadable.discard(patient.reference)
                 patient.wake_us = NEVER
             self._dirty.pop(partition, None)
             for offsets in (self.positions, self._began_at):
@@ -157,12 +160,7 @@ class Machine:
 
     def mismatches(self) -> int:
         """Return how many patients with a wake-up have no entry in the heap: always 0."""
-        held = {
-            reference
-            for at, reference, partition in self._heap
-            if (patient := self._patients.get(partition, {}).get(reference)) is not None
-            and patient.wake_us == at
-        }
+        held = {entry[1] for entry in self._heap if self._awaited(entry) is not None}
         waking = sum(
             patient.wake_us != NEVER
             for patients in self._patients.values()
@@ -257,10 +255,8 @@ class Machine:
     def wake_at(self) -> datetime | None:
         """Return when the next patient is due to be looked at."""
         while self._heap:
-            at, reference, partition = self._heap[0]
-            patient = self._patients.get(partition, {}).get(reference)
-            if patient is not None and patient.wake_us == at:
-                return EPOCH + timedelta(microseconds=at)
+            if self._awaited(self._heap[0]) is not None:
+                return instant(self._heap[0][0])
             heapq.heappop(self._heap)
         return None
 
@@ -276,16 +272,20 @@ class Machine:
     def _pull(self, now_us: int) -> None:
         """Move whoever is due from the heap to those who are looked at next."""
         while self._heap and self._heap[0][0] <= now_us:
-            at, reference, partition = heapq.heappop(self._heap)
-            patient = self._patients.get(partition, {}).get(reference)
-            if patient is not None and patient.wake_us == at:
-                self._due[reference] = at
-                self._dirty[partition][reference] = patient
+            entry = heapq.heappop(self._heap)
+            if (patient := self._awaited(entry)) is not None:
+                self._due[patient.reference] = patient.wake_us
+                self._dirty[patient.partition][patient.reference] = patient
+
+    def _awaited(self, entry: tuple[int, str, int]) -> Patient | None:
+        """Return the patient of an entry of the heap, None if the entry counts no more."""
+        at, reference, partition = entry
+        patient = self._patients.get(partition, {}).get(reference)
+        return patient if patient is not None and patient.wake_us == at else None
 
     def oldest_due(self) -> datetime | None:
         """Return the earliest instant at which somebody still waits to be looked at."""
-        oldest = min(self._due.values(), default=None)
-        return None if oldest is None else EPOCH + timedelta(microseconds=oldest)
+        return instant(min(self._due.values())) if self._due else None
 
     def settle(
         self,
@@ -320,11 +320,15 @@ class Machine:
             decision = self._decide(
                 patient.reference, known.facts, known.alerts, self._packs, now, stale=stale
             )
+            self.unreadable.discard(patient.reference)
+            if known.unreadable:
+                decision = decision.without_endings()
+                self.unreadable.add(patient.reference)
             for alert in decision.alerts:
                 row = alert_row(alert, sent=False)
                 meant[patient.partition][row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
                 self._metrics.alert(alert)
-            alerts = [*decision.alerts, *_left_over(known.unsent, decision)]
+            alerts = [*decision.alerts, *known.left_over(decision.alerts)]
             # Keyed by the owner: of a merged patient every alert stays in one order.
             key = patient.reference.encode()
             messages += [
@@ -367,7 +371,9 @@ class Machine:
             heapq.heappush(self._heap, (wake_us, patient.reference, patient.partition))
         patient.wake_us = wake_us
         self._count_open(patient, tuple(sorted(one.rule for one in decision.open_clocks)))
-        rows[wake_key(patient.reference)] = patient.wake_row(self._stamp)
+        # Without it whoever takes over looks at once: it may be a version that reads more.
+        is_whole = patient.reference not in self.unreadable
+        rows[wake_key(patient.reference)] = patient.wake_row(self._stamp) if is_whole else None
 
     def _level_at(self, alert: Alert) -> datetime | None:
         raises = alert.kind == "clock" and alert.revision == 0
@@ -388,12 +394,7 @@ class Machine:
         """Set the gauges: open clocks by rule, patients, the oldest that is due and not looked at."""
         for rule in {one.id for pack in self._packs.each for one in pack.rules}:
             self._metrics.open_clocks.labels(rule).set(self._open[rule])
+        self._metrics.unreadable_patients.set(len(self.unreadable))
         self._metrics.patients.set(sum(len(found) for found in self._patients.values()))
         oldest = self.oldest_due()
         self._metrics.oldest_overdue_s.set((now - oldest).total_seconds() if oldest else 0)
-
-
-def _left_over(unsent: Iterable[Alert], decision: Decision) -> list[Alert]:
-    """Return what a former owner meant to publish, as far as *decision* does not say it anew."""
-    told = {alert.alert_id for alert in decision.alerts}
-    return [alert for alert in unsent if alert.alert_id not in told]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, reduce
 from operator import xor
 from zlib import crc32
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 
 from cordwatch.pathway.facts import Fact, decode_fact, encode_fact, merge_tellings
@@ -24,6 +23,7 @@ WAKE_ROW = "w"
 WAKE_ROW_ID = WAKE_ROW.encode()
 UNSENT = b"!"
 """Stands before the value of an alert's row until the broker has acknowledged the alert itself."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = -1
 """`wake_us` of a patient who need not be looked at until something arrives."""
 
@@ -37,7 +37,7 @@ class BadRow(ValueError):
     """A state row that this version cannot read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
     """What the rows of a patient say."""
 
@@ -46,6 +46,13 @@ class Known:
     """Those that were published, or were about to be."""
     unsent: list[Alert]
     """Of these, those of which a former owner did not live to see that they were published."""
+    unreadable: int = 0
+    """Rows of a newer version, or damaged: they stay as they are, for one that can read them."""
+
+    def left_over(self, told: Iterable[Alert]) -> list[Alert]:
+        """Return what a former owner meant to publish, as far as *told* does not say it anew."""
+        ids = {alert.alert_id for alert in told}
+        return [alert for alert in self.unsent if alert.alert_id not in ids]
 
 
 class Patient:
@@ -122,9 +129,9 @@ class Patient:
     def learn(self, fact: Fact) -> bytes | None:
         """Take in *fact*; return the row to write, None if it told nothing new."""
         known_row = self.find(b"f" + fact.id.encode())
+        known = _fact_of(known_row) if known_row is not None else None
         merged = fact
-        if known_row is not None:
-            known = _fact(known_row)
+        if known is not None:
             merged = merge_tellings(known, fact)
             if merged is known:
                 return None
@@ -143,11 +150,11 @@ class Patient:
             if row[:1] == b"f":
                 return self.learn(_fact(row))
             alert = _alert(row)
-        except (ValueError, ValidationError):
+        except ValueError:
             raise BadRow("unreadable row") from None
         known_row = self.find(row[:ROW_ID_BYTES])
-        if known_row is not None and known_row != row:
-            known = _alert(known_row)
+        known = _alert_of(known_row) if known_row is not None else None
+        if known_row is not None and known is not None and known_row != row:
             same_but_sent = known == alert and is_unsent(known_row)
             if not same_but_sent and not rules_over(alert, known):
                 return None
@@ -158,7 +165,7 @@ class Patient:
 
     def facts(self) -> list[Fact]:
         """Return the facts, decoded."""
-        return [_fact(row) for row in self.rows if row[:1] == b"f"]
+        return self.read().facts
 
     def belonging_elsewhere(self, rows: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         """Return those of *rows* that are another patient's by a merge or move, or its undoing, and whose."""
@@ -166,21 +173,25 @@ class Patient:
             return
         who = persons(self.facts())
         for row in rows:
-            is_fact = row[:1] == b"f"
-            found = owners(_fact(row), who) if is_fact else {who.owner_of_alert(_alert(row))}
+            if row[:1] == b"f":
+                found = owners(fact, who) if (fact := _fact_of(row)) else set()
+            else:
+                found = {who.owner_of_alert(alert)} if (alert := _alert_of(row)) else set()
             for owner in sorted(found - {self.reference}):
                 yield owner, row
 
     def read(self) -> Known:
-        """Return everything that is known, decoded."""
+        """Return everything that is known, decoded, and how many rows cannot be."""
         known = Known([], [], [])
         for row in self.rows:
-            if row[:1] == b"f":
-                known.facts.append(_fact(row))
-            elif row[:1] == b"a":
-                known.alerts.append(_alert(row))
+            if row[:1] == b"f" and (fact := _fact_of(row)) is not None:
+                known.facts.append(fact)
+            elif row[:1] == b"a" and (alert := _alert_of(row)) is not None:
+                known.alerts.append(alert)
                 if is_unsent(row):
-                    known.unsent.append(known.alerts[-1])
+                    known.unsent.append(alert)
+            else:
+                known.unreadable += 1
         return known
 
     def wake_row(self, pack: str) -> bytes:
@@ -205,6 +216,20 @@ class Patient:
 
 def _fact(row: bytes) -> Fact:
     return decode_fact(row[1:ROW_ID_BYTES].decode(), row[ROW_ID_BYTES:])
+
+
+def _fact_of(row: bytes) -> Fact | None:
+    try:
+        return _fact(row)
+    except ValueError:
+        return None
+
+
+def _alert_of(row: bytes) -> Alert | None:
+    try:
+        return _alert(row)
+    except ValueError:
+        return None
 
 
 def tells_identity(row: bytes) -> bool:
@@ -260,6 +285,11 @@ def split_key(key: bytes) -> tuple[str, bytes]:
 def micros(instant: datetime | None) -> int:
     """Return *instant* in microseconds since 1970 UTC, `NEVER` for None."""
     return NEVER if instant is None else round(instant.timestamp() * 1_000_000)
+
+
+def instant(us: int) -> datetime:
+    """Return the instant that is *us* microseconds since 1970 UTC."""
+    return EPOCH + timedelta(microseconds=us)
 
 
 def all_keys(patient: Patient) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from datetime import datetime, timedelta
 from math import isnan
 from typing import Any
 
+import pytest
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from cordwatch.runtime.logging import configure_logging
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.watch.keeper import Keeper
 from cordwatch.watch.machine import Machine
@@ -250,3 +253,19 @@ async def test_a_record_without_a_stamp_is_read_like_any_other() -> None:
     await ward.keeper.take([(TP(ADMISSIONS.name, 0), [bare])])
     assert isnan(ward.gauge("cordwatch_clock_offset_seconds"))
     assert ward.registry.get_sample_value("cordwatch_patients") == 1
+
+
+async def test_whose_rows_cannot_be_read_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """By reference, so that the ward can be told; not every second."""
+    configure_logging("info", "json")
+    ward = Ward()
+    ward.machine.own([0])
+    ward.machine.restore(0, [(b"mr_1|f" + b"0" * 24, b'{"v":2}')])
+    await ward.keeper.recovered([0])
+    await ward.keeper.tick()
+    for _ in range(3):
+        ward.keeper.report()
+    lines = [line for line in capsys.readouterr().err.splitlines() if "cannot be read" in line]
+    assert len(lines) == 1
+    assert json.loads(lines[0])["of"] == ["mr_1"]
+    assert ward.registry.get_sample_value("cordwatch_unreadable_patients") == 1
