@@ -84,3 +84,6 @@ TOPICS = (
     AUDIT,
 )
 """Every topic there is, in the order in which it is provisioned."""
+
+STATE = (FACTS, IDENTITIES, POSITIONS, RECEIPTS, HISTORIES, PAGES, ALERTS, ACKS, OPERATIONS, AUDIT)
+"""What another cluster must have to go on from here: all but what is on its way, and the originals."""

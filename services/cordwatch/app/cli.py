@@ -35,6 +35,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "secrets": ("secret_files:secrets", "Make the keys of a deployment, refuse placeholders."),
     "simulate": ("simulate:simulate", "What would have alerted, when and why; no broker."),
     "stand-down": ("answers:stand_down", "Take responsibility for a clock, with a reason."),
+    "state": ("state:state", "Take all that is known to another cluster."),
     "synthetic": ("synthetic:synthetic", "Run the synthetic patient: is the whole chain alive?"),
     "topics": ("topics:topics", "Plan, apply or verify the Kafka topics."),
     "watch": ("watch:watch", "Run a watch worker."),

@@ -153,9 +153,13 @@ class Publisher:
             raise BrokerUnreachable(settings.address, settings.timeout_s) from None
         self._pending: list[_Sent] = []
 
-    def send(self, topic: str, key: bytes, value: bytes | None) -> None:
-        """Hand over a record (None: forget the key); it is safe only after `confirm`."""
-        self._pending.append(self._sent(topic, key, value))
+    def send(self, topic: str, key: bytes, value: bytes | None, **place: int) -> None:
+        """
+        Hand over a record (None: forget the key); it is safe only after `confirm`.
+
+        *place*: `partition`, where it is not the key's; `timestamp` in milliseconds, where it is not now.
+        """
+        self._pending.append(self._sent(topic, key, value, **place))
 
     def confirm(self) -> int:
         """
@@ -196,11 +200,11 @@ class Publisher:
         self._producer.purge()
         self._producer.flush(0)
 
-    def _sent(self, topic: str, key: bytes, value: bytes | None) -> _Sent:
+    def _sent(self, topic: str, key: bytes, value: bytes | None, **place: int) -> _Sent:
         one = _Sent()
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=one.delivered)
+                self._producer.produce(topic, value, key, on_delivery=one.delivered, **place)
             except BufferError:
                 self._producer.poll(BUFFER_WAIT_S)
             except KafkaException as error:

@@ -22,11 +22,12 @@ _SILENCE_POLLS_MAX = 150
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """A record with the instant that it has on its topic, in milliseconds since 1970 UTC."""
+    """A record with the instant that it has on its topic, in milliseconds since 1970 UTC, and its partition."""
 
     key: bytes | None
     value: bytes | None
     at_ms: int
+    partition: int = 0
 
 
 class TopicSpan:
@@ -83,7 +84,9 @@ class TopicSpan:
             for partition, found in polled.items():
                 for record in found:
                     if record.offset < self._ends[partition]:
-                        yield Stamped(record.key, record.value, record.timestamp)
+                        yield Stamped(
+                            record.key, record.value, record.timestamp, partition.partition
+                        )
 
     def _starts(self, since: datetime | None) -> dict[TopicPartition, int]:
         begins: dict[TopicPartition, int] = self._consumer.beginning_offsets(self._assigned)
