@@ -33,7 +33,16 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 def state(kafka: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `cordwatch state` as an operator does."""
     return subprocess.run(
-        [sys.executable, "-m", "cordwatch.app.cli", "--kafka", kafka, "state", *arguments],
+        [
+            sys.executable,
+            "-m",
+            "cordwatch.app.cli",
+            "--kafka",
+            kafka,
+            "state",
+            *arguments,
+            "--json",
+        ],
         capture_output=True,
         text=True,
         timeout=120,

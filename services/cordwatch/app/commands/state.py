@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,6 +23,7 @@ AT_ONCE = 5_000
 """Records between two acknowledgements of the broker."""
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
 @click.group()
@@ -49,8 +50,9 @@ def state() -> None:
     is_flag=True,
     help="Although watch runs, or has not read everything: a copy to look at.",
 )
+@_JSON
 @click.pass_context
-def export_(ctx: click.Context, file: Path, group: str, *, anyway: bool) -> None:
+def export_(ctx: click.Context, file: Path, group: str, *, anyway: bool, as_json: bool) -> None:
     """
     Write the state to FILE (gzip, JSON lines, sealed), which only its owner can read: it holds names and numbers.
 
@@ -72,7 +74,12 @@ def export_(ctx: click.Context, file: Path, group: str, *, anyway: bool) -> None
         click.echo("nothing was written; --anyway writes a copy to look at", err=True)
         ctx.exit(EXIT_FINDING)
     counts = write_state(file, WallClock().now(), version("cordwatch"), _kept(kafka))
-    click.echo(json.dumps(counts))
+    _show(counts, as_json=as_json)
+
+
+def _show(counts: Mapping[str, int], *, as_json: bool) -> None:
+    words = ", ".join(f"{count:,} {noun}" for noun, count in counts.items())
+    click.echo(json.dumps(counts) if as_json else words or "nothing")
 
 
 def _kept(kafka: KafkaSettings) -> Iterator[Kept]:
@@ -90,8 +97,9 @@ def _kept(kafka: KafkaSettings) -> Iterator[Kept]:
 
 @state.command("import", short_help="Put the state of a file onto a cluster that has none.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_JSON
 @click.pass_context
-def import_(ctx: click.Context, file: Path) -> None:
+def import_(ctx: click.Context, file: Path, *, as_json: bool) -> None:
     """
     Put the state in FILE onto a cluster whose topics are provisioned and empty.
 
@@ -126,7 +134,7 @@ def import_(ctx: click.Context, file: Path) -> None:
         publisher.confirm()
     finally:
         publisher.close()
-    click.echo(json.dumps(counts))
+    _show(counts, as_json=as_json)
 
 
 def _filled(kafka: KafkaSettings) -> Sequence[str]:
