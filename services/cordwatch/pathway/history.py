@@ -150,7 +150,7 @@ class History:
                 self.ended[victim.id] = Ended(fate, killer)
 
     def _replace(self) -> None:
-        things: dict[tuple[str, ...], list[Fact]] = defaultdict(list)
+        things: dict[tuple[object, ...], list[Fact]] = defaultdict(list)
         for fact in self.facts:
             thing = self._thing(fact)
             if thing is not None and fact.id not in self.ended:
@@ -166,11 +166,9 @@ class History:
                     again = (one for one in readings[place + 1 :] if one.kind == fact.kind)
                     self.ended[fact.id] = Ended("replaced", next(again, winner))
 
-    def _thing(self, fact: Fact) -> tuple[str, ...] | None:
+    def _thing(self, fact: Fact) -> tuple[object, ...] | None:
         if fact.kind == "diagnosed":
-            status = str(fact.values.get("status", "confirmed"))
-            codes = ",".join(f"{system}|{code}" for system, code in fact.codes)
-            return ("diagnosis", codes, status, fact.encounter or "")
+            return (fact.kind, fact.codes, fact.values.get("status"), fact.encounter)
         family = _FAMILY.get(fact.kind)
         if family is None:
             return None

@@ -16,6 +16,7 @@ from cordwatch_schemas.alerts import Alert, AlertStatus, Level
 from cordwatch_schemas.pack import Intent, Pack, Tellable, step_up
 
 ConditionKey = tuple[str, str, str]
+SECOND = timedelta(seconds=1)
 
 _WANTED = {
     "spinal-mri": "spinal MRI not done",
@@ -95,7 +96,7 @@ class Telling:
             start_at=clock.start_at,
             due_at=clock.due_at,
             raised_at=self.now,
-            late_by_s=int((self.now - step.at) / timedelta(seconds=1)),
+            late_by_s=(self.now - step.at) // SECOND,
             reason=self.wanting(clock),
             missing=clock.missing,
             flags=clock.flags,
@@ -154,7 +155,7 @@ class Telling:
             return [], None
         first, every = raised[0].raised_at, told.repeats.every
         until = first + told.repeats.lasting
-        newest = int((min(self.now, until) - first) // every)
+        newest = (min(self.now, until) - first) // every
         fresh = newest > max(raised) and self.now < first + every * (newest + 1)
         own_at = first + every * newest
         new = [self._notice(condition, told, newest, own_at)] if fresh else []
@@ -192,7 +193,7 @@ class Telling:
             start_at=clock.start_at if clock else None,
             due_at=clock.due_at if clock else None,
             raised_at=self.now,
-            late_by_s=int((self.now - own_at) / timedelta(seconds=1)),
+            late_by_s=(self.now - own_at) // SECOND,
             reason=condition.worded(told),
             missing=condition.missing,
             flags=(*cause.flags, *condition.flags),

@@ -51,6 +51,12 @@ SURGERY_CONTRAINDICATED = Page(
             (tells(T(2), words="recorded as indication: spinal instability"),),
         ),
         Case(
+            "raised",
+            "Planned and booked, it is told once",
+            (*_PLANNED, a_treatment_booked(T(3), T(30), "OP1", modality="surgery")),
+            (tells(T(2)),),
+        ),
+        Case(
             "not raised",
             "Nothing speaks against it",
             (an_assessment(T(0), suspected_mescc=True), _PLANNED[1]),

@@ -58,6 +58,12 @@ ORDER_CANCELLED = Page(
             until=T(12),
         ),
         Case(
+            "raised",
+            "The cancellation repeats no code: the order tells what it was",
+            (*_CANCELLED[:2], an_mri_cancelled(T(2), codes=())),
+            (tells(T(2)),),
+        ),
+        Case(
             "ended",
             "An MRI is ordered again",
             (*_CANCELLED, an_mri_ordered(T(3), order="O2")),
@@ -140,6 +146,12 @@ BOOKED_LATE = Page(
             "not raised",
             "Another booking is in time",
             (SUSPECTED, an_mri_booked(T(1), T(8), order="O2"), an_mri_booked(T(2), T(13))),
+            until=T(12),
+        ),
+        Case(
+            "not raised",
+            "Another booking is for the very instant of the start",
+            (an_mri_booked(T(-1), T(0), order="O2"), SUSPECTED, an_mri_booked(T(2), T(13))),
             until=T(12),
         ),
         Case("not raised", "No clock runs", (an_mri_booked(T(1), T(400)),), until=T(12)),

@@ -102,6 +102,13 @@ def test_so_was_a_merge() -> None:
         assert {why for _, why in who.refused} == {"already lives under another reference"}
 
 
+def test_a_refused_merge_is_listed_as_sent_for_the_survivor_first() -> None:
+    """Whoever of the two is told of it: the other's copy is not taken for a second refusal."""
+    events = (*a_merge(T(1), "A", "B"), *a_merge(T(2), "B", "A"))
+    for facts in _orders([fact_of(one) for one in events]):
+        assert [fact.sent_as for fact, _ in persons(facts).refused] == ["B", "A"]
+
+
 def test_everybody_whom_a_move_concerns_knows_of_it() -> None:
     """Or the former patient's worker would hand back what the other's hands over."""
     facts = [fact_of(one) for one in (*THERE, *FARTHER, *a_merge(T(3), "S", "C"))]
