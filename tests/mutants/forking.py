@@ -179,6 +179,8 @@ def main(asked: str, answers: str, workers: str, *tests: str) -> int:
     _be("")
     plugin: Any = Forking(json.loads(Path(asked).read_text()), Path(answers), int(workers))
     options = ["-q", "-x", "-s", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    # Nobody reads why a test failed: to word the difference of two long lists takes longer than the test.
+    options += ["--assert=plain", "--tb=no"]
     return int(pytest.main([*options, *tests], plugins=[plugin]))
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from cordwatch.pathway.decide import Decision, OpenClock, decide
 from cordwatch.pathway.facts import Fact, fact_of
-from cordwatch.pathway.history import History
 from cordwatch.pathway.picture import Picture
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
@@ -84,9 +83,21 @@ def test_what_was_told_of_another_patient_is_left_alone() -> None:
     assert [one.patient for one in decide("A", apart, of_b, PACK, T(6)).alerts] == ["A"]
 
 
-def test_of_two_corrections_written_at_one_instant_one_stands() -> None:
-    """Or the record would vanish between the two."""
-    told = [b.a_suspicion(T(0), record_id="R1")]
-    told += [b.a_suspicion(T(at), record_id="R1", corrects="R1", received_at=T(7)) for at in (1, 2)]
-    for order in (told, told[::-1]):
-        assert len(History(facts(*order)).standing("assessed")) == 1
+def test_a_clock_that_is_overdue_for_ever_is_not_forgotten() -> None:
+    """Its pages have ended, and it shows on the board until something ends it."""
+    told = decide("A", facts(SUSPECTED), [], PACK, T(24 * 400))
+    assert [one.level for one in told.alerts] == ["due"]
+    known = [
+        one.model_copy(update={"level": level, "raised_at": T(12), "repeat": repeat})
+        for one in told.alerts
+        for level, repeat in (("due", 0), ("overdue", 96))
+    ]
+    later = decide("A", facts(SUSPECTED), known, PACK, T(24 * 400))
+    assert [one.rule for one in later.open_clocks] == ["mri.mescc-suspected"]
+    assert (later.alerts, later.wake_at, later.expired) == ((), None, False)
+
+
+def test_who_was_merged_is_never_forgotten() -> None:
+    """What still comes for the retired reference must find its way."""
+    merged = facts(*b.a_merge(T(0), "B", "A"), b.a_dose(T(0)))
+    assert decide("B", merged, [], PACK, T(24 * 900)) == Decision()
