@@ -41,7 +41,7 @@ class Ledger:
         self.by_clock: dict[str, dict[tuple[Level, int], Alert]] = defaultdict(dict)
         self.by_condition: dict[ConditionKey, dict[int, Alert]] = defaultdict(dict)
         for alert in published:
-            if alert.kind == "clock" and alert.clock and alert.level:
+            if alert.clock and alert.level:
                 self.by_clock[alert.clock][alert.level, alert.repeat] = alert
             else:
                 clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""

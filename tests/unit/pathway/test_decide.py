@@ -101,3 +101,10 @@ def test_who_was_merged_is_never_forgotten() -> None:
     """What still comes for the retired reference must find its way."""
     merged = facts(*b.a_merge(T(0), "B", "A"), b.a_dose(T(0)))
     assert decide("B", merged, [], PACK, T(24 * 900)) == Decision()
+
+
+def test_what_is_due_at_the_same_time_by_another_version_is_not_told_anew() -> None:
+    """A pack that changes nothing for an alert leaves it as it was published."""
+    known = decide("A", facts(SUSPECTED), [], PACK, T(6)).alerts
+    newer = PACK.model_copy(update={"version": "9.0.0"})
+    assert decide("A", facts(SUSPECTED), known, newer, T(7)).alerts == ()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cordwatch.pathway.simulation import simulate
+from cordwatch.pathway.telling import closed, rules_over
 from cordwatch_schemas.base import Code, Event
 from cordwatch_schemas.pack import load_pack
 from tests import builders as b
@@ -196,6 +197,51 @@ def test_it_is_told_with_the_times_of_the_most_pressing_clock_that_it_is_about(
     first = next(one for one in alerts if one.rule == rule)
     assert (first.start_at, first.due_at) == (T(0), T(due))
     assert {first.clock, first.episode}.isdisjoint({None})
+
+
+def test_what_names_no_stay_is_told_of_the_stay_that_is_known() -> None:
+    """A level as well as a notice; what names one keeps it, wherever the patient is since."""
+    admitted = b.an_admission(T(-2), "V1", facility="H1", ward="N1")
+    for named, stay in ((None, "V1"), ("V9", "V9")):
+        heard = [
+            admitted,
+            b.a_suspicion(T(0), encounter=named),
+            b.an_mri_ordered(T(1), encounter=named),
+            b.an_mri_cancelled(T(2), encounter=named),
+        ]
+        alerts = simulate(heard, load_pack("mescc-lymphoma"), T(6))
+        where = {one.rule: (one.encounter, one.facility, one.ward) for one in alerts}
+        assert where == {
+            "mri.mescc-suspected": (stay, "H1", "N1"),
+            "order-cancelled": (stay, "H1", "N1"),
+        }
+
+
+def test_what_has_already_ended_so_is_not_closed_again() -> None:
+    """Of several only the others; and no doubt is named twice."""
+    one, other = (b.a_suspicion(T(at)) for at in (0, 1))
+    first, second = simulate([one, other], load_pack("mescc-lymphoma"), T(7))
+    (known,) = closed([first], "resolved", T(9), "in time", ("day-precision",))
+    assert known.revision == first.revision + 1
+    found = list(closed([known, second], "resolved", T(9), "in time", ("day-precision",) * 2))
+    assert [(one.alert_id, one.status, one.ended_at, one.reason) for one in found] == [
+        (second.alert_id, "resolved", T(9), "in time")
+    ]
+    assert found[0].flags == ("day-precision",)
+    (anew,) = closed([known], "resolved", T(10), "late by 1:00:00", ())
+    assert (anew.reason, anew.revision) == ("late by 1:00:00", known.revision + 1)
+
+
+def test_of_two_accounts_of_one_alert_the_later_rules_else_the_earlier_raised() -> None:
+    """And of two that are alike neither: or two workers would hand it to each other for ever."""
+    (alert, *_) = simulate([b.a_suspicion()], load_pack("mescc-lymphoma"), T(6))
+    newer = alert.model_copy(update={"revision": 1})
+    older = alert.model_copy(update={"raised_at": T(5)})
+    assert rules_over(newer, alert)
+    assert not rules_over(alert, newer)
+    assert rules_over(older, alert)
+    assert not rules_over(alert, older)
+    assert not rules_over(alert, alert)
 
 
 @pytest.mark.parametrize(
