@@ -51,9 +51,9 @@ class Decision:
     at again although nothing arrives; None: not before something does.
     """
 
-    alerts: tuple[Alert, ...]
-    wake_at: datetime | None
-    open_clocks: tuple[OpenClock, ...]
+    alerts: tuple[Alert, ...] = ()
+    wake_at: datetime | None = None
+    open_clocks: tuple[OpenClock, ...] = ()
     expired: bool = False
     """Nothing here can matter any more: every row may be dropped."""
 
@@ -83,13 +83,13 @@ def decide(
     """
     who = persons(facts)
     if who.root(patient) != patient:
-        return Decision((), None, ())
+        return Decision()
     mine = [fact for fact in facts if who.owner(fact) == patient]
     if not published and not any(fact.kind in CAN_MATTER for fact in mine):
         return _quiet(mine, packs, now)
-    picture = (pictures or {}).get(patient) or Picture(mine, who, packs)
-    if pictures is not None:
-        pictures[patient] = picture
+    pictures = {} if pictures is None else pictures
+    picture = pictures.get(patient) or Picture(mine, who, packs)
+    pictures[patient] = picture
     if who.named:
         published = [one for one in published if who.owner_of_alert(one) == patient]
     ledger = Ledger(published)
@@ -107,7 +107,7 @@ def decide(
     if not alerts:
         return quiet
     # Who is to be told of is not forgotten in the same breath, and not looked at never again.
-    return Decision(tuple(alerts), now if quiet.expired else quiet.wake_at, ())
+    return Decision(tuple(alerts), now if quiet.expired else quiet.wake_at)
 
 
 def _quiet(
@@ -116,7 +116,7 @@ def _quiet(
     """Return the decision for a patient without a clock: when to forget, if ever."""
     if any(fact.kind in {"diagnosed", "merged"} for fact in facts) or not facts:
         # Who has lymphoma must be known years later; who was merged as well.
-        return Decision((), None, ())
+        return Decision()
     last = max(fact.received_at for fact in facts)
     if picture is None:
         keep = max(pack.policy.keep_facts for pack in packs.each)
@@ -125,8 +125,8 @@ def _quiet(
         keep = max(picture.where.policy_of(fact).keep_facts for fact in facts)
     forget_at = last + keep
     if now >= forget_at:
-        return Decision((), None, (), expired=True)
-    return Decision((), forget_at, ())
+        return Decision(expired=True)
+    return Decision(wake_at=forget_at)
 
 
 def _clocks(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:

@@ -94,7 +94,7 @@ def _repeats(
     clock: Clock, due_raised_at: datetime, last: int, now: datetime
 ) -> tuple[Step | None, datetime | None]:
     every, until = clock.rule.repeats.every, due_raised_at + clock.rule.repeats.lasting
-    newest = int((min(now, until) - clock.due_at) // every)
+    newest = (min(now, until) - clock.due_at) // every
     at = clock.due_at + every * newest
     # A look comes moments after its instant; one that comes a whole step after the end is too late.
     fresh = newest > last and due_raised_at < at and now < at + every

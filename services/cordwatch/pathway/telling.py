@@ -16,6 +16,7 @@ from cordwatch_schemas.alerts import Alert, AlertStatus, Level
 from cordwatch_schemas.pack import Intent, Pack, Tellable, step_up
 
 ConditionKey = tuple[str, str, str]
+SECOND = timedelta(seconds=1)
 
 _WANTED = {
     "spinal-mri": "spinal MRI not done",
@@ -40,7 +41,7 @@ class Ledger:
         self.by_clock: dict[str, dict[tuple[Level, int], Alert]] = defaultdict(dict)
         self.by_condition: dict[ConditionKey, dict[int, Alert]] = defaultdict(dict)
         for alert in published:
-            if alert.kind == "clock" and alert.clock and alert.level:
+            if alert.clock and alert.level:
                 self.by_clock[alert.clock][alert.level, alert.repeat] = alert
             else:
                 clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""
@@ -95,7 +96,7 @@ class Telling:
             start_at=clock.start_at,
             due_at=clock.due_at,
             raised_at=self.now,
-            late_by_s=int((self.now - step.at) / timedelta(seconds=1)),
+            late_by_s=(self.now - step.at) // SECOND,
             reason=self.wanting(clock),
             missing=clock.missing,
             flags=clock.flags,
@@ -112,19 +113,17 @@ class Telling:
 
     def _lacking(self, clock: Clock) -> Intent | None:
         """Return what is not on order although it would lead to what *clock* waits for."""
-        return None if self._intended(clock) else clock.rule.stepped_up_without
-
-    def _intended(self, clock: Clock) -> bool:
-        endings = self.picture.endings
-        match clock.rule.stepped_up_without:
-            case None:
-                return True
+        endings, wanted = self.picture.endings, clock.rule.stepped_up_without
+        match wanted:
             case "spinal-mri-order":
-                return any(one.is_mri and one.is_ordered for one in endings.studies)
+                there = any(one.is_mri and one.is_ordered for one in endings.studies)
             case "dexamethasone-order":
-                return endings.steroid.is_ordered(self.now)
-            case _:
-                return any(course.is_active for course in endings.courses)
+                there = endings.steroid.is_ordered(self.now)
+            case "treatment-plan":
+                there = any(course.is_active for course in endings.courses)
+            case None:  # pragma: no branch - mypy holds that every intent is named
+                return None
+        return None if there else wanted
 
     def _is_paged(self, clock: Clock) -> bool:
         if clock.is_silent:
@@ -154,7 +153,7 @@ class Telling:
             return [], None
         first, every = raised[0].raised_at, told.repeats.every
         until = first + told.repeats.lasting
-        newest = int((min(self.now, until) - first) // every)
+        newest = (min(self.now, until) - first) // every
         fresh = newest > max(raised) and self.now < first + every * (newest + 1)
         own_at = first + every * newest
         new = [self._notice(condition, told, newest, own_at)] if fresh else []
@@ -192,7 +191,7 @@ class Telling:
             start_at=clock.start_at if clock else None,
             due_at=clock.due_at if clock else None,
             raised_at=self.now,
-            late_by_s=int((self.now - own_at) / timedelta(seconds=1)),
+            late_by_s=(self.now - own_at) // SECOND,
             reason=condition.worded(told),
             missing=condition.missing,
             flags=(*cause.flags, *condition.flags),

@@ -1,7 +1,7 @@
 """What is told becomes a fact, with one identity, and one row that holds all of it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -67,6 +67,45 @@ def test_what_a_person_says_a_report_shows_is_kept_under_its_number() -> None:
 def test_another_content_is_another_fact(more: dict[str, Any]) -> None:
     """Patient, instant, visit, record and values are what a fact is."""
     assert fact_of(b.a_suspicion(**more)).id != fact_of(b.a_suspicion()).id
+
+
+NEVER, EARLY, LATE = None, T(1), T(2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "first", "last"),
+    [
+        (EARLY, LATE, EARLY, LATE),
+        (EARLY, EARLY, EARLY, EARLY),
+        (NEVER, LATE, LATE, LATE),
+        (NEVER, NEVER, NEVER, NEVER),
+    ],
+)
+def test_what_is_told_twice_keeps_its_first_and_last_record(
+    one: datetime | None, other: datetime | None, first: datetime | None, last: datetime | None
+) -> None:
+    """Whichever comes first; and it was heard when the first of the two came."""
+    told = [
+        fact_of(b.a_suspicion(recorded_at=at, received_at=T(5 + n)))
+        for n, at in enumerate((one, other))
+    ]
+    for known, again in (told, told[::-1]):
+        merged = merge_tellings(known, again)
+        assert (merged.recorded_at, merged.recorded_last_at) == (first, last)
+        assert merged.received_at == T(5)
+
+
+def test_what_is_told_twice_is_from_a_file_only_if_both_are() -> None:
+    """Heard live once, it pages; and as exact as the more exact of the two."""
+    live, again = (fact_of(b.a_suspicion(replayed=one)) for one in (False, True))
+    assert [merge_tellings(*pair).replayed for pair in ((live, again), (again, live))] == [
+        False
+    ] * 2
+    assert merge_tellings(again, again).replayed
+    vague: dict[str, Any] = {"occurred_precision": "hour", "occurred_latest_at": T(1)}
+    rough = fact_of(b.a_suspicion(**vague, occurred_basis="ambiguous"))
+    for merged in (merge_tellings(live, rough), merge_tellings(rough, live)):
+        assert (merged.latest_at, merged.precision, merged.basis) == (T(0), "second", "field")
 
 
 def test_the_envelope_is_no_part_of_the_fact() -> None:
