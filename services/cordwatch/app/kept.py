@@ -55,9 +55,9 @@ def kept_of(
     alerts: dict[str, list[Alert]] = {}
     for reference, patient in patients.items():
         try:
-            known = patient.read()
+            known, published = patient.facts(), patient.alerts().alerts
         except (ValueError, ValidationError):
             unread += 1
         else:
-            facts[reference], alerts[reference] = known.facts, known.alerts
+            facts[reference], alerts[reference] = known, published
     return facts, alerts, unread

@@ -316,15 +316,15 @@ class Machine:
         meant: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         messages: list[Outgoing] = []
         for patient in patients:
-            known = patient.read()
+            facts, published = patient.facts(), patient.alerts()
             decision = self._decide(
-                patient.reference, known.facts, known.alerts, self._packs, now, stale=stale
+                patient.reference, facts, published.alerts, self._packs, now, stale=stale
             )
             for alert in decision.alerts:
                 row = alert_row(alert, sent=False)
                 meant[patient.partition][row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
                 self._metrics.alert(alert)
-            alerts = [*decision.alerts, *_left_over(known.unsent, decision)]
+            alerts = [*decision.alerts, *_left_over(published.unsent, decision)]
             # Keyed by the owner: of a merged patient every alert stays in one order.
             key = patient.reference.encode()
             messages += [

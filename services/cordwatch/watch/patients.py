@@ -31,6 +31,9 @@ NEVER = -1
 UNVOUCHED = -1
 """`vouched` of a patient whose rows no stored wake-up belongs to."""
 LINE_END = b"\n"
+FACT_ROW = b"f"
+ALERT_ROW = b"a"
+NO_ROWS = b""
 
 
 class BadRow(ValueError):
@@ -38,10 +41,9 @@ class BadRow(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the rows of a patient say."""
+class Published:
+    """What the rows of a patient say about alerts."""
 
-    facts: list[Fact]
     alerts: list[Alert]
     """Those that were published, or were about to be."""
     unsent: list[Alert]
@@ -52,18 +54,21 @@ class Patient:
     """
     One patient's rows, and when to look again.
 
-    A row is its id followed by its bytes. Rows stay encoded, and all of them
-    in one piece: of a million patients few are touched in a minute.
+    A row is its id followed by its bytes. Rows stay encoded, those of facts and
+    those of alerts in one piece each: of a million patients few are touched in
+    a minute.
     """
 
-    __slots__ = ("_lines", "open", "partition", "reference", "vouched", "wake_us")
+    __slots__ = ("_alerts", "open", "partition", "reference", "told", "vouched", "wake_us")
 
     def __init__(self, reference: str, partition: int) -> None:
         """Begin without rows."""
         self.reference = reference
         self.partition = partition
-        self._lines = b""
-        """A line end before each row: JSON has none inside."""
+        self.told = NO_ROWS
+        """The rows of facts, a line end before each: JSON has none inside. Other bytes whenever one is told."""
+        self._alerts = NO_ROWS
+        """The rows of alerts, likewise."""
         self.wake_us = NEVER
         self.open: tuple[str, ...] = ()
         """Rules of the clocks that run, as of the last look."""
@@ -73,17 +78,17 @@ class Patient:
     @property
     def is_empty(self) -> bool:
         """Return whether nothing is known of them."""
-        return not self._lines
+        return not self.told and not self._alerts
 
     @property
     def rows(self) -> tuple[bytes, ...]:
-        """Return the rows, in the order in which they came first."""
-        return tuple(self._lines.split(LINE_END)[1:])
+        """Return the rows, facts before alerts, each in the order in which they came first."""
+        return (*_split(self.told), *_split(self._alerts))
 
     @property
     def fingerprint(self) -> int:
         """Return a number that changes with any row, whatever their order."""
-        return reduce(xor, map(crc32, self._lines.split(LINE_END)), 0)
+        return reduce(xor, map(crc32, self.rows), 0)
 
     def put(self, row: bytes) -> None:
         """
@@ -94,34 +99,39 @@ class Patient:
         """
         if LINE_END in row:
             raise BadRow("line end in a row")
-        begin = self._lines.find(LINE_END + row[:ROW_ID_BYTES])
-        if begin < 0:
-            self._lines += LINE_END + row
-        else:
-            self._replace(begin, LINE_END + row)
+        lines = self._lines_like(row)
+        begin = lines.find(LINE_END + row[:ROW_ID_BYTES])
+        line = LINE_END + row
+        self._set_lines(row, lines + line if begin < 0 else _replaced(lines, begin, line))
 
     def drop(self, row_id: bytes) -> None:
         """Forget the row of this id."""
-        begin = self._lines.find(LINE_END + row_id)
+        lines = self._lines_like(row_id)
+        begin = lines.find(LINE_END + row_id)
         if begin >= 0:
-            self._replace(begin, b"")
-
-    def _replace(self, begin: int, line: bytes) -> None:
-        end = self._lines.find(LINE_END, begin + 1)
-        after = b"" if end < 0 else self._lines[end:]
-        self._lines = self._lines[:begin] + line + after
+            self._set_lines(row_id, _replaced(lines, begin, b""))
 
     def find(self, row_id: bytes) -> bytes | None:
         """Return the row of this id."""
-        begin = self._lines.find(LINE_END + row_id) + 1
+        lines = self._lines_like(row_id)
+        begin = lines.find(LINE_END + row_id) + 1
         if begin == 0:
             return None
-        end = self._lines.find(LINE_END, begin)
-        return self._lines[begin:] if end < 0 else self._lines[begin:end]
+        end = lines.find(LINE_END, begin)
+        return lines[begin:] if end < 0 else lines[begin:end]
+
+    def _lines_like(self, row: bytes) -> bytes:
+        return self.told if row[:1] == FACT_ROW else self._alerts
+
+    def _set_lines(self, row: bytes, lines: bytes) -> None:
+        if row[:1] == FACT_ROW:
+            self.told = lines
+        else:
+            self._alerts = lines
 
     def learn(self, fact: Fact) -> bytes | None:
         """Take in *fact*; return the row to write, None if it told nothing new."""
-        known_row = self.find(b"f" + fact.id.encode())
+        known_row = self.find(FACT_ROW + fact.id.encode())
         merged = fact
         if known_row is not None:
             known = _fact(known_row)
@@ -140,7 +150,7 @@ class Patient:
             BadRow: it cannot be read.
         """
         try:
-            if row[:1] == b"f":
+            if row[:1] == FACT_ROW:
                 return self.learn(_fact(row))
             alert = _alert(row)
         except (ValueError, ValidationError):
@@ -158,30 +168,25 @@ class Patient:
 
     def facts(self) -> list[Fact]:
         """Return the facts, decoded."""
-        return [_fact(row) for row in self.rows if row[:1] == b"f"]
+        return [_fact(row) for row in _split(self.told)]
+
+    def alerts(self) -> Published:
+        """Return what was published, decoded."""
+        rows = [row for row in _split(self._alerts) if row[:1] == ALERT_ROW]
+        alerts = [_alert(row) for row in rows]
+        unsent = [alert for alert, row in zip(alerts, rows, strict=True) if is_unsent(row)]
+        return Published(alerts, unsent)
 
     def belonging_elsewhere(self, rows: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         """Return those of *rows* that are another patient's by a merge or move, or its undoing, and whose."""
-        if not may_tell_identity(self._lines):
+        if not may_tell_identity(self.told):
             return
         who = persons(self.facts())
         for row in rows:
-            is_fact = row[:1] == b"f"
+            is_fact = row[:1] == FACT_ROW
             found = owners(_fact(row), who) if is_fact else {who.owner_of_alert(_alert(row))}
             for owner in sorted(found - {self.reference}):
                 yield owner, row
-
-    def read(self) -> Known:
-        """Return everything that is known, decoded."""
-        known = Known([], [], [])
-        for row in self.rows:
-            if row[:1] == b"f":
-                known.facts.append(_fact(row))
-            elif row[:1] == b"a":
-                known.alerts.append(_alert(row))
-                if is_unsent(row):
-                    known.unsent.append(known.alerts[-1])
-        return known
 
     def wake_row(self, pack: str) -> bytes:
         """Return what spares a restart the deciding: valid only for exactly these rows and pack."""
@@ -203,29 +208,39 @@ class Patient:
             self.vouched = UNVOUCHED
 
 
+def _split(lines: bytes) -> list[bytes]:
+    return lines.split(LINE_END)[1:]
+
+
+def _replaced(lines: bytes, begin: int, line: bytes) -> bytes:
+    """Return *lines* with *line* in the place of the one that stands at *begin*."""
+    end = lines.find(LINE_END, begin + 1)
+    return lines[:begin] + line + (b"" if end < 0 else lines[end:])
+
+
 def _fact(row: bytes) -> Fact:
     return decode_fact(row[1:ROW_ID_BYTES].decode(), row[ROW_ID_BYTES:])
 
 
 def tells_identity(row: bytes) -> bool:
     """Return whether *row* may say who is who: cheap, and never wrong about a no."""
-    return row[:1] == b"f" and may_tell_identity(row)
+    return row[:1] == FACT_ROW and may_tell_identity(row)
 
 
 def fact_row(fact: Fact) -> bytes:
     """Return the row of a fact."""
-    return b"f" + fact.id.encode() + encode_fact(fact)
+    return FACT_ROW + fact.id.encode() + encode_fact(fact)
 
 
 def alert_row(alert: Alert, *, sent: bool) -> bytes:
     """Return the row of an alert: *sent*, or about to be."""
     value = alert.model_dump_json(exclude_defaults=True).encode()
-    return b"a" + alert.alert_id.encode() + (value if sent else UNSENT + value)
+    return ALERT_ROW + alert.alert_id.encode() + (value if sent else UNSENT + value)
 
 
 def is_unsent(row: bytes) -> bool:
     """Return whether *row* is that of an alert about to be sent."""
-    return row[:1] == b"a" and row[ROW_ID_BYTES : ROW_ID_BYTES + 1] == UNSENT
+    return row[:1] == ALERT_ROW and row[ROW_ID_BYTES : ROW_ID_BYTES + 1] == UNSENT
 
 
 @lru_cache(maxsize=16_384)

@@ -47,6 +47,18 @@ def test_an_id_inside_another_row_is_not_taken_for_a_row() -> None:
     assert len(patient.rows) == 1
 
 
+def test_what_is_noted_about_an_alert_changes_nothing_of_what_was_told() -> None:
+    """What was worked out from the rows of facts holds as long as they are the same bytes."""
+    alert = b"a" + b"4" * 24
+    patient = a_patient(alert + b"x", ONE + b"a", OTHER + b"b")
+    told = patient.told
+    patient.put(alert + b"y")
+    assert patient.told is told
+    assert patient.rows == (ONE + b"a", OTHER + b"b", alert + b"y")
+    patient.put(LAST + b"c")
+    assert patient.told != told
+
+
 def test_the_fingerprint_is_of_the_rows_whatever_their_order() -> None:
     """Compaction keeps the last of each row, not their order."""
     rows = [ONE + b"a", OTHER + b"b", LAST + b"c"]
