@@ -35,16 +35,18 @@ _UNPLANNED: dict[Intent, str] = {
 class Ledger:
     """What was published before, found by clock or by condition."""
 
-    def __init__(self, published: Iterable[Alert]) -> None:
-        """Sort *published*, the latest revision of every alert of one patient."""
+    def __init__(self) -> None:
+        """Begin with nothing published."""
         self.by_clock: dict[str, dict[tuple[Level, int], Alert]] = defaultdict(dict)
         self.by_condition: dict[ConditionKey, dict[int, Alert]] = defaultdict(dict)
-        for alert in published:
-            if alert.kind == "clock" and alert.clock and alert.level:
-                self.by_clock[alert.clock][alert.level, alert.repeat] = alert
-            else:
-                clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""
-                self.by_condition[alert.rule, alert.cause, clock][alert.repeat] = alert
+
+    def note(self, alert: Alert) -> None:
+        """Take note of *alert*, in the place of its earlier revision."""
+        if alert.kind == "clock" and alert.clock and alert.level:
+            self.by_clock[alert.clock][alert.level, alert.repeat] = alert
+        else:
+            clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""
+            self.by_condition[alert.rule, alert.cause, clock][alert.repeat] = alert
 
     def is_open(self, key: ConditionKey) -> bool:
         """Return whether the condition *key* stands open."""

@@ -11,6 +11,7 @@ from cordwatch.pathway.decide import Decision, decide
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.levels import instant_of
 from cordwatch.pathway.relevance import is_kept
+from cordwatch.watch.charts import Charts, Drawn
 from cordwatch.watch.effects import Durable, Effect, Outgoing, Record, Send, Write
 from cordwatch.watch.metrics import Metrics
 from cordwatch.watch.patients import (
@@ -37,6 +38,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FAR_US = 1 << 62
 LOOKED_AT_ONCE = 500
 """Patients that are decided on between two acknowledgements: bounds memory and delay."""
+CHARTS_KEPT = 250
+"""Of patients with a clock. An alert in a chart takes 2 KiB; were all overdue for a day, they would take 75 MiB."""
 
 Decide = Callable[..., Decision]
 Read = Callable[[Record, str], tuple[str, Fact | None]]
@@ -59,6 +62,7 @@ class Machine:
         decide: Decide = decide,
         keep: Callable[[Fact], bool] = is_kept,
         read: Read = read_fact,
+        charts_kept: int = CHARTS_KEPT,
     ) -> None:
         """Begin without partitions, under the rules of *packs*."""
         self._packs = packs
@@ -70,6 +74,7 @@ class Machine:
         self._decide = decide
         self._keep = keep
         self._read_fact = read
+        self._charts = Charts(packs, charts_kept)
         self._patients: dict[int, dict[str, Patient]] = {}
         self._dirty: dict[int, dict[str, Patient]] = defaultdict(dict)
         self._heap: list[tuple[int, str, int]] = []
@@ -312,33 +317,35 @@ class Machine:
             yield from self._look(some, now, stale=stale)
 
     def _look(self, patients: Sequence[Patient], now: datetime, *, stale: bool) -> Iterator[Effect]:
-        decisions: list[tuple[Patient, Decision, list[Alert]]] = []
+        decisions: list[tuple[Patient, Drawn, Decision, list[Alert]]] = []
         meant: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         messages: list[Outgoing] = []
         for patient in patients:
-            facts, published = patient.facts(), patient.alerts()
-            decision = self._decide(
-                patient.reference, facts, published.alerts, self._packs, now, stale=stale
-            )
+            drawn = self._charts.of(patient)
+            decision = self._decide(drawn.chart, now, stale=stale)
             for alert in decision.alerts:
                 row = alert_row(alert, sent=False)
                 meant[patient.partition][row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
                 self._metrics.alert(alert)
-            alerts = [*decision.alerts, *_left_over(published.unsent, decision)]
+            alerts = [*decision.alerts, *drawn.left_over(decision)]
             # Keyed by the owner: of a merged patient every alert stays in one order.
             key = patient.reference.encode()
             messages += [
                 Outgoing("alerts", key, one.model_dump_json().encode(), self._level_at(one))
                 for one in alerts
             ]
-            decisions.append((patient, decision, alerts))
+            decisions.append((patient, drawn, decision, alerts))
         if meant:
             yield Write(meant)
         if messages:
             yield Send(messages)
         rows: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
-        for patient, decision, alerts in decisions:
+        for patient, drawn, decision, alerts in decisions:
+            nothing_came = drawn.is_of(patient)
             self._note(patient, decision, alerts, rows[patient.partition])
+            if nothing_came and decision.open_clocks:
+                drawn.chart.note(decision.alerts)
+                self._charts.keep(drawn.chart, patient)
         written = {partition: found for partition, found in rows.items() if found}
         if written:
             yield Write(written)
@@ -391,9 +398,3 @@ class Machine:
         self._metrics.patients.set(sum(len(found) for found in self._patients.values()))
         oldest = self.oldest_due()
         self._metrics.oldest_overdue_s.set((now - oldest).total_seconds() if oldest else 0)
-
-
-def _left_over(unsent: Iterable[Alert], decision: Decision) -> list[Alert]:
-    """Return what a former owner meant to publish, as far as *decision* does not say it anew."""
-    told = {alert.alert_id for alert in decision.alerts}
-    return [alert for alert in unsent if alert.alert_id not in told]

@@ -59,7 +59,7 @@ class Patient:
     a minute.
     """
 
-    __slots__ = ("_alerts", "open", "partition", "reference", "told", "vouched", "wake_us")
+    __slots__ = ("open", "partition", "published", "reference", "told", "vouched", "wake_us")
 
     def __init__(self, reference: str, partition: int) -> None:
         """Begin without rows."""
@@ -67,7 +67,7 @@ class Patient:
         self.partition = partition
         self.told = NO_ROWS
         """The rows of facts, a line end before each: JSON has none inside. Other bytes whenever one is told."""
-        self._alerts = NO_ROWS
+        self.published = NO_ROWS
         """The rows of alerts, likewise."""
         self.wake_us = NEVER
         self.open: tuple[str, ...] = ()
@@ -78,12 +78,12 @@ class Patient:
     @property
     def is_empty(self) -> bool:
         """Return whether nothing is known of them."""
-        return not self.told and not self._alerts
+        return not self.told and not self.published
 
     @property
     def rows(self) -> tuple[bytes, ...]:
         """Return the rows, facts before alerts, each in the order in which they came first."""
-        return (*_split(self.told), *_split(self._alerts))
+        return (*_split(self.told), *_split(self.published))
 
     @property
     def fingerprint(self) -> int:
@@ -121,13 +121,13 @@ class Patient:
         return lines[begin:] if end < 0 else lines[begin:end]
 
     def _lines_like(self, row: bytes) -> bytes:
-        return self.told if row[:1] == FACT_ROW else self._alerts
+        return self.told if row[:1] == FACT_ROW else self.published
 
     def _set_lines(self, row: bytes, lines: bytes) -> None:
         if row[:1] == FACT_ROW:
             self.told = lines
         else:
-            self._alerts = lines
+            self.published = lines
 
     def learn(self, fact: Fact) -> bytes | None:
         """Take in *fact*; return the row to write, None if it told nothing new."""
@@ -172,7 +172,7 @@ class Patient:
 
     def alerts(self) -> Published:
         """Return what was published, decoded."""
-        rows = [row for row in _split(self._alerts) if row[:1] == ALERT_ROW]
+        rows = [row for row in _split(self.published) if row[:1] == ALERT_ROW]
         alerts = [_alert(row) for row in rows]
         unsent = [alert for alert, row in zip(alerts, rows, strict=True) if is_unsent(row)]
         return Published(alerts, unsent)
