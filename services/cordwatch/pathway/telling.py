@@ -215,14 +215,17 @@ class Telling:
         They were closed before, their ward or patient is another one, or they are due anew by another pack.
         """
         place, label = self.picture.place, clock.pack.label if clock else None
-        patient = self.picture.persons.meant(cause)
+        ward, patient = place.ward, self.picture.persons.meant(cause)
         for known in alerts:
+            moved = ward is not None and ward != known.ward
+            is_due_anew = label is not None and label != known.pack
+            if known.status == "open" and patient == known.patient and not (moved or is_due_anew):
+                continue  # A clock that is long overdue has told a great many.
             update: dict[str, object] = {}
-            if clock and label != known.pack and clock.due_at != known.due_at:
+            if clock and is_due_anew and clock.due_at != known.due_at:
                 update |= _due_anew(clock)
             if patient != known.patient:
                 update["patient"] = patient
-            moved = place.ward is not None and place.ward != known.ward
             if known.status != "open" or (moved and known.rule != "discharged-open"):
                 update |= {"status": "open", "ended_at": None}
                 if known.status != "open":
