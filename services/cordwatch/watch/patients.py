@@ -59,7 +59,16 @@ class Patient:
     a minute.
     """
 
-    __slots__ = ("open", "partition", "published", "reference", "told", "vouched", "wake_us")
+    __slots__ = (
+        "_fingerprint",
+        "open",
+        "partition",
+        "published",
+        "reference",
+        "told",
+        "vouched",
+        "wake_us",
+    )
 
     def __init__(self, reference: str, partition: int) -> None:
         """Begin without rows."""
@@ -69,6 +78,8 @@ class Patient:
         """The rows of facts, a line end before each: JSON has none inside. Other bytes whenever one is told."""
         self.published = NO_ROWS
         """The rows of alerts, likewise."""
+        self._fingerprint: int | None = None
+        """Kept of whoever is looked at, not of a million who are merely restored."""
         self.wake_us = NEVER
         self.open: tuple[str, ...] = ()
         """Rules of the clocks that run, as of the last look."""
@@ -88,7 +99,7 @@ class Patient:
     @property
     def fingerprint(self) -> int:
         """Return a number that changes with any row, whatever their order."""
-        return reduce(xor, map(crc32, self.rows), 0)
+        return _fingerprint_of(self.rows) if self._fingerprint is None else self._fingerprint
 
     def put(self, row: bytes) -> None:
         """
@@ -99,35 +110,39 @@ class Patient:
         """
         if LINE_END in row:
             raise BadRow("line end in a row")
-        lines = self._lines_like(row)
-        begin = lines.find(LINE_END + row[:ROW_ID_BYTES])
-        line = LINE_END + row
-        self._set_lines(row, lines + line if begin < 0 else _replaced(lines, begin, line))
+        self._put(row[:ROW_ID_BYTES], row)
 
     def drop(self, row_id: bytes) -> None:
         """Forget the row of this id."""
-        lines = self._lines_like(row_id)
-        begin = lines.find(LINE_END + row_id)
-        if begin >= 0:
-            self._set_lines(row_id, _replaced(lines, begin, b""))
+        self._put(row_id, b"")
+
+    def _put(self, row_id: bytes, row: bytes) -> None:
+        """Set *row* in the place of the one with this id; an empty one drops it."""
+        is_fact = row_id[:1] == FACT_ROW
+        lines = self.told if is_fact else self.published
+        line = LINE_END + row if row else b""
+        begin, before = lines.find(LINE_END + row_id), b""
+        if begin < 0:
+            lines += line
+        else:
+            end = lines.find(LINE_END, begin + 1)
+            before, after = (lines[begin:], b"") if end < 0 else (lines[begin:end], lines[end:])
+            lines = lines[:begin] + line + after
+        if is_fact:
+            self.told = lines
+        else:
+            self.published = lines
+        if self._fingerprint is not None:
+            self._fingerprint ^= crc32(before[1:]) ^ crc32(row)
 
     def find(self, row_id: bytes) -> bytes | None:
         """Return the row of this id."""
-        lines = self._lines_like(row_id)
+        lines = self.told if row_id[:1] == FACT_ROW else self.published
         begin = lines.find(LINE_END + row_id) + 1
         if begin == 0:
             return None
         end = lines.find(LINE_END, begin)
         return lines[begin:] if end < 0 else lines[begin:end]
-
-    def _lines_like(self, row: bytes) -> bytes:
-        return self.told if row[:1] == FACT_ROW else self.published
-
-    def _set_lines(self, row: bytes, lines: bytes) -> None:
-        if row[:1] == FACT_ROW:
-            self.told = lines
-        else:
-            self.published = lines
 
     def learn(self, fact: Fact) -> bytes | None:
         """Take in *fact*; return the row to write, None if it told nothing new."""
@@ -190,7 +205,8 @@ class Patient:
 
     def wake_row(self, pack: str) -> bytes:
         """Return what spares a restart the deciding: valid only for exactly these rows and pack."""
-        content = {"w": self.wake_us, "n": self.fingerprint, "k": pack, "o": self.open}
+        self._fingerprint = self.fingerprint
+        content = {"w": self.wake_us, "n": self._fingerprint, "k": pack, "o": self.open}
         return json.dumps(content, separators=(",", ":")).encode()
 
     def restore_wake(
@@ -212,13 +228,13 @@ def _split(lines: bytes) -> list[bytes]:
     return lines.split(LINE_END)[1:]
 
 
-def _replaced(lines: bytes, begin: int, line: bytes) -> bytes:
-    """Return *lines* with *line* in the place of the one that stands at *begin*."""
-    end = lines.find(LINE_END, begin + 1)
-    return lines[:begin] + line + (b"" if end < 0 else lines[end:])
+def _fingerprint_of(rows: Iterable[bytes]) -> int:
+    return reduce(xor, map(crc32, rows), 0)
 
 
+@lru_cache(maxsize=4_096)
 def _fact(row: bytes) -> Fact:
+    # One more fact about a patient, and all that were told before are read again, of a merged one more than once.
     return decode_fact(row[1:ROW_ID_BYTES].decode(), row[ROW_ID_BYTES:])
 
 

@@ -67,6 +67,20 @@ def test_the_fingerprint_is_of_the_rows_whatever_their_order() -> None:
     assert a_patient(*rows).fingerprint != a_patient(*rows[:2], LAST + b"d").fingerprint
 
 
+def test_the_fingerprint_is_kept_up_to_date() -> None:
+    """Once it was asked for, it goes along with every row that comes, changes or goes."""
+    rows = [ONE + b"a", OTHER + b"b", b"a" + b"4" * 24 + b"c"]
+    patient = a_patient(*rows)
+    patient.wake_row("pack")
+    for put in (LAST + b"d", rows[0], ONE + b"e", rows[2] + b"f", b"a" + b"5" * 24):
+        patient.put(put)
+        assert patient.fingerprint == a_patient(*patient.rows).fingerprint
+    for row in (OTHER, ONE, b"a" + b"5" * 24, OTHER):
+        patient.drop(row)
+        assert patient.fingerprint == a_patient(*patient.rows).fingerprint
+    assert patient.fingerprint != a_patient(*rows).fingerprint
+
+
 def test_a_row_with_a_line_end_is_none_of_ours() -> None:
     """It would fall apart into two."""
     with pytest.raises(BadRow):
