@@ -102,15 +102,14 @@ class Worker:
 
     def unread(self) -> list[Record]:
         """Return what the machine has not read, of its partitions."""
-        found = []
-        for (noun, partition), records in sorted(self.log.records.items()):
-            if partition in self.machine.partitions:
-                begin = self.machine.positions.get((noun, partition), 0)
-                found += [
-                    Record(noun, partition, offset, *records[offset])
-                    for offset in range(begin, len(records))
-                ]
-        return found
+        records, positions = self.log.records, self.machine.positions
+        owned = self.machine.partitions
+        ends = {place: len(found) for place, found in records.items() if place[1] in owned}
+        return [
+            Record(*place, offset, *records[place][offset])
+            for place, end in sorted(ends.items())
+            for offset in range(positions.get(place, 0), end)
+        ]
 
 
 Step = tuple[str, int]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cordwatch.pathway.clocks import Clock, most_pressing
 from cordwatch.pathway.facts import Fact, digest
@@ -32,18 +33,33 @@ _UNPLANNED: dict[Intent, str] = {
 }
 
 
+class Way(NamedTuple):
+    """How an alert of a clock stands: the hundred that a late clock has told stand in one or two ways."""
+
+    status: AlertStatus
+    patient: str
+    ward: str | None
+    pack: str
+
+
 class Ledger:
     """What was published before, found by clock or by condition."""
 
     def __init__(self) -> None:
         """Begin with nothing published."""
         self.by_clock: dict[str, dict[tuple[Level, int], Alert]] = defaultdict(dict)
+        self._ways: dict[str, Counter[Way]] = defaultdict(Counter)
+        """By clock in which ways its alerts stand, and how many."""
         self.by_condition: dict[ConditionKey, dict[int, Alert]] = defaultdict(dict)
 
     def note(self, alert: Alert) -> None:
         """Take note of *alert*, in the place of its earlier revision."""
         if alert.kind == "clock" and alert.clock and alert.level:
+            before = self.by_clock[alert.clock].get((alert.level, alert.repeat))
             self.by_clock[alert.clock][alert.level, alert.repeat] = alert
+            self._ways[alert.clock][_way(alert)] += 1
+            if before is not None:
+                self._ways[alert.clock][_way(before)] -= 1
         else:
             clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""
             self.by_condition[alert.rule, alert.cause, clock][alert.repeat] = alert
@@ -52,9 +68,17 @@ class Ledger:
         """Return whether the condition *key* stands open."""
         return any(alert.status == "open" for alert in self.by_condition.get(key, {}).values())
 
+    def ways(self, clock: Clock) -> list[Way]:
+        """Return in which ways the alerts of *clock* stand."""
+        return [way for way, count in self._ways[clock.id].items() if count]
+
     def raised(self, clock: Clock) -> Raised:
         """Return the alerts of *clock*."""
         return self.by_clock.get(clock.id, {})
+
+
+def _way(alert: Alert) -> Way:
+    return Way(alert.status, alert.patient, alert.ward, alert.pack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,17 +239,19 @@ class Telling:
         They were closed before, their ward or patient is another one, or they are due anew by another pack.
         """
         place, label = self.picture.place, clock.pack.label if clock else None
-        ward, patient = place.ward, self.picture.persons.meant(cause)
+        patient = self.picture.persons.meant(cause)
+        if clock and all(
+            way == ("open", patient, way.ward if place.ward is None else place.ward, label)
+            for way in self.ledger.ways(clock)
+        ):
+            return
         for known in alerts:
-            moved = ward is not None and ward != known.ward
-            is_due_anew = label is not None and label != known.pack
-            if known.status == "open" and patient == known.patient and not (moved or is_due_anew):
-                continue  # A clock that is long overdue has told a great many.
             update: dict[str, object] = {}
-            if clock and is_due_anew and clock.due_at != known.due_at:
+            if clock and label != known.pack and clock.due_at != known.due_at:
                 update |= _due_anew(clock)
             if patient != known.patient:
                 update["patient"] = patient
+            moved = place.ward is not None and place.ward != known.ward
             if known.status != "open" or (moved and known.rule != "discharged-open"):
                 update |= {"status": "open", "ended_at": None}
                 if known.status != "open":
