@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from bench.jobs import JOBS, Job
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.facts import decode_fact, encode_fact
 from cordwatch.runtime.logging import configure_logging
 from cordwatch.runtime.wall_clock import WallClock
@@ -104,7 +105,7 @@ class Scan:
             if before is rows and (due_at is None or now < due_at):
                 continue
             facts = [decode_fact(row[:24], row[24:].encode()) for row in rows]
-            decision = self._job.decide(patient, facts, told, PACK, now)
+            decision = self._job.decide(Chart(patient, facts, told, PACK), now)
             latest = {one.alert_id: one for one in (*told, *decision.alerts)}
             self._seen[patient] = (rows, decision.wake_at, list(latest.values()))
             for alert in decision.alerts:
