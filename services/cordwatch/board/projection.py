@@ -314,6 +314,11 @@ class Projection:
         records = self._records.get(reference)
         return records is not None and event_id in records.answers
 
+    def words(self, reference: str) -> int:
+        """Return what changes with any alert or answer of a patient; on every board the same."""
+        together = (self._records.get(tied) for tied in self._tied(reference))
+        return sum(one.words for one in together if one is not None)
+
     def row(self, clock_id: str) -> ClockRow | None:
         """Return the row of a clock, open or ended."""
         patient = self._patient_of.get(clock_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from zlib import crc32
 
 from pydantic import ValidationError
 
@@ -102,6 +103,11 @@ class Records:
     def answered(self) -> Iterator[Answer]:
         """Return the answers."""
         return (_answer(value) for value in self.answers.values())
+
+    @property
+    def words(self) -> int:
+        """Return what changes with any of the alerts and answers, in whatever order they came."""
+        return sum(crc32(value) for told in (self.alerts, self.answers) for value in told.values())
 
     def forget(self, before: datetime) -> None:
         """Forget alerts and answers from *before*, which a board that starts now would not find either."""

@@ -87,7 +87,8 @@ class Board:
             self.audit,
             Publisher(kafka),
             self.metrics,
-            is_secure=self.tls is not None,
+            is_secure=settings.is_secure,
+            forwarders=settings.forwarded_by,
             cds=self.entrance.cds,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
