@@ -87,7 +87,8 @@ class Board:
             self.audit,
             Publisher(kafka),
             self.metrics,
-            is_secure=self.tls is not None,
+            is_secure=settings.is_secure,
+            forwarders=settings.forwarded_by,
             cds=self.entrance.cds,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -117,6 +118,7 @@ class Board:
         self.state.projection.refresh()
         # Most of it stays: looked through for garbage again and again, it would hold up pages each time.
         gc.freeze()
+        gc.enable()
         self.state.ready = True
         took_s = self.settings.clock.monotonic() - self._began
         self.metrics.ready.set(1)
@@ -198,6 +200,8 @@ class Board:
         for one in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(one, stop.set)
         self.reader.connect()
+        # What is read at the start is no garbage; `_caught_up` has it looked for again.
+        gc.disable()
         self.reader.start()
         self.audit.start()
         server = MetricsServer(

@@ -39,13 +39,17 @@ class Picture:
         self.endings = Endings(self.history, self.where)
         self.episodes: list[Episode] = Episodes(self.endings).found
         self.clocks: list[Clock] = [one for episode in self.episodes for one in episode.clocks]
-        self.drugs = Drugs(self.history)
         self.lymphoma = lymphoma_known(self.history, self.where)
 
     def is_dead(self, at: datetime) -> bool:
         """Return whether the patient was dead at *at*, and nothing contradicts it."""
         death_at = self.endings.death_at
         return death_at is not None and death_at <= at
+
+    @cached_property
+    def drugs(self) -> Drugs:
+        """Return what is ordered: only advice reads it."""
+        return Drugs(self.history)
 
     @property
     def owner(self) -> str | None:
