@@ -110,7 +110,7 @@ def cordwatch(ctx: click.Context, /, **options: Any) -> None:
     ctx.obj = options
 
 
-def _report(error: BaseException) -> tuple[str, int] | None:
+def report(error: BaseException) -> tuple[str, int] | None:
     """Return what to say about *error* and the exit code, None if it is one of ours."""
     name = type(error).__name__
     codes = {
@@ -149,7 +149,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the last line of defence
-        told = _report(error)
+        told = report(error)
         if told is None:
             from cordwatch.runtime.logging import describe  # noqa: PLC0415 - only on this path
 

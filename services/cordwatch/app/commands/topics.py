@@ -6,6 +6,7 @@ import json
 
 import click
 
+from cordwatch.app.cli import EXIT_FINDING
 from cordwatch.app.commands.options import kafka_of
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.topics_admin import Step
@@ -16,7 +17,7 @@ _REPLICATION = click.option(
     default=1,
     show_default=True,
     type=click.IntRange(1, 9),
-    help="Copies of every partition; 3 in production.",
+    help="Copies of every partition; 3 in production. [CORDWATCH_REPLICATION]",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
@@ -26,10 +27,13 @@ def topics() -> None:
     """
     Provision the Kafka topics, or say what is off.
 
+    The topics are those of docs/reference/topics.md, among them the state of
+    watch (cordwatch.facts.v1, Faust's changelog): no service creates any by itself.
+
     \b
     Example:  cordwatch topics plan
               cordwatch topics apply --replication 3
-              cordwatch topics verify || echo drift
+              cordwatch topics verify --replication 3 || echo drift
     """
 
 
@@ -47,7 +51,16 @@ def _show(steps: list[Step], *, as_json: bool) -> None:
 @_JSON
 @click.pass_context
 def plan(ctx: click.Context, replication: int, *, as_json: bool) -> None:
-    """Say what `apply` would do. Exit codes: 0; 4 no broker answers."""
+    """
+    Say what `apply` would do, and do nothing.
+
+    A line for each step: `create` a topic, `alter` its settings, `refuse` what only
+    a person can do, `none`.
+
+    \b
+    Example:  cordwatch topics plan --replication 3
+    Exit codes: 0; 4 no broker answers.
+    """
     _show(topics_admin.plan(kafka_of(ctx), replication), as_json=as_json)
 
 
@@ -56,10 +69,20 @@ def plan(ctx: click.Context, replication: int, *, as_json: bool) -> None:
 @_JSON
 @click.pass_context
 def apply(ctx: click.Context, replication: int, *, as_json: bool) -> None:
-    """Create and mend topics; a partition count is never changed. Exit codes: 0; 1 refused; 4."""
+    """
+    Create and mend topics, as `plan` says; done twice it does nothing the second time.
+
+    Never changed is a number of partitions: patients are spread over them, and with
+    another number the state of each would be on a partition where nobody looks for
+    it. Nor is a number of copies: kafka-reassign-partitions.sh moves them.
+
+    \b
+    Example:  cordwatch topics apply --replication 3
+    Exit codes: 0 done; 1 something is refused; 4 no broker answers.
+    """
     steps = topics_admin.apply(kafka_of(ctx), replication)
     _show(steps, as_json=as_json)
-    ctx.exit(1 if any(step.action == "refuse" for step in steps) else 0)
+    ctx.exit(EXIT_FINDING if any(step.action == "refuse" for step in steps) else 0)
 
 
 @topics.command()
@@ -67,7 +90,17 @@ def apply(ctx: click.Context, replication: int, *, as_json: bool) -> None:
 @_JSON
 @click.pass_context
 def verify(ctx: click.Context, replication: int, *, as_json: bool) -> None:
-    """Compare only. Exit codes: 0 all is as it should be; 1 drift; 4 no broker answers."""
+    """
+    Compare only, and show what is off: for a check at night.
+
+    Compared are partitions, copies, cleanup.policy, retention.ms,
+    min.insync.replicas and max.message.bytes. A retention that is shorter than the
+    longest outage that is promised to lose nothing is said in hours.
+
+    \b
+    Example:  cordwatch topics verify --replication 3
+    Exit codes: 0 all is as it should be; 1 drift, or a topic is missing; 4 no broker answers.
+    """
     steps = topics_admin.plan(kafka_of(ctx), replication)
     _show([step for step in steps if step.action != "none"], as_json=as_json)
-    ctx.exit(1 if any(step.action != "none" for step in steps) else 0)
+    ctx.exit(EXIT_FINDING if any(step.action != "none" for step in steps) else 0)
