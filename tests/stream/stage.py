@@ -17,6 +17,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 from faust.types.tuples import Message
 
+from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.watch.fast_consumer import Consumer
 from cordwatch.watch.keeper import Keeper
@@ -147,7 +148,9 @@ async def rest() -> None:
 async def a_worker(keeper_class: type[Keeper] = Keeper) -> AsyncIterator[Stage]:
     """Run a worker that owns a few partitions, all of them empty, at four hours past T0."""
     settings = WatchSettings(
-        kafka="127.0.0.1:1", metrics_port=0, clock=WallClock(1, T(4), WallClock().now())
+        kafka=KafkaSettings("127.0.0.1:1"),
+        metrics_port=0,
+        clock=WallClock(1, T(4), WallClock().now()),
     )
     watch, broker = Watch(settings, PACK), HeldBroker()
     watch.keeper = keeper_class(

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from cordwatch.app.kafka_options import kafka_security_options
+
 EXIT_FINDING = 1
 EXIT_USAGE = 2
 EXIT_TOPICS = 3
@@ -72,6 +74,7 @@ class LazyGroup(click.Group):
     show_default=True,
     help="Bootstrap addresses of Kafka, with commas. [CORDWATCH_KAFKA]",
 )
+@kafka_security_options
 @click.option(
     "--broker-timeout",
     envvar="CORDWATCH_BROKER_TIMEOUT",
@@ -122,6 +125,9 @@ def report(error: BaseException) -> tuple[str, int] | None:
         "BadDestinations": EXIT_USAGE,
         "BadAccess": EXIT_USAGE,
         "BadFiles": EXIT_USAGE,
+        "BadSecurity": EXIT_USAGE,
+        "UnknownRisk": EXIT_USAGE,
+        "NotForProduction": EXIT_USAGE,
         "CannotListen": EXIT_USAGE,
         "EmptyFile": EXIT_USAGE,
         "FileNotFoundError": EXIT_USAGE,

@@ -138,7 +138,7 @@ class Reader:
 
     def _ask(self) -> None:
         # A client of its own: asked through the consumer while that reads, no answer ever came back.
-        asking = AdminClient({"bootstrap.servers": self._settings.address, "log_level": 0})
+        asking = AdminClient({**self._settings.librdkafka(), "log_level": 0})
         while not self._stop.wait(ASK_EVERY_S):
             try:
                 asking.list_topics(self._topics[0].name, timeout=ASK_EVERY_S)
@@ -150,7 +150,7 @@ class Reader:
 def _client(settings: KafkaSettings) -> Consumer:
     return Consumer(
         {
-            "bootstrap.servers": settings.address,
+            **settings.librdkafka(),
             "group.id": "cordwatch-board",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",

@@ -74,6 +74,7 @@ class Board:
             settings.clock,
             name=settings.name,
             synthetic=settings.synthetic,
+            accepted_risks=kafka.environment.told(),
         )
         self.hub = Hub(self.state)
         self.reader = Reader(kafka, READ, settings.clock, self._take, self._caught_up)
@@ -201,7 +202,11 @@ class Board:
         self.reader.start()
         self.audit.start()
         server = MetricsServer(
-            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+            self.registry,
+            self.health,
+            self.settings.metrics_host,
+            self.settings.metrics_port,
+            self.kafka.environment.stands,
         )
         server.start()
         log.info("metrics", address=server.address)

@@ -116,7 +116,11 @@ class Feeds:
             self._loop.add_signal_handler(one, self._stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         page = MetricsServer(
-            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+            self.registry,
+            self.health,
+            self.settings.metrics_host,
+            self.settings.metrics_port,
+            self._kafka.environment.stands,
         )
         page.start()
         log.info("metrics", address=page.address)

@@ -77,7 +77,9 @@ class Pager:
         self.metrics = PagerMetrics(self.registry)
         self.metrics.touch(self.transports.values())
         self.machine: Machine | None = None
-        self._page = MetricsServer(self.registry, self.health, *metrics_at)
+        self._page = MetricsServer(
+            self.registry, self.health, *metrics_at, kafka.environment.stands
+        )
         self._intake = Intake(
             kafka,
             group,

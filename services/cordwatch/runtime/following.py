@@ -60,7 +60,7 @@ def follow(
 def _client(settings: KafkaSettings) -> Consumer:
     return Consumer(
         {
-            "bootstrap.servers": settings.address,
+            **settings.librdkafka(),
             "group.id": "cordwatch-following",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,6 +20,13 @@ from kafka.errors import (
     for_code,
 )
 
+from cordwatch.runtime.environment import DEVELOPMENT, Environment
+from cordwatch.runtime.kafka_security import (
+    PLAINTEXT,
+    KafkaSecurity,
+    for_kafka_python,
+    for_librdkafka,
+)
 from cordwatch_schemas.topics import Topic
 
 T = TypeVar("T")
@@ -79,16 +86,23 @@ class KafkaSettings:
     timeout_s: float = 20.0
     api_version: tuple[int, int] | None = None
     """Only for the embedded broker, which cannot be asked."""
+    security: KafkaSecurity = PLAINTEXT
+    environment: Environment = DEVELOPMENT
 
     def client(self) -> dict[str, Any]:
-        """Return the settings that every client shares."""
+        """Return the settings that every client of kafka-python shares."""
         shared: dict[str, Any] = {
             "bootstrap_servers": self.address.split(","),
             "bootstrap_timeout_ms": round(self.timeout_s * 1000),
+            **for_kafka_python(self.security),
         }
         if self.api_version is not None:
             shared["api_version"] = self.api_version
         return shared
+
+    def librdkafka(self) -> dict[str, Any]:
+        """Return the settings that every client of librdkafka shares."""
+        return {"bootstrap.servers": self.address, **for_librdkafka(self.security)}
 
 
 def _reached(settings: KafkaSettings, make: Callable[[], T]) -> T:
@@ -117,7 +131,7 @@ def admin_client(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
 def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
     """Return how librdkafka publishes whatever must be safe."""
     return {
-        "bootstrap.servers": settings.address,
+        **settings.librdkafka(),
         "acks": "all",
         "enable.idempotence": True,
         # Where Java's clients and Faust put a key: patients are partitioned alike by all.
@@ -241,6 +255,7 @@ def require_topics(settings: KafkaSettings, topics: Sequence[Topic]) -> None:
         BrokerUnreachable: no broker answers.
         MissingTopics: run `cordwatch topics apply`.
         WrongTopics: somebody else made one.
+        NotForProduction: one has too few copies for a production.
     """
     with admin_client(settings) as admin:
         known = set(admin.list_topics())
@@ -248,10 +263,17 @@ def require_topics(settings: KafkaSettings, topics: Sequence[Topic]) -> None:
         if missing:
             raise MissingTopics(missing, settings.address)
         wanted = {one.name: one.partitions for one in topics}
-        for one in admin.describe_topics(list(wanted)):
-            found, must_have = len(one["partitions"]), wanted[one["name"]]
-            if found != must_have:
-                raise WrongTopics(one["name"], found, must_have)
+        described = admin.describe_topics(list(wanted))
+    for one in described:
+        found, must_have = len(one["partitions"]), wanted[one["name"]]
+        if found != must_have:
+            raise WrongTopics(one["name"], found, must_have)
+    settings.environment.require_copies((one["name"], copies_of(one)) for one in described)
+
+
+def copies_of(described: Mapping[str, Any]) -> int:
+    """Return how many copies a topic has, as a broker describes it: of the partition with the fewest."""
+    return min(len(partition["replica_nodes"]) for partition in described["partitions"])
 
 
 def read_topic(

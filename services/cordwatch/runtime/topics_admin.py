@@ -9,7 +9,7 @@ from typing import Any, Literal
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import InvalidReplicationFactorError, PolicyViolationError
 
-from cordwatch.runtime.kafka import KafkaSettings, admin_client
+from cordwatch.runtime.kafka import KafkaSettings, admin_client, copies_of
 from cordwatch_schemas.topics import FOREVER, HOUR_S, LONGEST_OUTAGE_S, TOPICS, Topic
 
 Action = Literal["create", "alter", "none", "refuse"]
@@ -165,7 +165,7 @@ def _found(admin: Any, names: Sequence[str]) -> dict[str, Found]:
     return {
         one["name"]: Found(
             len(one["partitions"]),
-            min(len(partition["replica_nodes"]) for partition in one["partitions"]),
+            copies_of(one),
             configs.get(one["name"], {}),
         )
         for one in admin.describe_topics(list(names))

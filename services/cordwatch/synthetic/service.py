@@ -79,7 +79,11 @@ class Synthetic:
             failed=self._failed,
         )
         self._page = MetricsServer(
-            self.registry, self.health, settings.metrics_host, settings.metrics_port
+            self.registry,
+            self.health,
+            settings.metrics_host,
+            settings.metrics_port,
+            kafka.environment.stands,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()

@@ -16,8 +16,10 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from cordwatch.runtime.kafka import KafkaSettings, require_topics
+from cordwatch.runtime.kafka_security import for_aiokafka
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch.watch.credentials import credentials
 from cordwatch.watch.fast_consumer import (
     FAUST_LOG,
     PARTITION_FETCH_BYTES,
@@ -83,12 +85,15 @@ class WatchApp(faust.App):  # type: ignore[misc]
 class FaustBroker:
     """What the keeper needs of Kafka, through Faust's own consumer and producer."""
 
-    def __init__(self, app: WatchApp, kafka: str) -> None:
+    def __init__(self, app: WatchApp, kafka: KafkaSettings) -> None:
         """Use the connections of *app*, and one of its own for asking about offsets."""
         self._app = app
         # On the consumer's connection a question waits behind a fetch that waits for records.
         self._asking = aiokafka.AIOKafkaConsumer(
-            bootstrap_servers=kafka, enable_auto_commit=False, group_id=None
+            bootstrap_servers=kafka.address,
+            enable_auto_commit=False,
+            group_id=None,
+            **for_aiokafka(kafka.security),
         )
 
     async def start(self) -> None:
@@ -127,7 +132,8 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
     """Return a Faust app with the settings that lose nothing (docs/faust-traps.md)."""
     return WatchApp(
         group,
-        broker=";".join(f"kafka://{one.strip()}" for one in settings.kafka.split(",")),
+        broker=";".join(f"kafka://{one.strip()}" for one in settings.kafka.address.split(",")),
+        broker_credentials=credentials(settings.kafka.security),
         store="memory://",
         processing_guarantee="at_least_once",
         autodiscover=False,
@@ -270,7 +276,11 @@ class Watch:
     async def run(self, ready: Callable[[str], None] | None = None) -> int:
         """Run until told to stop; return the exit code."""
         server = MetricsServer(
-            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+            self.registry,
+            self.health,
+            self.settings.metrics_host,
+            self.settings.metrics_port,
+            self.settings.kafka.environment.stands,
         )
         server.start()
         log.info("metrics", address=server.address)
@@ -327,8 +337,7 @@ def verify_topics(settings: WatchSettings) -> None:
         BrokerUnreachable: no broker answers.
         MissingTopics, WrongTopics: see `cordwatch topics plan`.
     """
-    kafka = KafkaSettings(settings.kafka, settings.broker_timeout_s, settings.api_version)
-    require_topics(kafka, TOPICS)
+    require_topics(settings.kafka, TOPICS)
 
 
 def run(settings: WatchSettings, ready: Callable[[str], None] | None = None) -> int:

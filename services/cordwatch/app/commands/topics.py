@@ -9,15 +9,15 @@ import click
 from cordwatch.app.cli import EXIT_FINDING
 from cordwatch.app.commands.options import kafka_of
 from cordwatch.runtime import topics_admin
+from cordwatch.runtime.environment import COPIES_MIN
+from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.topics_admin import Step
 
 _REPLICATION = click.option(
     "--replication",
     envvar="CORDWATCH_REPLICATION",
-    default=1,
-    show_default=True,
     type=click.IntRange(1, 9),
-    help="Copies of every partition; 3 in production. [CORDWATCH_REPLICATION]",
+    help="Copies of every partition. [default: 1; in production 3] [CORDWATCH_REPLICATION]",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
@@ -37,6 +37,14 @@ def topics() -> None:
     """
 
 
+def _copies(kafka: KafkaSettings, asked_for: int | None) -> int:
+    """Return how many copies there must be; a production is not asked to have too few."""
+    is_production = kafka.environment.name == "production"
+    copies = asked_for or (COPIES_MIN if is_production else 1)
+    kafka.environment.require_copies([("what is asked for", copies)])
+    return copies
+
+
 def _show(steps: list[Step], *, as_json: bool) -> None:
     for step in steps:
         if as_json:
@@ -50,7 +58,7 @@ def _show(steps: list[Step], *, as_json: bool) -> None:
 @_REPLICATION
 @_JSON
 @click.pass_context
-def plan(ctx: click.Context, replication: int, *, as_json: bool) -> None:
+def plan(ctx: click.Context, replication: int | None, *, as_json: bool) -> None:
     """
     Say what `apply` would do, and do nothing.
 
@@ -61,14 +69,15 @@ def plan(ctx: click.Context, replication: int, *, as_json: bool) -> None:
     Example:  cordwatch topics plan --replication 3
     Exit codes: 0; 4 no broker answers.
     """
-    _show(topics_admin.plan(kafka_of(ctx), replication), as_json=as_json)
+    kafka = kafka_of(ctx)
+    _show(topics_admin.plan(kafka, _copies(kafka, replication)), as_json=as_json)
 
 
 @topics.command()
 @_REPLICATION
 @_JSON
 @click.pass_context
-def apply(ctx: click.Context, replication: int, *, as_json: bool) -> None:
+def apply(ctx: click.Context, replication: int | None, *, as_json: bool) -> None:
     """
     Create and mend topics, as `plan` says; done twice it does nothing the second time.
 
@@ -80,7 +89,8 @@ def apply(ctx: click.Context, replication: int, *, as_json: bool) -> None:
     Example:  cordwatch topics apply --replication 3
     Exit codes: 0 done; 1 something is refused; 4 no broker answers.
     """
-    steps = topics_admin.apply(kafka_of(ctx), replication)
+    kafka = kafka_of(ctx)
+    steps = topics_admin.apply(kafka, _copies(kafka, replication))
     _show(steps, as_json=as_json)
     ctx.exit(EXIT_FINDING if any(step.action == "refuse" for step in steps) else 0)
 
@@ -89,7 +99,7 @@ def apply(ctx: click.Context, replication: int, *, as_json: bool) -> None:
 @_REPLICATION
 @_JSON
 @click.pass_context
-def verify(ctx: click.Context, replication: int, *, as_json: bool) -> None:
+def verify(ctx: click.Context, replication: int | None, *, as_json: bool) -> None:
     """
     Compare only, and show what is off: for a check at night.
 
@@ -101,6 +111,7 @@ def verify(ctx: click.Context, replication: int, *, as_json: bool) -> None:
     Example:  cordwatch topics verify --replication 3
     Exit codes: 0 all is as it should be; 1 drift, or a topic is missing; 4 no broker answers.
     """
-    steps = topics_admin.plan(kafka_of(ctx), replication)
+    kafka = kafka_of(ctx)
+    steps = topics_admin.plan(kafka, _copies(kafka, replication))
     _show([step for step in steps if step.action != "none"], as_json=as_json)
     ctx.exit(EXIT_FINDING if any(step.action != "none" for step in steps) else 0)
