@@ -21,7 +21,7 @@ from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.watch.fast_consumer import Consumer
 from cordwatch.watch.keeper import Keeper
-from cordwatch.watch.service import Watch
+from cordwatch.watch.service import EXIT_BROKEN, Watch
 from cordwatch.watch.settings import WatchSettings
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import topic_of
@@ -92,6 +92,7 @@ class Stage:
         self.watch = watch
         self.broker = broker
         self.ended: list[str] = []
+        self.exit_code: int | None = None
         self.delivered: list[Message] = []
         self.consumer: Consumer = watch.app.transport.create_consumer(
             callback=self._deliver, on_partitions_revoked=None, on_partitions_assigned=None
@@ -101,8 +102,9 @@ class Stage:
         self._channel: Any = None
         self._delivering: list[asyncio.Future[None]] = []
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, code: int = EXIT_BROKEN) -> None:
         self.ended.append(reason)
+        self.exit_code = code
         raise Ended(reason)
 
     async def _deliver(self, message: Message) -> None:

@@ -108,7 +108,8 @@ def cordwatch(ctx: click.Context, /, **options: Any) -> None:
 
     \b
     Exit codes: 0 done; 1 a check found something; 2 wrong use; 3 topics are missing
-    or not ours; 4 no broker answers; 5 a bad pathway pack, source profile or pager plan; 70 an error of ours.
+    or not ours; 4 no broker answers; 5 a bad pathway pack, source profile or pager plan; 10 to 16 the broker does
+    not let us in (docs/kafka-security.md); 70 an error of ours.
     """
     ctx.obj = options
 
@@ -136,12 +137,28 @@ def report(error: BaseException) -> tuple[str, int] | None:
         "WrongFaust": EXIT_BROKEN,
     }
     if name not in codes:
-        return None
+        return _refused(error)
     if name == "EmptyFile":
         return f"{error}: the file is empty", codes[name]
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}", codes[name]
     return str(error), codes[name]
+
+
+def _refused(error: BaseException) -> tuple[str, int] | None:
+    """Return what to say where the broker did not let us in, or do something; None where it is not that."""
+    from cordwatch.runtime.kafka_refusals import (  # noqa: PLC0415 - only on this path
+        EXIT_CODES,
+        KafkaRefused,
+        denied,
+        refusal_of,
+    )
+
+    if isinstance(error, KafkaRefused):
+        return str(error), error.exit_code
+    if refusal_of(error) == "denied":
+        return str(denied([type(error).__name__])), EXIT_CODES["denied"]
+    return None
 
 
 def main() -> None:

@@ -30,15 +30,16 @@ from cordwatch.board.routes import ROUTES
 from cordwatch.board.settings import BoardSettings
 from cordwatch.board.site import Site, make_app
 from cordwatch.board.wording import STATE_WORDS
-from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
+from cordwatch.runtime.kafka import KafkaSettings, Publisher
+from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.peers import CannotListen, tls_context
 from cordwatch.runtime.web_listening import WebListener
+from cordwatch_schemas.access import BOARD
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
 from cordwatch_schemas.synthetic_pack import WithSynthetic
-from cordwatch_schemas.topics import AUDIT
 
 EXIT_OK: Final = 0
 EXIT_BROKEN: Final = 70
@@ -259,5 +260,5 @@ def run(
         BadAccess, BrokerUnreachable, MissingTopics, WrongTopics, BadYaml, CannotListen: it cannot begin.
     """
     packs = WithSynthetic(load_packs(settings.pack))
-    require_topics(kafka, (*READ, AUDIT))
+    require_access(kafka, BOARD)
     return asyncio.run(Board(settings, kafka, packs).run(ready))

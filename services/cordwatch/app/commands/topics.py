@@ -8,6 +8,7 @@ import click
 
 from cordwatch.app.cli import EXIT_FINDING
 from cordwatch.app.commands.options import kafka_of
+from cordwatch.app.commands.topic_acls import acls
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.environment import COPIES_MIN
 from cordwatch.runtime.kafka import KafkaSettings
@@ -25,7 +26,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a 
 @click.group()
 def topics() -> None:
     """
-    Provision the Kafka topics, or say what is off.
+    Provision the Kafka topics, say what is off, and who must be allowed what.
 
     The topics are those of docs/reference/topics.md, among them the state of
     watch (cordwatch.facts.v1, Faust's changelog): no service creates any by itself.
@@ -34,6 +35,7 @@ def topics() -> None:
     Example:  cordwatch topics plan
               cordwatch topics apply --replication 3
               cordwatch topics verify --replication 3 || echo drift
+              cordwatch topics acls
     """
 
 
@@ -115,3 +117,6 @@ def verify(ctx: click.Context, replication: int | None, *, as_json: bool) -> Non
     steps = topics_admin.plan(kafka, _copies(kafka, replication))
     _show([step for step in steps if step.action != "none"], as_json=as_json)
     ctx.exit(EXIT_FINDING if any(step.action != "none" for step in steps) else 0)
+
+
+topics.add_command(acls)
