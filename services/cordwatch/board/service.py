@@ -30,15 +30,16 @@ from cordwatch.board.routes import ROUTES
 from cordwatch.board.settings import BoardSettings
 from cordwatch.board.site import Site, make_app
 from cordwatch.board.wording import STATE_WORDS
-from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
+from cordwatch.runtime.kafka import KafkaSettings, Publisher
+from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.peers import CannotListen, tls_context
 from cordwatch.runtime.web_listening import WebListener
+from cordwatch_schemas.access import BOARD
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
 from cordwatch_schemas.synthetic_pack import WithSynthetic
-from cordwatch_schemas.topics import AUDIT
 
 EXIT_OK: Final = 0
 EXIT_BROKEN: Final = 70
@@ -74,6 +75,7 @@ class Board:
             settings.clock,
             name=settings.name,
             synthetic=settings.synthetic,
+            accepted_risks=kafka.environment.told(),
         )
         self.hub = Hub(self.state)
         self.reader = Reader(kafka, READ, settings.clock, self._take, self._caught_up)
@@ -205,7 +207,11 @@ class Board:
         self.reader.start()
         self.audit.start()
         server = MetricsServer(
-            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+            self.registry,
+            self.health,
+            self.settings.metrics_host,
+            self.settings.metrics_port,
+            self.kafka.environment.stands,
         )
         server.start()
         log.info("metrics", address=server.address)
@@ -258,5 +264,5 @@ def run(
         BadAccess, BrokerUnreachable, MissingTopics, WrongTopics, BadYaml, CannotListen: it cannot begin.
     """
     packs = WithSynthetic(load_packs(settings.pack))
-    require_topics(kafka, (*READ, AUDIT))
+    require_access(kafka, BOARD)
     return asyncio.run(Board(settings, kafka, packs).run(ready))

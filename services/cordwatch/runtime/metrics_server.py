@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+from collections.abc import Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,9 +17,16 @@ from cordwatch.runtime.process_metrics import Health, tell_of_process
 class MetricsServer:
     """Serves metrics and health of one process, on loopback unless told otherwise."""
 
-    def __init__(self, registry: CollectorRegistry, health: Health, host: str, port: int) -> None:
-        """Bind to *host* and *port* (0: any free one, see `address`); health becomes a series too."""
-        tell_of_process(registry, health)
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        health: Health,
+        host: str,
+        port: int,
+        accepted: Collection[str] = (),
+    ) -> None:
+        """Bind to *host* and *port* (0: any free one, see `address`); health and *accepted* risks become series too."""
+        tell_of_process(registry, health, accepted)
 
         class Handler(BaseHTTPRequestHandler):
             """Answers two paths."""

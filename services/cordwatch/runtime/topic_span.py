@@ -9,9 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 
-from cordwatch.runtime.kafka import BrokerUnreachable, KafkaSettings, MissingTopics
+from cordwatch.runtime.kafka import BrokerUnreachable, KafkaSettings, MissingTopics, reached
 
 CLOCKS_APART_MAX = timedelta(hours=1)
 """A broker that stamps records itself may have another clock than whoever sent them."""
@@ -47,12 +46,12 @@ class TopicSpan:
             MissingTopics: the topic does not exist.
         """
         self._settings = settings
-        try:
-            self._consumer = KafkaConsumer(
+        self._consumer = reached(
+            settings,
+            lambda: KafkaConsumer(
                 **settings.client(), enable_auto_commit=False, auto_offset_reset="earliest"
-            )
-        except (KafkaConnectionError, KafkaTimeoutError, OSError):
-            raise BrokerUnreachable(settings.address, settings.timeout_s) from None
+            ),
+        )
         partitions = self._consumer.partitions_for_topic(topic)
         if not partitions:
             self._consumer.close()
