@@ -34,6 +34,7 @@ from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.peers import CannotListen, tls_context
+from cordwatch.runtime.pulse import Pulse
 from cordwatch.runtime.web_listening import WebListener
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
@@ -90,6 +91,7 @@ class Board:
             is_secure=self.tls is not None,
             cds=self.entrance.cds,
         )
+        self.pulse = Pulse(settings.clock.monotonic)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._began = settings.clock.monotonic()
         self._forgot_at = settings.clock.now()
@@ -185,6 +187,15 @@ class Board:
             "synthetic_patients": self.state.projection.unseen.shown(self.settings.clock.now()),
         }
 
+    def shows(self) -> bool:
+        """
+        Return whether it has rows to show, for `/readyz`.
+
+        Without a broker too: the last rows under NOT LIVE help a ward, and a
+        balancer that sent nobody here any more would show it nothing.
+        """
+        return self.state.ready
+
     async def run(self, ready: Callable[[str], None] | None = None) -> int:
         """
         Run until told to stop; return the exit code.
@@ -200,10 +211,12 @@ class Board:
         self.reader.connect()
         self.reader.start()
         self.audit.start()
+        at = (self.settings.metrics_host, self.settings.metrics_port)
         server = MetricsServer(
-            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+            self.registry, self.health, *at, live=self.pulse.is_live, ready=self.shows
         )
         server.start()
+        self.pulse.start()
         log.info("metrics", address=server.address)
         address = await self._listen()
         log.info("listening", address=address, access=self.settings.access)

@@ -33,6 +33,7 @@ from cordwatch.runtime.group_publisher import GroupPublisher
 from cordwatch.runtime.kafka import KafkaSettings, require_topics
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch.runtime.pulse import Pulse
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.positions import BadYaml
 from cordwatch_schemas.topics import HISTORIES, OPERATIONS
@@ -92,6 +93,7 @@ class Feeds:
         self.operations = Operations(
             listening, self.commit, self.metrics.operations, clock, self._in_use
         )
+        self.pulse = Pulse(clock.monotonic)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._is_broken = False
@@ -115,10 +117,11 @@ class Feeds:
         for one in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(one, self._stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
-        page = MetricsServer(
-            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
-        )
+        at = (self.settings.metrics_host, self.settings.metrics_port)
+        # A broker that is away lets nothing in, and is not mended by another gateway.
+        page = MetricsServer(self.registry, self.health, *at, live=self.pulse.is_live)
         page.start()
+        self.pulse.start()
         log.info("metrics", address=page.address)
         try:
             self.commit.start()
