@@ -67,7 +67,7 @@ def _answering(
     registry: CollectorRegistry, health: Health, asked: Mapping[str, Callable[[], bool] | None]
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        """Answers two paths."""
+        """Answers metrics and health, and nothing else."""
 
         def do_GET(self) -> None:
             """Answer with metrics or health."""
