@@ -34,6 +34,7 @@ from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch.runtime.pulse import Pulse
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.access import FEEDS
 from cordwatch_schemas.positions import BadYaml
@@ -93,6 +94,7 @@ class Feeds:
         self.operations = Operations(
             listening, self.commit, self.metrics.operations, clock, self._in_use
         )
+        self.pulse = Pulse(clock.monotonic)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._is_broken = False
@@ -116,14 +118,17 @@ class Feeds:
         for one in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(one, self._stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
+        at = (self.settings.metrics_host, self.settings.metrics_port)
+        # A broker that is away lets nothing in, and is not mended by another gateway.
         page = MetricsServer(
             self.registry,
             self.health,
-            self.settings.metrics_host,
-            self.settings.metrics_port,
+            *at,
             self._kafka.environment.stands,
+            live=self.pulse.is_live,
         )
         page.start()
+        self.pulse.start()
         log.info("metrics", address=page.address)
         try:
             self.commit.start()

@@ -272,18 +272,33 @@ class Watch:
         return ready and wrong is None, {
             "ready": ready,
             "wrong": wrong,
+            "stale": self.keeper.stale(now),
             "partitions": len(self.machine.partitions),
             "progress_age_s": round(now - self.keeper.progress_at, 3),
         }
 
+    def is_live(self) -> bool:
+        """Return whether it gets on by itself, for `/livez`: a recovery within its budget does, and a backlog."""
+        return self.stuck(self.settings.clock.monotonic()) is None
+
+    def may_be_relied_on(self) -> bool:
+        """Return whether all rows are back, their wake-ups are in the heap, and nothing is stale, for `/readyz`."""
+        now = self.settings.clock.monotonic()
+        # The ticker begins, and a recovery is over, only after the heap has been made anew.
+        has_its_heap = self._ticker is not None and self._recovery_began is None
+        is_getting_on = self._is_ready() and self.stuck(now) is None
+        return has_its_heap and is_getting_on and self.keeper.stale(now) is None
+
     async def run(self, ready: Callable[[str], None] | None = None) -> int:
         """Run until told to stop; return the exit code."""
+        at = (self.settings.metrics_host, self.settings.metrics_port)
         server = MetricsServer(
             self.registry,
             self.health,
-            self.settings.metrics_host,
-            self.settings.metrics_port,
+            *at,
             self.settings.kafka.environment.stands,
+            live=self.is_live,
+            ready=self.may_be_relied_on,
         )
         server.start()
         log.info("metrics", address=server.address)

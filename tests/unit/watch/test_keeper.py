@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.runtime.logging import configure_logging
 from cordwatch.runtime.wall_clock import WallClock
-from cordwatch.watch.keeper import Keeper
+from cordwatch.watch.keeper import BLIND_S, Keeper
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.alerts import Alert
@@ -221,6 +221,34 @@ async def test_a_partition_that_is_read_no_more_does_not_look_quiet() -> None:
     assert ward.unread_s() == 7_200
     await ward.tell(a_suspicion(at=T(0), patient="C"))
     assert ward.unread_s() == 0
+
+
+async def test_who_has_never_seen_how_far_the_topics_reach_is_stale() -> None:
+    """Right after a start nothing is unread, because nobody has looked."""
+    ward = Ward()
+    await ward.keeper.recovered([0])
+    blind = "the broker does not say how far the topics reach"
+    assert ward.keeper.stale(ward.clock.monotonic()) == blind
+    await ward.keeper.look_ahead()
+    looked_at = ward.keeper.looked_at
+    assert looked_at is not None
+    assert ward.keeper.stale(looked_at + BLIND_S) is None
+    assert ward.keeper.stale(looked_at + BLIND_S + 0.1) == blind
+
+
+async def test_who_lags_by_more_than_a_minute_is_stale_until_all_is_read() -> None:
+    """The same minute as in the rule that wakes somebody."""
+    ward = Ward()
+    await ward.keeper.recovered([0])
+    ward.broker.ends_by_topic[TP(ADMISSIONS.name, 0)] = 1
+    await ward.keeper.look_ahead()
+    for waited_s, told in ((60, None), (61, "records have been waiting unread")):
+        ward.clock.shown = T(0) + timedelta(seconds=waited_s)
+        ward.keeper.report()
+        assert ward.keeper.stale(ward.clock.monotonic()) == told
+    await ward.tell(a_suspicion(at=T(0), patient="A"))
+    ward.keeper.report()
+    assert ward.keeper.stale(ward.clock.monotonic()) is None
 
 
 async def test_a_clock_that_is_wrong_is_seen_by_the_stamps_of_records() -> None:
