@@ -25,6 +25,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "classify": ("answers:classify", "Say what a report shows: positive or negative."),
     "config": ("effective:config", "Show what a service would run with, and who said so."),
     "demo": ("demo_command:demo", "A day on the wards, on an embedded broker."),
+    "doctor": ("doctor_command:doctor", "What is wrong with an installation, and what mends it."),
     "explain": ("simulate:explain", "Why alerts fired for one patient, and why others did not."),
     "feeds": ("feeds:feeds", "Run the gateway: HL7 v2 over MLLP into Kafka."),
     "operations": ("operations:operations", "What is wrong with the feeds: silence, quarantine."),

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    GroupIdNotFoundError,
+    NotCoordinatorError,
+)
 
 from cordwatch.runtime.kafka import KafkaSettings, admin_client
 
+T = TypeVar("T")
+ASKS_MAX: Final = 20
+ASK_AGAIN_S: Final = 0.5
+_NOT_YET: Final = (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    NotCoordinatorError,
+)
 _NOBODY = frozenset({"Empty", "Dead"})
 
 
@@ -29,8 +45,9 @@ def group_progress(settings: KafkaSettings, group: str, topics: Sequence[str]) -
         BrokerUnreachable: no broker answers at the address.
     """
     with admin_client(settings) as admin:
-        described = admin.describe_groups([group])[group]
-        committed = admin.list_group_offsets({group: None})[group]
+        described = patiently(lambda: admin.describe_groups([group])[group])
+        state = described["group_state"] if described else "Dead"
+        committed = patiently(lambda: admin.list_group_offsets({group: None})[group]) or {}
     consumer = KafkaConsumer(**settings.client(), enable_auto_commit=False)
     unread: dict[str, int] = {}
     try:
@@ -46,4 +63,16 @@ def group_progress(settings: KafkaSettings, group: str, topics: Sequence[str]) -
         read_to = committed[part].offset if part in committed else begins[part]
         unread[part.topic] = unread.get(part.topic, 0) + max(0, ends[part] - read_to)
     left = [(topic, count) for topic, count in unread.items() if count]
-    return GroupProgress(described["group_state"] not in _NOBODY, left)
+    return GroupProgress(state not in _NOBODY, left)
+
+
+def patiently(ask: Callable[[], T]) -> T | None:
+    """Return what *ask* comes to once the broker has its place for groups, which it makes for the first; None: no such group."""
+    for _ in range(ASKS_MAX):
+        try:
+            return ask()
+        except GroupIdNotFoundError:
+            return None
+        except _NOT_YET:
+            time.sleep(ASK_AGAIN_S)
+    return None

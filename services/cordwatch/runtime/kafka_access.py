@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
 
 from kafka.admin import KafkaAdminClient
-from kafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    GroupAuthorizationFailedError,
-    NotCoordinatorError,
-)
+from kafka.errors import GroupAuthorizationFailedError
 
+from cordwatch.runtime.group_progress import patiently
 from cordwatch.runtime.kafka import KafkaSettings, admin_client, required
 from cordwatch.runtime.kafka_refusals import denied
 from cordwatch_schemas.access import Access, Rule
-
-ASKS_MAX: Final = 20
-ASK_AGAIN_S: Final = 0.5
-_NOT_YET: Final = (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    NotCoordinatorError,
-)
 
 
 def require_access(
@@ -77,15 +63,11 @@ def lacking_of(
 
 def _allowed_of_group(admin: KafkaAdminClient, name: str) -> Collection[str] | None:
     """Return what the broker allows of a consumer group; None where it does not say."""
-    for _ in range(ASKS_MAX):
-        try:
-            found = admin.describe_groups([name])[name]
-        except GroupAuthorizationFailedError:
-            return ()
-        except _NOT_YET:
-            # The first group of all: the broker makes the place where groups are kept.
-            time.sleep(ASK_AGAIN_S)
-        else:
-            told: Collection[str] | None = found["authorized_operations"]
-            return None if found["error"] else told
-    return None
+    try:
+        found = patiently(lambda: admin.describe_groups([name])[name])
+    except GroupAuthorizationFailedError:
+        return ()
+    if found is None or found["error"]:
+        return None
+    told: Collection[str] | None = found["authorized_operations"]
+    return told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from importlib.metadata import version
 from typing import Any
 
 from prometheus_client import (
@@ -31,6 +32,9 @@ def tell_of_process(
         "1 while the process makes progress, as `/healthz` has it: that it answers is not enough",
         registry=registry,
     ).set_function(lambda: float(health()[0]))
+    Gauge(
+        "cordwatch_build_info", "1, for the version of this process", ["version"], registry=registry
+    ).labels(version("cordwatch")).set(1)
     risks = Gauge(
         "cordwatch_accepted_risk",
         "1 for what a production would refuse, and somebody accepted by name (`--accepted-risks`)",
