@@ -217,6 +217,20 @@ def test_what_names_no_stay_is_told_of_the_stay_that_is_known() -> None:
         }
 
 
+@pytest.mark.parametrize("replayed", [True, False])
+def test_what_is_told_again_from_a_file_is_marked_and_pages_nobody(replayed: bool) -> None:
+    """A level, a notice and an advisory alike, each by its own cause."""
+    heard = [b.a_suspicion(T(0), replayed=replayed), b.an_mri_ordered(T(1))]
+    heard += [
+        b.an_mri_cancelled(T(2), replayed=replayed),
+        b.a_ct_done(T(3), replayed=replayed),
+    ]
+    alerts = simulate(heard, load_pack("mescc-lymphoma"), T(6))
+    assert {(one.kind, one.replayed, one.paged) for one in alerts} == {
+        (kind, replayed, not replayed) for kind in ("clock", "notice", "advisory")
+    }
+
+
 def test_what_has_already_ended_so_is_not_closed_again() -> None:
     """Of several only the others; and no doubt is named twice."""
     one, other = (b.a_suspicion(T(at)) for at in (0, 1))
