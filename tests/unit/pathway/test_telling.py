@@ -175,6 +175,7 @@ NO_CONTRAST = Code(system="LN", code="30854-4")
         ("mri.partial-coverage", (*BOTH, b.an_mri_done(T(3), b.LUMBAR_MRI)), 12),
         ("mri.no-contrast", (b.a_suspicion(T(0)), b.an_mri_done(T(3), NO_CONTRAST)), 12),
         ("steroid.low-dose", (CONFIRMED, b.a_dexamethasone_order(T(0), 4)), 1),
+        ("steroid.low-dose", (b.a_dose(T(-14), 4), CONFIRMED), 1),
         ("steroid.other-drug", (CONFIRMED, b.a_dose(T(0.5), codes=(b.PREDNISOLONE,))), 1),
         (
             "steroid.abrupt-stop",
