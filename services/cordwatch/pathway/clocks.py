@@ -136,7 +136,9 @@ class Episodes:
         dose = self._endings.first_dose(earliest, min(latest, death_at or latest))
         if dose is None:
             return
-        begun = Start(dose.start_at, "confirmed", "dexamethasone-begun", dose, dose.flags)
+        begun = replace(
+            threatened, at=dose.start_at, trigger="dexamethasone-begun", fact=dose, flags=dose.flags
+        )
         # Not where the dose was given, but where it was given for: the taper belongs to the diagnosis.
         pack = self._where.pack_of(threatened.fact)
         for rule in _rules_for(begun, pack):

@@ -193,10 +193,8 @@ class Endings:
         counting = []
         for dose in self.steroid.doses:
             flags = (*dose.flags, *route_flags(dose))
-            if dose.done_at >= start_at:
-                counting.append((dose.done_at, dose, flags))
-            elif ordered and dose.done_at >= before_at:
-                counting.append((start_at, dose, flags))
+            if dose.done_at >= (before_at if ordered else start_at):
+                counting.append((max(dose.done_at, start_at), dose, flags))
         return min(counting, key=lambda one: (one[0], one[1].id), default=None)
 
     def _treated(
@@ -210,10 +208,8 @@ class Endings:
             flags = self.history.flags(begun)
             if not begun.values.get("site"):
                 flags = (*flags, "site-unstated")
-            if begun.done_at >= start_at:
-                counting.append((begun.done_at, begun, flags))
-            elif course.is_running(start_at, policy.treatment_running):
-                counting.append((start_at, begun, flags))
+            if begun.done_at >= start_at or course.is_running(start_at, policy.treatment_running):
+                counting.append((max(begun.done_at, start_at), begun, flags))
         return min(counting, key=lambda one: (one[0], one[1].id), default=None)
 
     def _since(self, start_at: datetime) -> list[Fact]:

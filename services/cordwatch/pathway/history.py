@@ -89,7 +89,7 @@ class History:
     def study(self, fact: Fact) -> str:
         """Return the one name of the study, however *fact* numbers it."""
         number = fact.values.get("order_number") or fact.values.get("accession_number")
-        return self._study[number] if number else fact.id
+        return self._study.get(number, number) if number else fact.id
 
     def last_replaced(self, kind: str, by: Fact) -> Fact | None:
         """Return the fact of *kind* that *by* took the place of: the last, which had taken that of those before it."""
@@ -146,7 +146,7 @@ class History:
             thing = self._thing(fact)
             if thing is not None and fact.id not in self.ended:
                 things[thing].append(fact)
-        for readings in things.values():
+        for readings in (some for some in things.values() if some[1:]):
             *replaced, winner = sorted(readings, key=_precedence)
             if any(_is_as_good(fact, winner) for fact in replaced):
                 self._disputed.add(winner.id)
@@ -226,7 +226,7 @@ def _same_study(facts: Iterable[Fact]) -> dict[str, str]:
 
     for fact in facts:
         order, accession = fact.values.get("order_number"), fact.values.get("accession_number")
-        names = sorted(find(number) for number in (order, accession) if number)
-        if len(names) == 2:  # noqa: PLR2004 - both numbers are there
-            parent[names[1]] = names[0]
+        if order and accession:
+            first, second = sorted((find(order), find(accession)))
+            parent[second] = first
     return {number: find(number) for number in list(parent)}

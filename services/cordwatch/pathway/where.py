@@ -27,7 +27,7 @@ class Where:
         self._packs = packs
         self._of: dict[str, Pack] = {}
         self._stays: dict[str, list[Fact]] = defaultdict(list)
-        if len(packs.each) > 1:
+        if packs.each[1:]:  # Where one pack holds everywhere, nobody asks where.
             for move in _moves(history):
                 self._stays[f"sent {move.sent_as}"].append(move)
                 if move.encounter is not None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from cordwatch.pathway.dosage import doses_per_day
-from cordwatch.pathway.facts import decode_fact, encode_fact, fact_of
+from cordwatch.pathway.facts import decode_fact, encode_fact, fact_of, merge_tellings
 from cordwatch.pathway.levels import instant_of
 from cordwatch.pathway.relevance import is_kept
-from cordwatch.pathway.simulation import Ward, simulate
+from cordwatch.pathway.simulation import Ward, simulate, simulate_ward
+from cordwatch_schemas.acknowledgements import Acknowledged
 from cordwatch_schemas.base import Code, Event
 from cordwatch_schemas.pack import Pack, load_pack
 from tests import builders as b
@@ -46,16 +47,28 @@ def test_a_frequency_is_read_or_left_alone(code: str | None, times: float | None
     assert doses_per_day(code) == (None if times is None else pytest.approx(times))
 
 
-@pytest.mark.parametrize("row", [b"[]", b"{}", b'{"v":2}', b'{"v":1}', b'{"v":1,"o":1e99}', b"x"])
-def test_a_row_that_is_none_of_ours_is_refused(row: bytes) -> None:
+@pytest.mark.parametrize(
+    ("row", "word"),
+    [
+        (b"[]", "unreadable fact row: TypeError"),
+        (b"{}", "unreadable fact row: KeyError"),
+        (b'{"v":2}', "unknown row version"),
+        (b'{"v":1}', "unreadable fact row: KeyError"),
+        (b'{"v":1,"o":1e99}', "unreadable fact row: OverflowError"),
+        (b"x", "expected value at line 1 column 1"),
+    ],
+)
+def test_a_row_that_is_none_of_ours_is_refused(row: bytes, word: str) -> None:
     """With a word about the kind of error, and without the row."""
-    with pytest.raises(ValueError, match=r"row|expected|integer"):
+    with pytest.raises(ValueError, match=f"^{word}$"):
         decode_fact("f" * 24, row)
 
 
 def test_a_row_keeps_both_records() -> None:
     """First and last record differ only where the fact was told twice."""
-    fact = fact_of(b.a_suspicion(recorded_at=T(1), received_at=T(2)))
+    first, again = (fact_of(b.a_suspicion(recorded_at=T(n), received_at=T(5))) for n in (1, 2))
+    fact = merge_tellings(first, again)
+    assert (fact.recorded_at, fact.recorded_last_at) == (T(1), T(2))
     assert decode_fact(fact.id, encode_fact(fact)) == fact
 
 
@@ -244,6 +257,22 @@ def test_the_instant_of_a_level_is_known_only_under_its_own_pack() -> None:
 def test_no_messages_tell_nothing() -> None:
     """An empty file is no error of the core."""
     assert simulate([], PACK) == []
+
+
+def test_what_no_rule_reads_is_not_kept() -> None:
+    """Nor what a person has only seen."""
+    seen = Acknowledged(
+        event_id="a1",
+        patient="A",
+        by="Dr Example",
+        channel="board",
+        alert_id="x",
+        occurred_at=T(1),
+        received_at=T(1),
+    )
+    tea = b.a_drug_order(T(0), Code(system="99HOSP", code="TEA"))
+    assert simulate_ward([tea, seen], PACK, T(2)).facts == {}
+    assert len(simulate_ward([tea, b.a_suspicion(T(0))], PACK, T(2)).facts["A"]) == 1
 
 
 def test_a_former_owner_that_lags_behind_changes_nothing() -> None:

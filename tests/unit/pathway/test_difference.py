@@ -48,6 +48,12 @@ def test_a_clock_of_the_near_future_is_no_clock_yet() -> None:
     assert len(stands(facts, NL, T(2)).clocks) == 1
 
 
+def test_who_was_never_told_of_is_decided_about_like_everybody() -> None:
+    """What would be told of them once the pack is on is part of what changes."""
+    facts = {"A": facts_of([b.a_suspicion()])}
+    assert [one.level for one in alerts_once_on(facts, {}, NL, T(6))] == ["reminder"]
+
+
 def test_of_one_alert_under_two_references_the_last_word_counts() -> None:
     """A merge leaves what was told with both; whichever is read first."""
     events = [b.a_suspicion(patient="A"), *b.a_merge(T(6.5), "B", "A"), b.an_mri_done(T(7))]

@@ -175,6 +175,7 @@ NO_CONTRAST = Code(system="LN", code="30854-4")
         ("mri.partial-coverage", (*BOTH, b.an_mri_done(T(3), b.LUMBAR_MRI)), 12),
         ("mri.no-contrast", (b.a_suspicion(T(0)), b.an_mri_done(T(3), NO_CONTRAST)), 12),
         ("steroid.low-dose", (CONFIRMED, b.a_dexamethasone_order(T(0), 4)), 1),
+        ("steroid.low-dose", (b.a_dose(T(-14), 4), CONFIRMED), 1),
         ("steroid.other-drug", (CONFIRMED, b.a_dose(T(0.5), codes=(b.PREDNISOLONE,))), 1),
         (
             "steroid.abrupt-stop",
@@ -215,6 +216,20 @@ def test_what_names_no_stay_is_told_of_the_stay_that_is_known() -> None:
             "mri.mescc-suspected": (stay, "H1", "N1"),
             "order-cancelled": (stay, "H1", "N1"),
         }
+
+
+@pytest.mark.parametrize("replayed", [True, False])
+def test_what_is_told_again_from_a_file_is_marked_and_pages_nobody(replayed: bool) -> None:
+    """A level, a notice and an advisory alike, each by its own cause."""
+    heard = [b.a_suspicion(T(0), replayed=replayed), b.an_mri_ordered(T(1))]
+    heard += [
+        b.an_mri_cancelled(T(2), replayed=replayed),
+        b.a_ct_done(T(3), replayed=replayed),
+    ]
+    alerts = simulate(heard, load_pack("mescc-lymphoma"), T(6))
+    assert {(one.kind, one.replayed, one.paged) for one in alerts} == {
+        (kind, replayed, not replayed) for kind in ("clock", "notice", "advisory")
+    }
 
 
 def test_what_has_already_ended_so_is_not_closed_again() -> None:

@@ -147,6 +147,20 @@ def test_a_goal_is_asked_for_once_whatever_the_packs_call_it() -> None:
     assert {one.pack for one in alerts if one.kind == "clock"} == {"ours@1.0.0"}
 
 
+def test_what_one_pack_has_opened_hides_no_other_goal_of_another() -> None:
+    """Suspected here, confirmed there: the MRI of the one, steroid and treatment of the other."""
+    story = [
+        LONDON,
+        an_admission(T(-2), "V2", facility="AMS"),
+        a_suspicion(encounter="V1"),
+        a_confirmed_diagnosis(T(1), encounter="V2"),
+    ]
+    alerts = simulate(story, PACKS, T(30))
+    assert windows(alerts) == {(H24, UK.label)}
+    assert windows(alerts, "steroid.start") == {(timedelta(hours=1), NL.label)}
+    assert windows(alerts, "treatment.start") == {(H24, NL.label)}
+
+
 def test_neither_order_nor_repetition_of_the_facts_changes_the_choice() -> None:
     """The same alerts under the same ids, with the same packs."""
     story = [
