@@ -155,6 +155,13 @@ REPORT_UNCLASSIFIED = Page(
         ),
         Case(
             "more",
+            "What else is heard between two repeats brings none",
+            (*_UNREAD, an_mri_ordered(T(3.5), order="O5")),
+            _waiting(1),
+            until=T(4),
+        ),
+        Case(
+            "more",
             "The service stands still over the last repeats: the last is told late",
             _UNREAD,
             (

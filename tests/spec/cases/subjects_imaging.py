@@ -6,6 +6,7 @@ from cordwatch.pathway.simulation import Told
 from cordwatch_schemas.base import Code
 from tests.builders import (
     CERVICAL_MRI,
+    CORD_COMPRESSION,
     LUMBAR_MRI,
     THORACIC_MRI,
     WHOLE_SPINE_MRI,
@@ -26,6 +27,7 @@ from tests.spec.cases.mri import IN_TIME, STOOD_DOWN, levels
 KNOWN, SUSPECTED = known_lymphoma(), a_suspicion(T(0))
 TWELVE, RAPID, DAYS = "mri.mescc-suspected", "mri.deficit-rapid", "mri.back-pain"
 PARTIAL = "mri.partial-coverage"
+_REASON = f"{CORD_COMPRESSION.system}|{CORD_COMPRESSION.code}"
 
 
 def _more(
@@ -75,6 +77,16 @@ PRESENTATIONS = Page(
             level(T(6), "reminder", up=True),
             level(T(8), "reminder", up=True, paged=False),
             level(T(9), "warning", up=True),
+        ),
+        _more(
+            "So does a second order whose reason is cord compression",
+            (TWELVE,),
+            (
+                an_mri_ordered(T(0), reason_codes=(_REASON,)),
+                an_mri_ordered(T(2), order="O2", reason_codes=(_REASON,)),
+            ),
+            level(T(6), "reminder"),
+            level(T(8), "reminder", paged=False),
         ),
         _more(
             "A clock whose pages have ended silences none",
