@@ -27,9 +27,9 @@ import pytest
 
 SURVIVED, KILLED, UNREACHED = "survived", "killed", "no test reaches it"
 MEMORY_BYTES_MAX = 2 << 30
-PATIENCE = 5
-"""So many times the time that its tests take on the sound core has a mutant before it counts as hanging."""
-PATIENCE_S = 20
+PATIENCE = 10
+"""So many times the time that a test takes on the sound core it has for a mutant before that counts as hanging."""
+PATIENCE_S = 5
 
 
 def _be(mutant: str) -> None:
@@ -78,7 +78,7 @@ class Forking:
     reached_by: dict[str, list[str]] = field(default_factory=dict)
     """Of each function the tests that call it."""
     kills: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """How many mutants of each module each test has killed so far."""
+    """How many mutants of each module, and of each function, each test has killed so far."""
     became: dict[str, str] = field(default_factory=dict)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -114,9 +114,10 @@ class Forking:
 
     def _in_order(self, mutant: str) -> list[str]:
         """Return the tests that reach *mutant*: the quick ones first, and sooner what has killed its neighbours."""
-        module = mutant.rpartition(".")[0]
+        near = _neighbourhoods(mutant)
         return sorted(
-            self._tests(mutant), key=lambda one: self.seconds[one] / (1 + self.kills[module, one])
+            self._tests(mutant),
+            key=lambda one: self.seconds[one] / (1 + sum(self.kills[name, one] for name in near)),
         )
 
     def _start(self, session: pytest.Session, mutant: str) -> int:
@@ -125,10 +126,15 @@ class Forking:
 
         def run() -> bool:
             _be(mutant)
-            failing = _failing(session, items)
-            if failing is not None:
-                self._killer(os.getpid()).write_text(failing)
-            return failing is None
+            for item in items:
+                # Of its own time, whatever else the machine does; when that is over the signal ends the fork.
+                own_s = PATIENCE_S + PATIENCE * self.seconds[item.nodeid]
+                signal.setitimer(signal.ITIMER_VIRTUAL, own_s)
+                failing = _failing(session, [item])
+                if failing is not None:
+                    self._killer(os.getpid()).write_text(failing)
+                    return False
+            return True
 
         return _forked(run, PATIENCE_S + round(PATIENCE * self._worst_s(mutant)))
 
@@ -141,7 +147,7 @@ class Forking:
         self.became[mutant] = KILLED if status else SURVIVED
         killer = self._killer(number)
         if killer.exists():
-            self.kills[mutant.rpartition(".")[0], killer.read_text()] += 1
+            self.kills.update((name, killer.read_text()) for name in _neighbourhoods(mutant))
             killer.unlink()
         done = len(self.became)
         if done % 20 == 0:
@@ -150,6 +156,11 @@ class Forking:
 
     def _write(self) -> None:
         self.answers.write_text(json.dumps(self.became))
+
+
+def _neighbourhoods(mutant: str) -> tuple[str, str]:
+    """Return the module and the function of *mutant*."""
+    return mutant.rpartition(".")[0], mutant.rpartition("__mutmut_")[0]
 
 
 def _watched(session: pytest.Session, learnt: Path) -> bool:
@@ -179,6 +190,8 @@ def main(asked: str, answers: str, workers: str, *tests: str) -> int:
     _be("")
     plugin: Any = Forking(json.loads(Path(asked).read_text()), Path(answers), int(workers))
     options = ["-q", "-x", "-s", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    # Nobody reads why a test failed: to word the difference of two long lists takes longer than the test.
+    options += ["--assert=plain", "--tb=no"]
     return int(pytest.main([*options, *tests], plugins=[plugin]))
 
 

@@ -8,7 +8,7 @@ Each expectation was worked out by hand from the pathway text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,7 +16,9 @@ from typing import Any, Literal
 
 from cordwatch.pathway.simulation import Stops, Told, Ward, simulate, simulate_ward
 from cordwatch_schemas.alerts import Alert, Severity
-from cordwatch_schemas.pack import Pack, load_pack
+from cordwatch_schemas.pack import Pack, Packs, load_pack
+from cordwatch_schemas.pack_choice import PackTable
+from tests.builders import T, an_admission
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -30,6 +32,10 @@ OPEN_AGAIN = "open again"
 NO_LONGER = "no longer applies"
 
 SHIPPED = load_pack("mescc-lymphoma")
+
+_HOUSE = "HOUSE"
+_EVER = T(-24 * 400)
+"""Before everything that a story tells of."""
 
 _SEVERITIES: tuple[Severity, ...] = ("info", "warning", "urgent", "critical")
 _SEVERITY_OF: Mapping[str, Severity] = {
@@ -137,9 +143,23 @@ class Case:
 
     def told(self, page: str, until: datetime | None = None) -> list[Telling]:
         """Return everything that the core tells of the watched rules, with every later word on it."""
-        listening = _Listening(self.pack())
-        heard = (*self.beside, *self.heard)
-        simulate_ward(heard, self.pack(), until or self.ends_at, self.stopped, listening)
+        return self._told((*self.beside, *self.heard), self.pack(), until or self.ends_at, page)
+
+    def told_in_a_house(self, page: str) -> list[Telling]:
+        """Return the same of a house that has the story's pack for its own; the default tells nothing."""
+        heard = [_in_the_house(one) for one in (*self.beside, *self.heard)]
+        admitted = [
+            an_admission(_EVER, f"V-{one}", facility=_HOUSE, ward=None, patient=one)
+            for one in sorted({told.patient for told in heard})
+        ]
+        packs = PackTable(_elsewhere(self.pack()), {(_HOUSE, None): self.pack()})
+        return self._told((*admitted, *heard), packs, self.ends_at, page)
+
+    def _told(
+        self, heard: Sequence[Told], packs: Packs, until: datetime, page: str
+    ) -> list[Telling]:
+        listening = _Listening(packs)
+        simulate_ward(heard, packs, until, self.stopped, listening)
         watched = self.watched(page)
         return [one for one in listening.tellings.values() if one.first.rule in watched]
 
@@ -152,6 +172,26 @@ def _pack(on: tuple[str, ...], policy: tuple[tuple[str, Any], ...]) -> Pack:
     )
     figures = SHIPPED.policy.model_copy(update=dict(policy))
     return SHIPPED.model_copy(update={"advisories": advisories, "policy": figures})
+
+
+def _in_the_house(told: Told) -> Told:
+    stays = hasattr(told, "facility")
+    return told.model_copy(update={"facility": _HOUSE}) if stays else told
+
+
+def _elsewhere(pack: Pack) -> Pack:
+    """Return a pack that tells nothing of what *pack* tells, and reads every fact by other figures."""
+    figures = {name: _another(value) for name, value in pack.policy}
+    # A wrong clock is one by the default's word everywhere: places are themselves read from times.
+    figures["future_tolerance"] = pack.policy.future_tolerance
+    silent = {"name": "elsewhere", "rules": (), "notices": (), "advisories": ()}
+    return pack.model_copy(update=silent | {"policy": pack.policy.model_copy(update=figures)})
+
+
+def _another(figure: Any) -> Any:
+    if isinstance(figure, bool):
+        return not figure
+    return () if isinstance(figure, tuple) else figure * 3
 
 
 @dataclass(frozen=True)
@@ -188,8 +228,8 @@ class Telling:
 class _Listening(Ward):
     """A ward that remembers what was told when, and not only how it stands at the end."""
 
-    def __init__(self, pack: Pack) -> None:
-        super().__init__(pack)
+    def __init__(self, packs: Packs) -> None:
+        super().__init__(packs)
         self.tellings: dict[str, Telling] = {}
 
     def look(self, patient: str, now: datetime) -> None:

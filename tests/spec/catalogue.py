@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.spec.case import Page
 from tests.spec.cases.advisories_course import COURSE_ADVICE
+from tests.spec.cases.advisories_dose import DOSE_ADVICE
 from tests.spec.cases.advisories_imaging import IMAGING_ADVICE
 from tests.spec.cases.advisories_pain import BONE_ADVICE, PAIN_ADVICE
 from tests.spec.cases.advisories_steroids import STEROID_ADVICE
@@ -20,6 +21,7 @@ from tests.spec.cases.notices_records import (
     MERGE_REFUSED,
 )
 from tests.spec.cases.notices_reports import REPORT_PAGES
+from tests.spec.cases.notices_treatment import TREATMENT_PAGES
 from tests.spec.cases.subjects_imaging import COVERAGE, PRESENTATIONS
 from tests.spec.cases.subjects_records import CORRECTIONS, EPISODES, STAYS
 from tests.spec.cases.subjects_time import LEVELS, TIME
@@ -34,12 +36,14 @@ PAGES: tuple[Page, ...] = (
     MDT_CONSULT,
     STEROID_TAPER,
     *ORDER_PAGES,
+    *TREATMENT_PAGES,
     DISCHARGED_OPEN,
     ADMISSION_CANCELLED,
     *REPORT_PAGES,
     DEATH_CONTRADICTED,
     MERGE_REFUSED,
     *IMAGING_ADVICE,
+    *DOSE_ADVICE,
     *STEROID_ADVICE,
     *TREATMENT_ADVICE,
     *BONE_ADVICE,

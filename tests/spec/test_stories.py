@@ -19,7 +19,6 @@ from tests.spec.case import (
     SHIPPED,
     Case,
     Page,
-    Telling,
     actual,
     expected,
 )
@@ -32,22 +31,11 @@ OUTLIVE = {"merge-refused"}
 """About who is who, not about the care: a death ends no doubt."""
 
 
-_RUN: dict[tuple[str, str], list[Telling]] = {}
-
-
-def told(page: Page, case: Case) -> list[Telling]:
-    """Return all that is told in a story, which is run once."""
-    key = (page.name, case.says)
-    if key not in _RUN:
-        _RUN[key] = case.told(page.name)
-    return _RUN[key]
-
-
 @EACH
 def test_the_stories_are_told_as_they_stand(page: Page) -> None:
     """Every alert at its instant, every later word on it at its own, and nothing that is not listed."""
     for case in page.cases:
-        assert actual(told(page, case)) == expected(case, page.name), case.says
+        assert actual(case.told(page.name)) == expected(case, page.name), case.says
 
 
 @EACH
@@ -57,7 +45,7 @@ def test_the_alerts_say_what_the_stories_say(page: Page) -> None:
 
 
 def _misworded(page: Page, case: Case) -> Iterator[str]:
-    by_place = {_place(one.first): one for one in told(page, case)}
+    by_place = {_place(one.first): one for one in case.told(page.name)}
     for wanted in case.raised:
         rule = wanted.rule or case.watched(page.name)[0]
         found = by_place[rule, wanted.level, wanted.repeat, wanted.at]
@@ -76,6 +64,13 @@ def _misworded(page: Page, case: Case) -> Iterator[str]:
 
 def _place(alert: Alert) -> tuple[object, ...]:
     return (alert.rule, alert.level, alert.repeat, alert.raised_at)
+
+
+@EACH
+def test_a_story_is_the_same_in_a_house_with_a_pack_of_its_own(page: Page) -> None:
+    """Every rule, word and figure is that of the place, and none the default's."""
+    for case in page.cases:
+        assert actual(case.told_in_a_house(page.name)) == expected(case, page.name), case.says
 
 
 @EACH_RULE
@@ -118,7 +113,7 @@ def test_it_is_worded_as_the_pack_has_it(page: Page) -> None:
     """A notice or an advisory is never louder than the pack says, and begins with the pack's words."""
     one, case = entry(SHIPPED, page.name), first(page)
     assert not isinstance(one, DeadlineRule)
-    alert = told(page, case)[0].first
+    alert = case.told(page.name)[0].first
     assert alert.reason.startswith(one.text)
     assert alert.kind == ("notice" if one in SHIPPED.notices else "advisory")
     assert alert.severity == ("info" if one.board_only else one.severity)

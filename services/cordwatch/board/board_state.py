@@ -46,6 +46,8 @@ class BoardState:
     clock: WallClock
     name: str = "board"
     synthetic: bool = False
+    accepted_risks: tuple[str, ...] = ()
+    """What somebody answers for that a production would refuse, in words."""
     ready: bool = False
     """Whether all that was there at the start is read."""
     reading: Reading | None = None

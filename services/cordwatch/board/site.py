@@ -107,6 +107,7 @@ class Site:
             "zone": state.projection.zone.key,
             "pack": state.projection.packs.label,
             "synthetic": state.synthetic,
+            "accepted_risks": state.accepted_risks,
             "not_live": state.not_live(look),
             "user": reader.user,
             "roles": sorted(reader.roles) if reader.is_known else [],

@@ -186,15 +186,14 @@ def most_pressing(clocks: list[Clock]) -> Clock | None:
     """
     Return which of an episode's open MRI clocks is paged.
 
-    The shortest window; of equal ones the earliest due; of those the later start
-    (pathway, Presentations); then the one that was heard of first.
+    The shortest window; of equal ones the earliest due (pathway, Presentations), which then
+    began together; then the one that was heard of first.
     """
     return min(
         clocks,
         key=lambda one: (
             one.rule.window,
             one.due_at,
-            -one.start_at.timestamp(),
             one.cause.received_at,
             one.cause.sent_as,
             one.cause.numbers,

@@ -1,21 +1,21 @@
-"""The one way into the core: facts and what was published, to what must be told now."""
+"""The one way into the core: a chart of facts and of what was published, to what must be told now."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
 
 from cordwatch.pathway.advisories import advisories
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import Ended
-from cordwatch.pathway.identity import persons
 from cordwatch.pathway.notices import ONE_AT_A_TIME, Condition, notices
 from cordwatch.pathway.picture import Picture
-from cordwatch.pathway.telling import ConditionKey, Ledger, Telling, closed, pack_for
+from cordwatch.pathway.telling import ConditionKey, Telling, closed, pack_for
 from cordwatch_schemas.alerts import Alert, AlertStatus
 from cordwatch_schemas.pack import Packs
 
@@ -51,44 +51,32 @@ class Decision:
     at again although nothing arrives; None: not before something does.
     """
 
-    alerts: tuple[Alert, ...]
-    wake_at: datetime | None
-    open_clocks: tuple[OpenClock, ...]
+    alerts: tuple[Alert, ...] = ()
+    wake_at: datetime | None = None
+    open_clocks: tuple[OpenClock, ...] = ()
     expired: bool = False
     """Nothing here can matter any more: every row may be dropped."""
 
+    def without_endings(self) -> Decision:
+        """Return it without what ends or forgets anything: not all facts were there to be seen."""
+        opened = tuple(alert for alert in self.alerts if alert.status == "open")
+        return replace(self, alerts=opened, expired=False)
 
-def decide(
-    patient: str,
-    facts: Sequence[Fact],
-    published: Sequence[Alert],
-    packs: Packs,
-    now: datetime,
-    *,
-    stale: bool = False,
-    pictures: dict[str, Picture] | None = None,
-) -> Decision:
-    """
-    Return what to tell about *patient* at *now*, given every fact and every alert published before.
 
-    Pure and idempotent: called again with its own alerts among *published*, it
-    returns none. *stale* marks what is raised although a source could not be
-    read up to now. *pictures* keeps what follows from the facts alone; the
-    caller drops a patient's when a fact is added.
+def decide(chart: Chart, now: datetime, *, stale: bool = False) -> Decision:
     """
-    who = persons(facts)
-    if who.root(patient) != patient:
-        return Decision((), None, ())
-    mine = [fact for fact in facts if who.owner(fact) == patient]
-    if not published and not any(fact.kind in CAN_MATTER for fact in mine):
-        return _quiet(mine, packs, now)
-    picture = (pictures or {}).get(patient) or Picture(mine, who, packs)
-    if pictures is not None:
-        pictures[patient] = picture
-    if who.named:
-        published = [one for one in published if who.owner_of_alert(one) == patient]
-    ledger = Ledger(published)
-    telling = Telling(picture, ledger, now, stale)
+    Return what to tell at *now* about the patient of *chart*.
+
+    Pure and idempotent: once its own alerts are noted in the chart, it returns
+    none. *stale* marks what is raised although a source could not be read up
+    to now.
+    """
+    if chart.is_elsewhere:
+        return Decision()
+    if not chart.was_told_of and not any(fact.kind in CAN_MATTER for fact in chart.facts):
+        return _quiet(chart.facts, chart.packs, now)
+    picture = chart.picture
+    telling = Telling(picture, chart.ledger, now, stale)
     alerts: list[Alert] = []
     wakes: list[datetime] = picture.changes_after(now)
     alerts += _clocks(telling, wakes)
@@ -98,11 +86,11 @@ def decide(
     )
     if running or wakes:
         return Decision(tuple(alerts), min(wakes, default=None), running)
-    quiet = _quiet(mine, packs, now, picture)
+    quiet = _quiet(chart.facts, chart.packs, now, picture)
     if not alerts:
         return quiet
     # Who is to be told of is not forgotten in the same breath, and not looked at never again.
-    return Decision(tuple(alerts), now if quiet.expired else quiet.wake_at, ())
+    return Decision(tuple(alerts), now if quiet.expired else quiet.wake_at)
 
 
 def _quiet(
@@ -111,7 +99,7 @@ def _quiet(
     """Return the decision for a patient without a clock: when to forget, if ever."""
     if any(fact.kind in {"diagnosed", "merged"} for fact in facts) or not facts:
         # Who has lymphoma must be known years later; who was merged as well.
-        return Decision((), None, ())
+        return Decision()
     last = max(fact.received_at for fact in facts)
     if picture is None:
         keep = max(pack.policy.keep_facts for pack in packs.each)
@@ -120,8 +108,8 @@ def _quiet(
         keep = max(picture.where.policy_of(fact).keep_facts for fact in facts)
     forget_at = last + keep
     if now >= forget_at:
-        return Decision((), None, (), expired=True)
-    return Decision((), forget_at, ())
+        return Decision(expired=True)
+    return Decision(wake_at=forget_at)
 
 
 def _clocks(telling: Telling, wakes: list[datetime]) -> Iterator[Alert]:

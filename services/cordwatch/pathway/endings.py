@@ -131,7 +131,7 @@ class Endings:
     def planned_due(self, rule: DeadlineRule, start_at: datetime) -> datetime | None:
         """Return the end of a recorded taper plan, which takes the place of the window."""
         plan = self.steroid.plan_ends_at() if rule.satisfied_by == "tapered-stop" else None
-        return plan[0] if plan is not None and plan[0] > start_at else None
+        return plan if plan is not None and plan > start_at else None
 
     def _died(self, start_at: datetime) -> End | None:
         if self.death is None or self.death_at is None or self.death_at < start_at:

@@ -92,16 +92,9 @@ class History:
         return self._study[number] if number else fact.id
 
     def last_replaced(self, kind: str, by: Fact) -> Fact | None:
-        """Return the latest fact of *kind* that *by* took the place of."""
-        gone = [
-            fact
-            for fact in self.facts
-            if fact.kind == kind
-            and (end := self.ended.get(fact.id)) is not None
-            and end.fate == "replaced"
-            and end.by is by
-        ]
-        return max(gone, key=lambda fact: (fact.known_at, fact.id), default=None)
+        """Return the fact of *kind* that *by* took the place of: the last, which had taken that of those before it."""
+        ended = ((fact, self.ended.get(fact.id)) for fact in self.facts if fact.kind == kind)
+        return next((fact for fact, end in ended if end is not None and end.by is by), None)
 
     def first_told(self, order: Fact) -> Fact:
         """Return the fact that first told of a drug *order*: what changes it later is no new cause."""
@@ -117,8 +110,7 @@ class History:
         """Return the imaging orders that stand, and those that a cancellation took the place of."""
         ends = self.standing("imaging-cancelled")
         cancelled = (self.last_replaced("imaging-ordered", end) for end in ends)
-        placed = [*self.standing("imaging-ordered"), *(one for one in cancelled if one is not None)]
-        return sorted(placed, key=_by_time)
+        return [*self.standing("imaging-ordered"), *(one for one in cancelled if one is not None)]
 
     def _retract(self) -> None:
         retractions = [fact for fact in self.facts if fact.kind == "record-retracted"]
@@ -141,37 +133,31 @@ class History:
                 self._kill(killer, _refuted(killer, self.facts), "refuted")
 
     def _kill(self, killer: Fact, victims: Iterable[Fact], fate: Fate) -> None:
-        order = (killer.known_at, killer.id)
         for victim in victims:
-            if victim.known_at == killer.known_at and fate != "replaced":
-                older = victim.id != killer.id
-            else:
-                older = (victim.known_at, victim.id) < order
+            # Taken back in the instant in which it was told, a record never was; of two corrections one stands.
+            first = "" if fate != "replaced" else victim.id
+            older = (victim.known_at, first) < (killer.known_at, killer.id)
             if older and victim.id not in self.ended:
                 self.ended[victim.id] = Ended(fate, killer)
 
     def _replace(self) -> None:
-        things: dict[tuple[str, ...], list[Fact]] = defaultdict(list)
+        things: dict[tuple[object, ...], list[Fact]] = defaultdict(list)
         for fact in self.facts:
             thing = self._thing(fact)
             if thing is not None and fact.id not in self.ended:
                 things[thing].append(fact)
         for readings in things.values():
-            if len(readings) > 1:
-                readings.sort(key=_precedence)
-                winner = readings[-1]
-                if any(_is_as_good(fact, winner) for fact in readings):
-                    self._disputed.add(winner.id)
-                for place, fact in enumerate(readings[:-1]):
-                    # An order that was placed anew before it was cancelled was replaced by the new one.
-                    again = (one for one in readings[place + 1 :] if one.kind == fact.kind)
-                    self.ended[fact.id] = Ended("replaced", next(again, winner))
+            *replaced, winner = sorted(readings, key=_precedence)
+            if any(_is_as_good(fact, winner) for fact in replaced):
+                self._disputed.add(winner.id)
+            for place, fact in enumerate(replaced, 1):
+                # An order that was placed anew before it was cancelled was replaced by the new one.
+                again = (one for one in replaced[place:] if one.kind == fact.kind)
+                self.ended[fact.id] = Ended("replaced", next(again, winner))
 
-    def _thing(self, fact: Fact) -> tuple[str, ...] | None:
+    def _thing(self, fact: Fact) -> tuple[object, ...] | None:
         if fact.kind == "diagnosed":
-            status = str(fact.values.get("status", "confirmed"))
-            codes = ",".join(f"{system}|{code}" for system, code in fact.codes)
-            return ("diagnosis", codes, status, fact.encounter or "")
+            return (fact.kind, fact.codes, fact.values.get("status"), fact.encounter)
         family = _FAMILY.get(fact.kind)
         if family is None:
             return None
@@ -187,8 +173,7 @@ class History:
 
 def _is_as_good(fact: Fact, winner: Fact) -> bool:
     """Return whether *fact* is another reading of the same thing, recorded at the same time."""
-    same = fact.kind == winner.kind != "diagnosed" and fact.known_at == winner.known_at
-    return same and fact.id != winner.id
+    return fact.kind == winner.kind and fact.known_at == winner.known_at
 
 
 def _by_time(fact: Fact) -> tuple[datetime, datetime, str, str]:
@@ -240,8 +225,6 @@ def _same_study(facts: Iterable[Fact]) -> dict[str, str]:
         return number
 
     for fact in facts:
-        if not fact.kind.startswith(("imaging-", "report-")):
-            continue
         order, accession = fact.values.get("order_number"), fact.values.get("accession_number")
         names = sorted(find(number) for number in (order, accession) if number)
         if len(names) == 2:  # noqa: PLR2004 - both numbers are there

@@ -135,10 +135,9 @@ class Study:
     @cached_property
     def is_cancelled(self) -> bool:
         """Return whether the order was cancelled, and the study not booked again since."""
-        booked_again = (
-            self.booking and self.cancelled and self.booking.known_at > self.cancelled.known_at
-        )
-        return self.cancelled is not None and not booked_again
+        if self.cancelled is None:
+            return False
+        return self.booking is None or self.booking.known_at <= self.cancelled.known_at
 
     @property
     def is_ordered(self) -> bool:

@@ -120,7 +120,7 @@ def _diagnoses(history: History) -> list[Start]:
     for fact in history.standing("diagnosed"):
         if "cord-compression" not in concepts_of(fact):
             continue
-        status = fact.values.get("status", "confirmed")
+        status = fact.values.get("status")
         since = admitted_at.get(fact.encounter)
         is_listed = bool(fact.values.get("problem_list"))
         if status == "historical" or (is_listed and since is not None and fact.start_at < since):

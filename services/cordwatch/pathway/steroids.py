@@ -131,15 +131,15 @@ class Dexamethasone:
             return None
         return sum(amount for amount in amounts if amount is not None)
 
-    def plan_ends_at(self) -> tuple[datetime, Fact] | None:
-        """Return the end of the latest recorded taper plan, and the order that records it."""
+    def plan_ends_at(self) -> datetime | None:
+        """Return the end of the latest recorded taper plan."""
         plans = [
             dosage.fact for dosage in self.dosages if dosage.fact.values.get("taper_plan_ends_at")
         ]
         if not plans:
             return None
         plan = max(plans, key=lambda fact: (fact.known_at, fact.id))
-        return datetime.fromisoformat(plan.values["taper_plan_ends_at"]), plan
+        return datetime.fromisoformat(plan.values["taper_plan_ends_at"])
 
     def stopped_after(self, begun_at: datetime) -> tuple[datetime, Fact] | None:
         """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cordwatch.pathway.clocks import Clock, most_pressing
 from cordwatch.pathway.facts import Fact, digest
@@ -16,6 +17,7 @@ from cordwatch_schemas.alerts import Alert, AlertStatus, Level
 from cordwatch_schemas.pack import Intent, Pack, Tellable, step_up
 
 ConditionKey = tuple[str, str, str]
+SECOND = timedelta(seconds=1)
 
 _WANTED = {
     "spinal-mri": "spinal MRI not done",
@@ -32,27 +34,52 @@ _UNPLANNED: dict[Intent, str] = {
 }
 
 
+class Way(NamedTuple):
+    """How an alert of a clock stands: the hundred that a late clock has told stand in one or two ways."""
+
+    status: AlertStatus
+    patient: str
+    ward: str | None
+    pack: str
+
+
 class Ledger:
     """What was published before, found by clock or by condition."""
 
-    def __init__(self, published: Iterable[Alert]) -> None:
-        """Sort *published*, the latest revision of every alert of one patient."""
+    def __init__(self) -> None:
+        """Begin with nothing published."""
         self.by_clock: dict[str, dict[tuple[Level, int], Alert]] = defaultdict(dict)
+        self._ways: dict[str, Counter[Way]] = defaultdict(Counter)
+        """By clock in which ways its alerts stand, and how many."""
         self.by_condition: dict[ConditionKey, dict[int, Alert]] = defaultdict(dict)
-        for alert in published:
-            if alert.kind == "clock" and alert.clock and alert.level:
-                self.by_clock[alert.clock][alert.level, alert.repeat] = alert
-            else:
-                clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""
-                self.by_condition[alert.rule, alert.cause, clock][alert.repeat] = alert
+
+    def note(self, alert: Alert) -> None:
+        """Take note of *alert*, in the place of its earlier revision."""
+        if alert.clock and alert.level:
+            before = self.by_clock[alert.clock].get((alert.level, alert.repeat))
+            self.by_clock[alert.clock][alert.level, alert.repeat] = alert
+            self._ways[alert.clock][_way(alert)] += 1
+            if before is not None:
+                self._ways[alert.clock][_way(before)] -= 1
+        else:
+            clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""
+            self.by_condition[alert.rule, alert.cause, clock][alert.repeat] = alert
 
     def is_open(self, key: ConditionKey) -> bool:
         """Return whether the condition *key* stands open."""
         return any(alert.status == "open" for alert in self.by_condition.get(key, {}).values())
 
+    def ways(self, clock: Clock) -> list[Way]:
+        """Return in which ways the alerts of *clock* stand."""
+        return [way for way, count in self._ways[clock.id].items() if count]
+
     def raised(self, clock: Clock) -> Raised:
         """Return the alerts of *clock*."""
         return self.by_clock.get(clock.id, {})
+
+
+def _way(alert: Alert) -> Way:
+    return Way(alert.status, alert.patient, alert.ward, alert.pack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +122,7 @@ class Telling:
             start_at=clock.start_at,
             due_at=clock.due_at,
             raised_at=self.now,
-            late_by_s=int((self.now - step.at) / timedelta(seconds=1)),
+            late_by_s=(self.now - step.at) // SECOND,
             reason=self.wanting(clock),
             missing=clock.missing,
             flags=clock.flags,
@@ -112,19 +139,17 @@ class Telling:
 
     def _lacking(self, clock: Clock) -> Intent | None:
         """Return what is not on order although it would lead to what *clock* waits for."""
-        return None if self._intended(clock) else clock.rule.stepped_up_without
-
-    def _intended(self, clock: Clock) -> bool:
-        endings = self.picture.endings
-        match clock.rule.stepped_up_without:
-            case None:
-                return True
+        endings, wanted = self.picture.endings, clock.rule.stepped_up_without
+        match wanted:
             case "spinal-mri-order":
-                return any(one.is_mri and one.is_ordered for one in endings.studies)
+                there = any(one.is_mri and one.is_ordered for one in endings.studies)
             case "dexamethasone-order":
-                return endings.steroid.is_ordered(self.now)
-            case _:
-                return any(course.is_active for course in endings.courses)
+                there = endings.steroid.is_ordered(self.now)
+            case "treatment-plan":
+                there = any(course.is_active for course in endings.courses)
+            case None:  # pragma: no branch - mypy holds that every intent is named
+                return None
+        return None if there else wanted
 
     def _is_paged(self, clock: Clock) -> bool:
         if clock.is_silent:
@@ -154,7 +179,7 @@ class Telling:
             return [], None
         first, every = raised[0].raised_at, told.repeats.every
         until = first + told.repeats.lasting
-        newest = int((min(self.now, until) - first) // every)
+        newest = (min(self.now, until) - first) // every
         fresh = newest > max(raised) and self.now < first + every * (newest + 1)
         own_at = first + every * newest
         new = [self._notice(condition, told, newest, own_at)] if fresh else []
@@ -192,7 +217,7 @@ class Telling:
             start_at=clock.start_at if clock else None,
             due_at=clock.due_at if clock else None,
             raised_at=self.now,
-            late_by_s=int((self.now - own_at) / timedelta(seconds=1)),
+            late_by_s=(self.now - own_at) // SECOND,
             reason=condition.worded(told),
             missing=condition.missing,
             flags=(*cause.flags, *condition.flags),
@@ -214,6 +239,11 @@ class Telling:
         """
         place, label = self.picture.place, clock.pack.label if clock else None
         patient = self.picture.persons.meant(cause)
+        if clock and all(
+            way == ("open", patient, way.ward if place.ward is None else place.ward, label)
+            for way in self.ledger.ways(clock)
+        ):
+            return
         for known in alerts:
             update: dict[str, object] = {}
             if clock and label != known.pack and clock.due_at != known.due_at:

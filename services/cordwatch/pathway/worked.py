@@ -128,7 +128,7 @@ def _said(one: Expected | Alert, zero: datetime, also: Sequence[str] = ()) -> st
     level = f" {one.level}" if one.level else ""
     repeat = f" {one.repeat}" if one.repeat else ""
     said = f"{one.rule}{level}{repeat} at {_moment(one.raised_at, zero)}"
-    more = [name for name in also if name not in {"rule", "level", "repeat", "raised_at"}]
+    more = [name for name in also if name != "raised_at"]
     return ", ".join([said, *(f"{_name(name)} {_value(one, name, zero)}" for name in more)])
 
 

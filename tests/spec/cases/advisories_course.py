@@ -40,6 +40,12 @@ VERTEBROPLASTY_FOLLOWUP = Page(
             until=T(96),
         ),
         Case(
+            "raised",
+            "Beside a course of radiotherapy",
+            (KNOWN, a_treatment_started(T(-1)), *_CEMENTED[1:]),
+            (tells(T(72) + SECOND),),
+        ),
+        Case(
             "not raised",
             "Pain is recorded on the second day",
             (*_CEMENTED, a_pain_record(T(40))),
@@ -164,6 +170,20 @@ SURVEILLANCE = Page(
             on=_ON,
         ),
         Case(
+            "raised",
+            "A second such assessment puts nothing off",
+            (*_WATCHED, an_assessment(T(500), conservative_management=True)),
+            (tells(_NINETY),),
+            on=_ON,
+        ),
+        Case(
+            "not raised",
+            "For somebody without lymphoma or a clock",
+            _WATCHED[1:],
+            until=_NINETY + DAY,
+            on=_ON,
+        ),
+        Case(
             "not raised", "As shipped: the advisory is switched off", _WATCHED, until=_NINETY + DAY
         ),
         Case(
@@ -229,6 +249,21 @@ SUPPORT_OFFER = Page(
             (tells(T(168), missing=("psychosocial",), **_BOARD),),
         ),
         Case(
+            "raised",
+            "In each of two episodes, the first of which is over",
+            (
+                known_lymphoma(T(-3_000)),
+                a_back_pain(T(-2_000)),
+                a_back_pain(T(0)),
+                a_support_record(T(1), "physiotherapy"),
+            ),
+            (
+                # The clock of the first is due after 14 days, and repeated for as long.
+                tells(T(-1_832), gone(T(-2_000 + 3 * 336)), **_BOARD),
+                tells(T(168), missing=("behavioural", "psychosocial"), **_BOARD),
+            ),
+        ),
+        Case(
             "not raised",
             "All three are recorded",
             (*_IN_PAIN, a_support_record(T(3), "psychosocial"), a_discharge(T(30))),
@@ -253,6 +288,30 @@ SUPPORT_OFFER = Page(
             "The assessment is withdrawn by its source",
             (*_IN_PAIN, a_discharge(T(30)), a_retraction(T(40), "assessed", "A1")),
             (tells(T(30), gone(T(40)), **_BOARD),),
+        ),
+        Case(
+            "to the second",
+            "Recorded at the instant of the start",
+            (*_IN_PAIN, a_support_record(T(0), "psychosocial")),
+            until=T(200),
+        ),
+        Case(
+            "to the second",
+            "Recorded a second before: not in this episode",
+            (*_IN_PAIN, a_support_record(T(0) - SECOND, "psychosocial")),
+            (tells(T(168), **_BOARD),),
+        ),
+        Case(
+            "to the second",
+            "Discharged at the instant of the start",
+            (*_IN_PAIN, a_discharge(T(0))),
+            (tells(T(0), **_BOARD),),
+        ),
+        Case(
+            "to the second",
+            "Discharged a second before: from another stay",
+            (*_IN_PAIN, a_discharge(T(0) - SECOND)),
+            (tells(T(168), **_BOARD),),
         ),
         Case(
             "to the second",

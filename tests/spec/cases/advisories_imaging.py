@@ -56,6 +56,18 @@ WRONG_MODALITY = Page(
             (tells(T(2)),),
         ),
         Case(
+            "raised",
+            "The MRI of part of the spine was made before the milder clock began: for that",
+            (
+                known_lymphoma(),
+                SUSPECTED,
+                an_mri_done(T(1), LUMBAR_MRI),
+                a_back_pain(T(2)),
+                a_ct_done(T(3)),
+            ),
+            (tells(T(3)),),
+        ),
+        Case(
             "not raised",
             "An MRI is on order beside the CT",
             (SUSPECTED, an_mri_ordered(T(1)), a_ct_done(T(2))),
@@ -123,6 +135,12 @@ PARTIAL_COVERAGE = Page(
             _LUMBAR,
             (tells(T(1) + 2 * MINUTE, missing=_REST),),
             until=T(12),
+        ),
+        Case(
+            "raised",
+            "A milder clock runs beside, and began before",
+            (known_lymphoma(), a_back_pain(T(-1)), *_LUMBAR),
+            (tells(T(1) + 2 * MINUTE, missing=_REST),),
         ),
         Case(
             "raised",
@@ -221,6 +239,17 @@ NO_CONTRAST = Page(
             _PLAIN,
             (tells(T(3)),),
             until=T(12),
+        ),
+        Case(
+            "raised",
+            "It closes the milder clock, and not the one that wants the whole spine",
+            (
+                known_lymphoma(),
+                SUSPECTED,
+                a_back_pain(T(1)),
+                an_mri_done(T(3), LUMBAR_MRI, contrast=False),
+            ),
+            (tells(T(3)),),
         ),
         Case(
             "raised",

@@ -51,6 +51,18 @@ SURGERY_CONTRAINDICATED = Page(
             (tells(T(2), words="recorded as indication: spinal instability"),),
         ),
         Case(
+            "raised",
+            "Planned and booked, it is told once",
+            (*_PLANNED, a_treatment_booked(T(3), T(30), "OP1", modality="surgery")),
+            (tells(T(2)),),
+        ),
+        Case(
+            "raised",
+            "Planned before the lymphoma is known: when it is",
+            (_PLANNED[1], known_lymphoma(T(5))),
+            (tells(T(5)),),
+        ),
+        Case(
             "not raised",
             "Nothing speaks against it",
             (an_assessment(T(0), suspected_mescc=True), _PLANNED[1]),
@@ -201,6 +213,23 @@ RT_REGIMEN = with_beside(
                 "Surgery is planned and no radiotherapy: at once, for surgery is followed by it",
                 (CONFIRMED, a_surgery_planned(T(1))),
                 (tells(T(1)),),
+            ),
+            Case(
+                "raised",
+                "One operation is cancelled, another planned: at once, each time",
+                (
+                    CONFIRMED,
+                    a_surgery_planned(T(1)),
+                    a_treatment_cancelled(T(2), "OP1", modality="surgery"),
+                    a_surgery_planned(T(3), "OP2"),
+                ),
+                (tells(T(1), gone(T(2))), tells(T(3))),
+            ),
+            Case(
+                "raised",
+                "An operation has begun, and nobody planned it before: for the 14 days that it counts",
+                (CONFIRMED, a_treatment_started(T(1), "OP1", modality="surgery")),
+                (tells(T(1), gone(T(337))),),
             ),
             _to_live(
                 "Longer regimens are named where life expectancy is prolonged",

@@ -129,6 +129,12 @@ STEROID_START = Page(
         ),
         Case(
             "ended",
+            "Two doses are charted at one instant",
+            (CONFIRMED, a_dose(T(0.5), 4), a_dose(T(0.5), 6)),
+            (_prompt((T(0.5), IN_TIME)),),
+        ),
+        Case(
+            "ended",
             "A named person stands the rule down",
             (CONFIRMED, a_stand_down(T(0.5), "steroid.start")),
             (_prompt((T(0.5), STOOD_DOWN)),),

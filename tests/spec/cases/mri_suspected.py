@@ -23,7 +23,7 @@ from tests.builders import (
     an_mri_ordered,
     known_lymphoma,
 )
-from tests.spec.case import Case, Page, level
+from tests.spec.case import SECOND, Case, Page, level
 from tests.spec.cases.mri import IN_TIME, NOT_OF_AN_MRI, OFF, QUARTERLY, Window, levels, standard
 
 _WINDOW = Window("mri.mescc-suspected", a_suspicion, (6, 9, 10.8, 12), QUARTERLY, 96, known=())
@@ -83,6 +83,21 @@ SUSPECTED = Page(
             "One from the problem list that was made in the stay",
             (an_admission(T(-2)), a_working_diagnosis(T(0), problem_list=True, encounter="V1")),
             (level(T(6), "reminder", up=True),),
+        ),
+        Case(
+            "to the second",
+            "One from the problem list that was made at the instant of the admission",
+            (an_admission(T(0)), a_working_diagnosis(T(0), problem_list=True, encounter="V1")),
+            (level(T(6), "reminder", up=True),),
+        ),
+        Case(
+            "to the second",
+            "One that was made a second before",
+            (
+                an_admission(T(0)),
+                a_working_diagnosis(T(0) - SECOND, problem_list=True, encounter="V1"),
+            ),
+            until=T(12),
         ),
         Case(
             "ended",

@@ -180,6 +180,7 @@ DEATH_CONTRADICTED = Page(
             (*_DEATH, an_mri_done(T(1), received_at=T(8))),
             until=T(12),
         ),
+        Case("not raised", "No clock ran", (_DEATH[1], _LIVING[2]), until=T(12)),
         Case(
             "ended",
             "The death was entered in error",
@@ -257,6 +258,7 @@ MERGE_REFUSED = Page(
             (SUSPECTED, *a_merge(T(1), "A", "B"), *a_merge(T(2), "C", "B")),
             (tells(T(2), flags=(_TWICE,)),),
         ),
+        Case("not raised", "Neither of the two has a clock", _INVERSE[1:], until=T(5)),
         Case(
             "not raised",
             "A merge, and a chain of merges",

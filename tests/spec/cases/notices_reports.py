@@ -9,14 +9,16 @@ from tests.builders import (
     T,
     a_back_pain,
     a_classification,
+    a_ct_done,
     a_report,
     a_retraction,
+    a_stand_down,
     a_suspicion,
     an_mri_done,
     an_mri_ordered,
     known_lymphoma,
 )
-from tests.spec.case import SECOND, Case, Page, Raised, Turn, gone, tells
+from tests.spec.case import HOUR, SECOND, Case, Page, Raised, Turn, gone, tells
 
 SUSPECTED = a_suspicion(T(0), record_id="A1")
 
@@ -48,6 +50,22 @@ REPORT_UNCLASSIFIED = Page(
             "The clock is still open: a CT was reported",
             (SUSPECTED, a_report(T(3), None, SPINE_CT)),
             _waiting(0),
+        ),
+        Case(
+            "raised",
+            "Two reports wait, and a third study has none: told of each",
+            (
+                *_UNREAD,
+                an_mri_ordered(T(3), order="O0"),
+                a_report(T(3), None, LUMBAR_MRI, order="O2"),
+            ),
+            (*_waiting(0), *_waiting(0)),
+        ),
+        Case(
+            "not raised",
+            "The clock was stood down before",
+            (*_UNREAD[:1], a_stand_down(T(2), "mri.mescc-suspected"), _UNREAD[2]),
+            until=T(12),
         ),
         Case(
             "not raised",
@@ -111,6 +129,49 @@ REPORT_UNCLASSIFIED = Page(
             _waiting(1, gone(T(4) + SECOND)),
             until=T(12),
         ),
+        Case(
+            "to the second",
+            "A report of exactly 14 days before the episode",
+            (a_report(T(-336), None), SUSPECTED),
+            (tells(T(0), severity="urgent"),),
+        ),
+        Case(
+            "to the second",
+            "One of a second earlier has nothing to do with it",
+            (a_report(T(-336) - SECOND, None), SUSPECTED),
+            until=T(12),
+        ),
+        Case(
+            "to the second",
+            "One of exactly 14 days after its clocks are quiet",
+            (*_UNREAD[:2], a_report(T(338), None)),
+            (tells(T(338), severity="urgent"),),
+        ),
+        Case(
+            "to the second",
+            "One of a second later is of another time",
+            (*_UNREAD[:2], a_report(T(338) + SECOND, None)),
+            until=T(340),
+        ),
+        Case(
+            "more",
+            "The service stands still over the last repeats: the last is told late",
+            _UNREAD,
+            (
+                *_waiting(22),
+                tells(T(28) - SECOND, severity="urgent", repeat=24, late_by=HOUR - SECOND),
+            ),
+            stopped=((T(25.5), T(28) - SECOND),),
+            until=T(30),
+        ),
+        Case(
+            "more",
+            "And for an hour beyond the last: that is not told any more",
+            _UNREAD,
+            _waiting(22),
+            stopped=((T(25.5), T(28)),),
+            until=T(30),
+        ),
     ),
     starts=(
         "a report of spinal imaging without a coded conclusion, for a patient with an MRI clock open or "
@@ -128,6 +189,17 @@ REGION_UNSTATED = Page(
     (
         Case(
             "raised", "At the scan; the 12 h clock goes on", _UNSTATED, (tells(T(3)),), until=T(12)
+        ),
+        Case(
+            "raised",
+            "Each of two scans, and a CT was made as well",
+            (
+                SUSPECTED,
+                a_ct_done(T(2), "O0"),
+                _UNSTATED[1],
+                an_mri_done(T(4), SPINE_MRI_PART_UNSTATED, "O2"),
+            ),
+            (tells(T(3)), tells(T(4))),
         ),
         Case(
             "not raised",
@@ -200,6 +272,16 @@ EXAM_TIME_MISSING = Page(
             until=T(12),
         ),
         Case(
+            "raised",
+            "Each of two reports, and a CT was made as well",
+            (
+                *_UNTIMED,
+                a_ct_done(T(1), "O0"),
+                a_report(T(4), "negative", LUMBAR_MRI, order="O2"),
+            ),
+            (tells(T(3)), tells(T(4))),
+        ),
+        Case(
             "not raised",
             "The order was placed after the start: the report's own time counts",
             (SUSPECTED, an_mri_ordered(T(1)), _UNTIMED[2]),
@@ -240,6 +322,18 @@ EXAM_TIME_MISSING = Page(
             "The suspicion is withdrawn by its source",
             (*_UNTIMED, a_retraction(T(4), "assessed", "A1")),
             (tells(T(3), gone(T(4))),),
+        ),
+        Case(
+            "to the second",
+            "Reported at the instant at which the clock starts",
+            (*_UNTIMED[:2], a_report(T(0), "negative")),
+            (tells(T(0)),),
+        ),
+        Case(
+            "to the second",
+            "Reported a second before: a scan from before the start",
+            (*_UNTIMED[:2], a_report(T(0) - SECOND, "negative")),
+            until=T(12),
         ),
         Case(
             "to the second",

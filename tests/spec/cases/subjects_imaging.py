@@ -107,6 +107,18 @@ PRESENTATIONS = Page(
             level(T(14), "reminder", up=True),
         ),
         _more(
+            "One at the very instant of the suspicion closes its clock, too",
+            (TWELVE,),
+            (SUSPECTED, a_stand_down(T(0), TWELVE)),
+            until=12,
+        ),
+        _more(
+            "One a second before is of no clock",
+            (TWELVE,),
+            (a_stand_down(T(0) - SECOND, TWELVE), SUSPECTED),
+            level(T(6), "reminder", up=True),
+        ),
+        _more(
             "A stand-down of one rule leaves the others",
             (TWELVE,),
             (KNOWN, SUSPECTED, a_back_pain(T(0)), a_stand_down(T(1), DAYS)),
@@ -257,6 +269,12 @@ COVERAGE = Page(
             "A report whose scan never came proves it at the exam time that it states",
             (TWELVE,),
             (SUSPECTED, a_report(T(9), "negative", exam_at=T(5))),
+            level(T(6), "reminder", (T(9), IN_TIME), up=True, ends_flagged=("from-report",)),
+        ),
+        _more(
+            "A report that knows only the day of the scan: its latest instant, at most that of receipt",
+            (TWELVE,),
+            (SUSPECTED, a_report(T(9), "negative", exam_at=T(-8), exam_latest_at=T(16) - SECOND)),
             level(T(6), "reminder", (T(9), IN_TIME), up=True, ends_flagged=("from-report",)),
         ),
         _more(

@@ -176,6 +176,14 @@ CORRECTIONS = Page(
             until=12,
         ),
         _more(
+            "An earlier deficit is told late: the consultation counts from there",
+            (MDT,),
+            (a_report(T(1)), a_deficit(T(0), received_at=T(3.5))),
+            level(T(3), "reminder", (T(3.5), "superseded: its start was re-timed")),
+            level(T(3.5), "warning", late_by=30 * MINUTE),
+            level(T(3.6), "urgent"),
+        ),
+        _more(
             "The scan's time is corrected, from in time to late",
             (TWELVE,),
             (

@@ -12,6 +12,7 @@ from tests.builders import (
     a_back_pain,
     a_confirmed_diagnosis,
     a_deficit,
+    a_discharge,
     a_dose,
     a_suspicion,
     an_mri_cancelled,
@@ -19,7 +20,7 @@ from tests.builders import (
     an_mri_ordered,
     known_lymphoma,
 )
-from tests.spec.case import HOUR, MINUTE, SECOND, Case, Page, Raised, Turn, level
+from tests.spec.case import HOUR, MINUTE, SECOND, Case, Page, Raised, Turn, level, tells
 from tests.spec.cases.mri import DOCUMENTED_LATE, IN_TIME, levels
 
 TWELVE, RAPID, MDT = "mri.mescc-suspected", "mri.deficit-rapid", "mdt.consult"
@@ -229,6 +230,18 @@ TIME = Page(
             (TWELVE,),
             (a_suspicion(T(-720) - SECOND, received_at=T(0)),),
             level(T(0), "due", late_by=708 * HOUR + SECOND, paged=False),
+        ),
+        _more(
+            "A discharge of exactly 30 days ago is paged",
+            ("discharged-open",),
+            (SUSPECTED, a_discharge(T(2), received_at=T(722))),
+            tells(T(722)),
+        ),
+        _more(
+            "A discharge a second older is for the board only",
+            ("discharged-open",),
+            (SUSPECTED, a_discharge(T(2), received_at=T(722) + SECOND)),
+            tells(T(722) + SECOND, paged=False),
         ),
         _more(
             "What the source wrote down before due was documented in time, however late it reached us",

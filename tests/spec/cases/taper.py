@@ -17,6 +17,7 @@ from tests.builders import (
     a_stand_down,
     a_suspicion,
     a_treatment_started,
+    an_mri_done,
 )
 from tests.spec.case import MINUTE, OPEN_AGAIN, SECOND, Case, Page, Raised, Turn, level, with_beside
 from tests.spec.cases.mri import AROUND_DUE, DOCUMENTED_LATE, IN_TIME, RETRACTED, STOOD_DOWN
@@ -182,6 +183,18 @@ STEROID_TAPER = with_beside(
                 "A dose a second more than 24 h before the suspicion starts nothing",
                 (a_dose(T(-24) - SECOND), a_suspicion(T(0))),
                 until=T(168),
+            ),
+            Case(
+                "to the second",
+                "Dexamethasone exactly 14 days after the last clock closed starts it",
+                (a_suspicion(T(0)), an_mri_done(T(5)), a_dose(T(5 + 336))),
+                (level(T(5 + 336 + 168), "reminder"),),
+            ),
+            Case(
+                "to the second",
+                "A second later it starts nothing",
+                (a_suspicion(T(0)), an_mri_done(T(5)), a_dose(T(5 + 336) + SECOND)),
+                until=T(5 + 336 + 169),
             ),
             Case(
                 "more",

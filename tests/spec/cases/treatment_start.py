@@ -130,6 +130,17 @@ TREATMENT_START = with_beside(
             ),
             Case(
                 "ended",
+                "Radiotherapy and an operation are recorded as begun at one instant",
+                (
+                    CONFIRMED,
+                    a_treatment_started(T(13)),
+                    a_treatment_started(T(13), modality="surgery", number="OP1"),
+                ),
+                tuple(levels([12], (T(13), IN_TIME))),
+                until=T(24),
+            ),
+            Case(
+                "ended",
                 "Begun in time and told after due",
                 (CONFIRMED, a_treatment_started(T(23), received_at=T(24) + MINUTE)),
                 tuple(levels(TREATMENT_HOURS, (T(24) + MINUTE, DOCUMENTED_LATE))),

@@ -142,6 +142,17 @@ def test_an_order_stopped_as_it_begins_was_never_in_force() -> None:
     assert ("steroid.low-dose", "open") in rules(events, 24)
 
 
+def test_an_order_stopped_as_it_begins_may_be_placed_again() -> None:
+    """Under its number: what is in force then is judged, not what was given."""
+    events = [
+        b.a_confirmed_diagnosis(),
+        b.a_dexamethasone_order(T(1)),
+        b.a_dexamethasone_stop(T(1)),
+        b.a_dexamethasone_order(T(2), 4),
+    ]
+    assert ("steroid.low-dose", "open") in rules(events, 2)
+
+
 @pytest.mark.parametrize(("hours", "is_told"), [(23.9, True), (24, False)])
 def test_a_reduction_after_a_full_day_at_the_minimum_is_a_taper(
     hours: float, is_told: bool

@@ -1,11 +1,18 @@
 """What is told becomes a fact, with one identity, and one row that holds all of it."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from cordwatch.pathway.facts import decode_fact, encode_fact, fact_of, fact_of_answer
+from cordwatch.pathway.facts import (
+    decode_fact,
+    encode_fact,
+    fact_of,
+    fact_of_answer,
+    merge_tellings,
+)
 from cordwatch_schemas.acknowledgements import Acknowledged, Classified
 from tests import builders as b
 from tests.builders import T
@@ -60,6 +67,45 @@ def test_what_a_person_says_a_report_shows_is_kept_under_its_number() -> None:
 def test_another_content_is_another_fact(more: dict[str, Any]) -> None:
     """Patient, instant, visit, record and values are what a fact is."""
     assert fact_of(b.a_suspicion(**more)).id != fact_of(b.a_suspicion()).id
+
+
+NEVER, EARLY, LATE = None, T(1), T(2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "first", "last"),
+    [
+        (EARLY, LATE, EARLY, LATE),
+        (EARLY, EARLY, EARLY, EARLY),
+        (NEVER, LATE, LATE, LATE),
+        (NEVER, NEVER, NEVER, NEVER),
+    ],
+)
+def test_what_is_told_twice_keeps_its_first_and_last_record(
+    one: datetime | None, other: datetime | None, first: datetime | None, last: datetime | None
+) -> None:
+    """Whichever comes first; and it was heard when the first of the two came."""
+    told = [
+        fact_of(b.a_suspicion(recorded_at=at, received_at=T(5 + n)))
+        for n, at in enumerate((one, other))
+    ]
+    for known, again in (told, told[::-1]):
+        merged = merge_tellings(known, again)
+        assert (merged.recorded_at, merged.recorded_last_at) == (first, last)
+        assert merged.received_at == T(5)
+
+
+def test_what_is_told_twice_is_from_a_file_only_if_both_are() -> None:
+    """Heard live once, it pages; and as exact as the more exact of the two."""
+    live, again = (fact_of(b.a_suspicion(replayed=one)) for one in (False, True))
+    assert [merge_tellings(*pair).replayed for pair in ((live, again), (again, live))] == [
+        False
+    ] * 2
+    assert merge_tellings(again, again).replayed
+    vague: dict[str, Any] = {"occurred_precision": "hour", "occurred_latest_at": T(1)}
+    rough = fact_of(b.a_suspicion(**vague, occurred_basis="ambiguous"))
+    for merged in (merge_tellings(live, rough), merge_tellings(rough, live)):
+        assert (merged.latest_at, merged.precision, merged.basis) == (T(0), "second", "field")
 
 
 def test_the_envelope_is_no_part_of_the_fact() -> None:
@@ -145,3 +191,16 @@ def test_a_fact_without_values_is_read_as_one() -> None:
     """An admission without a ward has nothing else to say: its row has no values, and it none."""
     fact = fact_of(b.an_admission(T(0), facility=None, ward=None))
     assert decode_fact(fact.id, encode_fact(fact)).values == {}
+
+
+def test_what_a_newer_version_added_to_a_row_is_kept() -> None:
+    """Also when the fact is told again and the row is written anew: an upgrade may be rolled back and forth."""
+    fact = fact_of(b.a_suspicion(at=T(2)))
+    newer = encode_fact(fact)[:-1] + b',"z":{"a":1},"A":2}'
+    read = decode_fact(fact.id, newer)
+    assert read.unknown == (("A", 2), ("z", {"a": 1}))
+    assert replace(read, unknown=()) == fact
+    told_again = replace(fact, received_at=T(1))
+    row = encode_fact(merge_tellings(read, told_again))
+    assert row == encode_fact(told_again)[:-1] + b',"A":2,"z":{"a":1}}'
+    assert merge_tellings(fact, read).unknown == read.unknown

@@ -6,9 +6,11 @@ import random
 
 import pytest
 
-from cordwatch.pathway.facts import Fact, fact_of
-from cordwatch.pathway.identity import owners, persons
+from cordwatch.pathway.facts import Fact, encode_fact, fact_of
+from cordwatch.pathway.identity import may_tell_identity, owners, persons
+from cordwatch.pathway.simulation import simulate
 from cordwatch_schemas.base import Event
+from cordwatch_schemas.pack import load_pack
 from tests.builders import T, a_merge, a_merge_cancelled, a_move, a_suspicion
 
 V1 = {"encounter": "V1"}
@@ -100,6 +102,59 @@ def test_so_was_a_merge() -> None:
         who = persons(facts)
         assert who.root("A") == "B"
         assert {why for _, why in who.refused} == {"already lives under another reference"}
+
+
+def test_a_refused_merge_is_listed_as_sent_for_the_survivor_first() -> None:
+    """Whoever of the two is told of it: the other's copy is not taken for a second refusal."""
+    events = (*a_merge(T(1), "A", "B"), *a_merge(T(2), "B", "A"))
+    for facts in _orders([fact_of(one) for one in events]):
+        assert [fact.sent_as for fact, _ in persons(facts).refused] == ["B", "A"]
+
+
+def test_the_bytes_of_a_fact_show_whether_it_may_say_who_is_who() -> None:
+    """Cheaper than to read every fact; a no is never wrong."""
+    for told in (a_merge(T(0), "A", "B")[0], a_merge_cancelled(T(0), "A", "B")[0], THERE[0]):
+        assert may_tell_identity(encode_fact(fact_of(told)))
+    assert not may_tell_identity(encode_fact(fact_of(a_suspicion())))
+
+
+def test_whose_a_fact_is_while_nobody_is_tied_to_anybody() -> None:
+    """That of whom it was sent for; so is an alert whose cause is not known here."""
+    fact = fact_of(a_suspicion())
+    alone = persons([fact])
+    assert (alone.named, alone.owner_by_fact, owners(fact, alone)) == (set(), {}, {"A"})
+    (alert, *_) = simulate([a_suspicion()], load_pack("mescc-lymphoma"), T(6))
+    assert alone.owner_of_alert(alert) == "A"
+    moved = (a_suspicion(encounter="V1"), *THERE)
+    known = persons([fact_of(one) for one in moved])
+    assert known.owner_by_fact[fact_of(moved[0]).id] == "B"
+    assert known.owner_of_alert(alert) == "A"
+    of_it = alert.model_copy(update={"cause": fact_of(moved[0]).id})
+    assert known.owner_of_alert(of_it) == "B"
+    merged = persons([fact_of(one) for one in a_merge(T(1), "S", "A")])
+    assert merged.owner_of_alert(alert) == "S"
+
+
+def test_what_says_who_is_who_concerns_everybody_it_ever_tied() -> None:
+    """Undone or refused: each must know that it is; others are not concerned."""
+    undone = (
+        *a_merge(T(1), "S", "A"),
+        *a_merge_cancelled(T(2), "S", "A"),
+        *a_merge(T(3), "X", "Y"),
+    )
+    facts = [fact_of(one) for one in undone]
+    who = persons(facts)
+    assert [owners(fact, who) for fact in facts] == [{"S", "A"}] * 4 + [{"X", "Y"}] * 2
+    assert (who.root("A"), who.root("Y")) == ("A", "X")
+
+
+def test_of_one_pair_the_latest_word_counts() -> None:
+    """By when it was written down, then by when it happened."""
+    merged = a_merge(T(1), "S", "A")
+    for back, lives in ((0, "S"), (2, "A")):
+        undone = a_merge_cancelled(T(back), "S", "A")
+        for facts in _orders([fact_of(one) for one in (*merged, *undone)]):
+            assert persons(facts).root("A") == lives
 
 
 def test_everybody_whom_a_move_concerns_knows_of_it() -> None:

@@ -54,3 +54,5 @@ def test_a_scan_from_before_the_start_is_mentioned() -> None:
     just = [an_mri_done(T(-1), LUMBAR_MRI), a_suspicion(T(0))]
     assert reason(simulate(just, PACK, T(7))).endswith("; the last MRI of the spine was 1 h before")
     assert "the last MRI" not in reason(simulate([a_suspicion(T(0))], PACK, T(7)))
+    at_the_start = [an_mri_done(T(0), LUMBAR_MRI), a_suspicion(T(0))]
+    assert "the last MRI" not in reason(simulate(at_the_start, PACK, T(7)))

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from cordwatch.pathway.simulation import simulate
+from cordwatch.pathway.telling import closed, rules_over
+from cordwatch_schemas.base import Code, Event
 from cordwatch_schemas.pack import load_pack
 from tests import builders as b
 from tests.builders import T
@@ -140,6 +142,106 @@ def test_an_advisory_for_the_board_names_what_is_missing() -> None:
             "clause": "Physical therapy, behavioral and psychosocial interventions",
         }
     ]
+
+
+BOTH = (b.known_lymphoma(), b.a_back_pain(T(0)), b.a_suspicion(T(0)))
+CONFIRMED = b.a_report(T(0))
+NO_CONTRAST = Code(system="LN", code="30854-4")
+
+
+@pytest.mark.parametrize(
+    ("rule", "heard", "due"),
+    [
+        ("order-cancelled", (*BOTH, b.an_mri_ordered(T(1)), b.an_mri_cancelled(T(2))), 12),
+        ("no-show", (*BOTH, b.an_mri_booked(T(1), T(3)), b.an_mri_no_show(T(4))), 12),
+        ("booked-late", (*BOTH, b.an_mri_booked(T(1), T(13))), 12),
+        ("discharged-open", (*BOTH, b.a_discharge(T(2))), 12),
+        ("admission-cancelled", (*BOTH, b.an_admission_cancelled(T(2))), 12),
+        ("report-unclassified", (*BOTH, b.a_report(T(3), None)), 12),
+        ("region-unstated", (*BOTH, b.an_mri_done(T(3), b.SPINE_MRI_PART_UNSTATED)), 12),
+        (
+            "exam-time-missing",
+            (*BOTH, b.an_mri_ordered(T(-5)), b.a_report(T(3), "negative")),
+            12,
+        ),
+        ("treatment-cancelled", (CONFIRMED, b.a_plan(T(1)), b.a_treatment_cancelled(T(2))), 24),
+        (
+            "treatment-no-show",
+            (CONFIRMED, b.a_treatment_booked(T(1), T(3)), b.a_treatment_no_show(T(4))),
+            24,
+        ),
+        ("treatment-booked-late", (CONFIRMED, b.a_treatment_booked(T(1), T(31))), 24),
+        ("mri.wrong-modality", (*BOTH, b.a_ct_done(T(1))), 12),
+        ("mri.partial-coverage", (*BOTH, b.an_mri_done(T(3), b.LUMBAR_MRI)), 12),
+        ("mri.no-contrast", (b.a_suspicion(T(0)), b.an_mri_done(T(3), NO_CONTRAST)), 12),
+        ("steroid.low-dose", (CONFIRMED, b.a_dexamethasone_order(T(0), 4)), 1),
+        ("steroid.other-drug", (CONFIRMED, b.a_dose(T(0.5), codes=(b.PREDNISOLONE,))), 1),
+        (
+            "steroid.abrupt-stop",
+            (
+                CONFIRMED,
+                b.a_dexamethasone_order(T(0)),
+                b.a_dose(T(0)),
+                b.a_dexamethasone_stop(T(9)),
+            ),
+            336,
+        ),
+        ("rt.regimen", (b.known_lymphoma(), CONFIRMED), 24),
+    ],
+)
+def test_it_is_told_with_the_times_of_the_most_pressing_clock_that_it_is_about(
+    rule: str, heard: tuple[Event, ...], due: int
+) -> None:
+    """Whoever is called sees how long there is left."""
+    alerts = simulate(heard, load_pack("mescc-lymphoma"), T(12))
+    first = next(one for one in alerts if one.rule == rule)
+    assert (first.start_at, first.due_at) == (T(0), T(due))
+    assert {first.clock, first.episode}.isdisjoint({None})
+
+
+def test_what_names_no_stay_is_told_of_the_stay_that_is_known() -> None:
+    """A level as well as a notice; what names one keeps it, wherever the patient is since."""
+    admitted = b.an_admission(T(-2), "V1", facility="H1", ward="N1")
+    for named, stay in ((None, "V1"), ("V9", "V9")):
+        heard = [
+            admitted,
+            b.a_suspicion(T(0), encounter=named),
+            b.an_mri_ordered(T(1), encounter=named),
+            b.an_mri_cancelled(T(2), encounter=named),
+        ]
+        alerts = simulate(heard, load_pack("mescc-lymphoma"), T(6))
+        where = {one.rule: (one.encounter, one.facility, one.ward) for one in alerts}
+        assert where == {
+            "mri.mescc-suspected": (stay, "H1", "N1"),
+            "order-cancelled": (stay, "H1", "N1"),
+        }
+
+
+def test_what_has_already_ended_so_is_not_closed_again() -> None:
+    """Of several only the others; and no doubt is named twice."""
+    one, other = (b.a_suspicion(T(at)) for at in (0, 1))
+    first, second = simulate([one, other], load_pack("mescc-lymphoma"), T(7))
+    (known,) = closed([first], "resolved", T(9), "in time", ("day-precision",))
+    assert known.revision == first.revision + 1
+    found = list(closed([known, second], "resolved", T(9), "in time", ("day-precision",) * 2))
+    assert [(one.alert_id, one.status, one.ended_at, one.reason) for one in found] == [
+        (second.alert_id, "resolved", T(9), "in time")
+    ]
+    assert found[0].flags == ("day-precision",)
+    (anew,) = closed([known], "resolved", T(10), "late by 1:00:00", ())
+    assert (anew.reason, anew.revision) == ("late by 1:00:00", known.revision + 1)
+
+
+def test_of_two_accounts_of_one_alert_the_later_rules_else_the_earlier_raised() -> None:
+    """And of two that are alike neither: or two workers would hand it to each other for ever."""
+    (alert, *_) = simulate([b.a_suspicion()], load_pack("mescc-lymphoma"), T(6))
+    newer = alert.model_copy(update={"revision": 1})
+    older = alert.model_copy(update={"raised_at": T(5)})
+    assert rules_over(newer, alert)
+    assert not rules_over(alert, newer)
+    assert rules_over(older, alert)
+    assert not rules_over(alert, older)
+    assert not rules_over(alert, alert)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tests.builders import (
     a_confirmed_diagnosis,
     a_discharge,
     a_merge,
+    a_retraction,
     a_suspicion,
     a_transfer,
     an_admission,
@@ -74,6 +75,17 @@ def windows(alerts: list[Alert], rule: str = "mri.mescc-suspected") -> set[tuple
             ],
             H12,
             NL,
+        ),
+        # Nor does one that was taken back, or that another record has replaced.
+        (
+            [
+                LONDON,
+                a_transfer(T(-1), "H1", facility="AMS", record_id="X1"),
+                a_retraction(T(-0.5), "transferred", "X1"),
+                a_suspicion(encounter="V1"),
+            ],
+            H24,
+            UK,
         ),
         # The admission was an error, the patient was there all the same.
         ([LONDON, a_suspicion(encounter="V1"), an_admission_cancelled(T(1))], H24, UK),
@@ -221,3 +233,7 @@ def test_what_was_over_when_a_pack_came_pages_nobody() -> None:
     assert {one.paged for one in old if one.kind == "clock"} == {False}
     at_hand = simulate([a_suspicion(T(10))], pack, T(60))
     assert {one.paged for one in at_hand if one.kind == "clock"} == {True}
+    on_the_spot = simulate([a_suspicion(T(4))], pack, T(60))  # Its last repeat falls on T40.
+    assert {one.paged for one in on_the_spot if one.kind == "clock"} == {True}
+    just_over = simulate([a_suspicion(T(4) - timedelta(seconds=1))], pack, T(60))
+    assert {one.paged for one in just_over if one.kind == "clock"} == {False}

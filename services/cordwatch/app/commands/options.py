@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from cordwatch.runtime.embedded_broker import KAFKA_PYTHON_API_VERSION
+from cordwatch.runtime.environment import Environment
 from cordwatch.runtime.kafka import KafkaSettings
+from cordwatch.runtime.kafka_security import KafkaSecurity
 from cordwatch.runtime.logging import configure_logging
 from cordwatch.runtime.wall_clock import WallClock
 
@@ -49,8 +52,50 @@ def demo_of(ctx: click.Context, options: dict[str, Any]) -> tuple[KafkaSettings,
 
 
 def kafka_of(ctx: click.Context, *, embedded: bool = False) -> KafkaSettings:
-    """Return where Kafka is, which may be the demo's *embedded* one; logging is set up by the way."""
+    """
+    Return where Kafka is, which may be the demo's *embedded* one; logging is set up by the way.
+
+    Raises:
+        BadSecurity, UnknownRisk: options do not go together.
+        NotForProduction: a production would speak in the clear.
+    """
     options = ctx.find_root().obj
     configure_logging(options["log_level"], options["log_format"])
-    version = KAFKA_PYTHON_API_VERSION if embedded else options.get("api_version")
-    return KafkaSettings(options["kafka"], options["broker_timeout"], version)
+    address, timeout_s = options["kafka"], options["broker_timeout"]
+    if embedded:
+        # The demo's, in memory and of invented patients: what counts elsewhere does not count here.
+        return KafkaSettings(address, timeout_s, KAFKA_PYTHON_API_VERSION)
+    environment = environment_of(options)
+    security = _security_of(options)
+    environment.require_secret(is_secret=security.is_secret)
+    version = options.get("api_version")
+    return KafkaSettings(address, timeout_s, version, security, environment)
+
+
+def environment_of(options: Mapping[str, Any]) -> Environment:
+    """
+    Return whether this is a production, and what was accepted there.
+
+    Raises:
+        UnknownRisk: what is accepted has no meaning.
+    """
+    risks = (options.get("accepted_risks") or "").split(",")
+    accepted = frozenset(one.strip() for one in risks if one.strip())
+    return Environment(options.get("environment") or "development", accepted)
+
+
+def _security_of(options: Mapping[str, Any]) -> KafkaSecurity:
+    def named(name: str) -> Path | None:
+        found = options.get(f"kafka_{name}")
+        return Path(found) if found else None
+
+    return KafkaSecurity(
+        protocol=options.get("kafka_security") or "plaintext",
+        ca=named("ca"),
+        cert=named("cert"),
+        key=named("key"),
+        key_password_file=named("key_password_file"),
+        mechanism=options.get("kafka_sasl_mechanism") or "SCRAM-SHA-512",
+        username=options.get("kafka_username") or None,
+        password_file=named("password_file"),
+    )
