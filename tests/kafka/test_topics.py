@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 
 from click.testing import CliRunner
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions
@@ -12,6 +14,7 @@ from cordwatch_schemas.topics import FACTS, PAGES, RAW, TOPICS
 from tests.kafka_harness.real_kafka import RealKafka
 
 HOUR_MS = 3_600_000
+KNOWN_S_MAX = 20.0
 
 
 def topics(kafka: str, *arguments: str) -> tuple[int, list[tuple[str, str, str]]]:
@@ -30,6 +33,16 @@ def set_by_hand(kafka: str, topic: str, **config: str) -> None:
     settings = {name.replace("_", "."): value for name, value in config.items()}
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=settings)])
     admin.close()
+    for name, value in settings.items():
+        until(lambda name=name, value=value: setting_of(kafka, topic, name) == value)  # type: ignore[misc]
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait until the broker knows what its controller was told."""
+    give_up_at = time.monotonic() + KNOWN_S_MAX
+    while not is_so():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.1)
 
 
 def test_topics_are_made_once_and_drift_is_found_and_mended(private_kafka: RealKafka) -> None:
@@ -75,6 +88,7 @@ def test_what_only_a_person_can_do_is_refused(private_kafka: RealKafka) -> None:
     assert topics(kafka, "apply")[0] == 0
     admin = KafkaAdminClient(bootstrap_servers=kafka)
     admin.create_partitions({PAGES.name: NewPartitions(3)})
+    until(lambda: len(admin.describe_topics([PAGES.name])[0]["partitions"]) == 3)
     admin.close()
     for command in ("apply", "verify"):
         code, steps = topics(kafka, command)

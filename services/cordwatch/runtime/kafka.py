@@ -23,7 +23,7 @@ from kafka.errors import (
 )
 
 from cordwatch.runtime.environment import DEVELOPMENT, Environment
-from cordwatch.runtime.kafka_refusals import KafkaRefused, denied
+from cordwatch.runtime.kafka_refusals import KafkaRefused, denied, refusal_of
 from cordwatch.runtime.kafka_security import (
     PLAINTEXT,
     KafkaSecurity,
@@ -163,13 +163,7 @@ def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
         "reconnect.backoff.max.ms": RECONNECT_MS_MAX,
         # What it would print tells nothing that is not told here.
         "log_level": 0,
-        # Without one it raises a fatal error in the middle of telling what became of a record, and that is lost.
-        "error_cb": _pass_over,
     }
-
-
-def _pass_over(_: object) -> None:
-    """Leave an error of the client to the records that it concerns."""
 
 
 class Publisher:
@@ -210,9 +204,10 @@ class Publisher:
 
         Raises:
             KafkaError: something was not acknowledged.
+            KafkaRefused: nothing of ours will ever be.
         """
         pending, self._pending = self._pending, []
-        if self._producer.flush(ACK_TIMEOUT_S):
+        if self._flush(ACK_TIMEOUT_S):
             raise KafkaTimeoutError("the broker does not acknowledge")
         for one in pending:
             if one.error is not None:
@@ -233,7 +228,7 @@ class Publisher:
         """
         sent = [self._sent(*record) for record in records]
         for _ in range(SLOW_ANSWERS_MAX):
-            if not self._producer.flush(SLOW_ANSWER_S):
+            if not self._flush(SLOW_ANSWER_S):
                 return [one.error for one in sent]
             still_waiting()
         raise KafkaTimeoutError("the client neither delivers nor gives up")
@@ -242,6 +237,16 @@ class Publisher:
         """Close the connection; what was not confirmed may not have arrived."""
         self._producer.purge()
         self._producer.flush(0)
+
+    def _flush(self, wait_s: float) -> int:
+        """Wait for answers; return how many are still awaited."""
+        try:
+            return int(self._producer.flush(wait_s))
+        except (KafkaException, SystemError) as error:
+            # What ends the client for good it raises wherever it happens to be, also within a callback of ours.
+            if refusal_of(error) == "denied":
+                raise denied(["to write, to any topic at all"]) from None
+            raise
 
     def _sent(self, topic: str, key: bytes, value: bytes | None, **place: int) -> _Sent:
         one = _Sent()

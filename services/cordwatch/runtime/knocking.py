@@ -16,7 +16,6 @@ import struct
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
-from cryptography import x509
 
 from cordwatch.runtime.kafka_refusals import KafkaRefused, refusal_of, refusal_of_code
 from cordwatch.runtime.kafka_security import KafkaSecurity, for_librdkafka, tls_context
@@ -120,6 +119,8 @@ def _own_ended(security: KafkaSecurity) -> str | None:
     """Return the day on which our certificate ended, None where it did not."""
     if security.cert is None:
         return None
+    from cryptography import x509  # noqa: PLC0415 - only where something is wrong
+
     certificate = x509.load_pem_x509_certificate(security.cert.read_bytes())
     ended_at = certificate.not_valid_after_utc
     return ended_at.date().isoformat() if ended_at < WallClock().now() else None

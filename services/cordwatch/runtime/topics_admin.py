@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import InvalidReplicationFactorError, PolicyViolationError
+from kafka.errors import (
+    InvalidReplicationFactorError,
+    NoError,
+    PolicyViolationError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from cordwatch.runtime.kafka import KafkaSettings, admin_client, copies_of
 from cordwatch_schemas.topics import FOREVER, HOUR_S, LONGEST_OUTAGE_S, TOPICS, Topic
@@ -16,6 +23,10 @@ Action = Literal["create", "alter", "none", "refuse"]
 SECOND_MS = 1000
 HOUR_MS = HOUR_S * SECOND_MS
 MIN_ISR_OF_THREE = 2
+MADE_S_MAX = 60
+"""Every partition of every topic has a leader long before."""
+LOOKS_MAX, LOOK_AGAIN_S = 50, 0.1
+"""A broker hears of a changed setting from its controller, some milliseconds after that has it."""
 SENSITIVE_BYTES_MAX = 24 * 1024 * 1024
 """Whole messages, images of documents in them."""
 BYTES_MAX = 1_048_588
@@ -118,10 +129,12 @@ def apply(
     """
     by_name = {topic.name: topic for topic in topics}
     with admin_client(settings) as admin:
-        return [
-            _done(admin, step, by_name[step.topic], replication)
-            for step in _plan(admin, replication, topics)
-        ]
+        steps = _plan(admin, replication, topics)
+        missing = [by_name[step.topic] for step in steps if step.action == "create"]
+        refused = _create(admin, missing, replication)
+        drifted = [by_name[step.topic] for step in steps if step.action == "alter"]
+        _alter(admin, drifted, replication)
+    return [refused.get(step.topic, step) for step in steps]
 
 
 def _plan(admin: Any, replication: int, topics: Sequence[Topic]) -> list[Step]:
@@ -132,30 +145,51 @@ def _plan(admin: Any, replication: int, topics: Sequence[Topic]) -> list[Step]:
     ]
 
 
-def _done(admin: Any, step: Step, topic: Topic, replication: int) -> Step:
-    """Do *step*; return it, or that the broker refused it."""
-    try:
-        if step.action == "create":
-            _create(admin, topic, replication)
-        elif step.action == "alter":
-            config = wanted_config(topic, replication)
-            resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=config)
-            admin.alter_configs([resource])
-    except InvalidReplicationFactorError:
-        detail = f"{replication} copies need as many brokers, and there are fewer"
-        return Step(topic.name, "refuse", detail)
-    except PolicyViolationError:
-        return Step(topic.name, "refuse", "the broker has a policy against it")
-    return step
+def _create(admin: Any, topics: Sequence[Topic], replication: int) -> dict[str, Step]:
+    """
+    Create *topics*, all at once; return those that the broker refuses, and why.
 
-
-def _create(admin: Any, topic: Topic, replication: int) -> None:
+    Raises:
+        KafkaError: it is for another reason.
+    """
+    if not topics:
+        return {}
     wanted = {
-        "num_partitions": topic.partitions,
-        "replication_factor": replication,
-        "configs": wanted_config(topic, replication),
+        topic.name: {
+            "num_partitions": topic.partitions,
+            "replication_factor": replication,
+            "configs": wanted_config(topic, replication),
+        }
+        for topic in topics
     }
-    admin.create_topics({topic.name: wanted}, wait_for_metadata=True)
+    answer = admin.create_topics(wanted, raise_errors=False)
+    errors = {one["name"]: for_code(one["error_code"]) for one in answer["topics"]}
+    refused = {}
+    for name, error in errors.items():
+        if error is InvalidReplicationFactorError:
+            detail = f"{replication} copies need as many brokers, and there are fewer"
+            refused[name] = Step(name, "refuse", detail)
+        elif error is PolicyViolationError:
+            refused[name] = Step(name, "refuse", "the broker has a policy against it")
+        elif error not in {NoError, TopicAlreadyExistsError}:
+            # Somebody who makes them at the same time is no error.
+            raise error(name)
+    made = [name for name in errors if name not in refused]
+    admin.wait_for_topics(made, timeout_ms=MADE_S_MAX * SECOND_MS)
+    return refused
+
+
+def _alter(admin: Any, topics: Sequence[Topic], replication: int) -> None:
+    """Set what *topics* must have, and wait until the broker says so: a `verify` that follows at once finds it."""
+    wanted = {topic.name: wanted_config(topic, replication) for topic in topics}
+    for name, config in wanted.items():
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=config)
+        admin.alter_configs([resource])
+    for _ in range(LOOKS_MAX):
+        found = _configs(admin, list(wanted))
+        if all(config.items() <= found[name].items() for name, config in wanted.items()):
+            return
+        time.sleep(LOOK_AGAIN_S)
 
 
 def _found(admin: Any, names: Sequence[str]) -> dict[str, Found]:
@@ -173,6 +207,8 @@ def _found(admin: Any, names: Sequence[str]) -> dict[str, Found]:
 
 
 def _configs(admin: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     found = admin.describe_configs(resources, config_filter="all")
     topics: dict[str, dict[str, Any]] = next(iter(found.values()), {})
