@@ -15,7 +15,6 @@ from cordwatch.watch.settings import WatchSettings
 from cordwatch_schemas.topics import PARTITIONS, TOPICS, WATCHED
 from deploy.kubernetes.generate import FILES, main
 from tests.kustomize import FOLDER, OVERLAYS, ROOT, Resource, built
-from tests.unit.deploy.kubernetes_network import settings_of
 from tests.unit.deploy.kubernetes_rules import (
     HOST,
     RULES,
@@ -24,14 +23,17 @@ from tests.unit.deploy.kubernetes_rules import (
     named,
     of_kind,
     selects,
+    settings_of,
     workloads,
 )
 
 SERVICES = {"feeds", "watch", "pager", "board", "synthetic"}
 MONITORED = OVERLAYS[2:]
 SECRETS = {"cordwatch-reference-key", "cordwatch-board-proxy", "cordwatch-destinations"}
-KAFKA_SECRETS = {
+CERTIFICATES = {
     "cordwatch-kafka-ca",
+    "cordwatch-feeds-tls",
+    "cordwatch-board-tls",
     "cordwatch-topics",
     *(f"cordwatch-{one}" for one in SERVICES),
 }
@@ -108,6 +110,7 @@ BREACHES: list[tuple[str, str, dict[str, Any]]] = [
         {"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "x"}}}]},
     ),
     ("no secret in sight", CONTAINER, {"envFrom": [{"secretRef": {"name": "x"}}]}),
+    ("no secret in sight", CONTAINER, {"env": [{"name": "X_TLS_KEY", "value": "/run/secret"}]}),
     ("no secret in sight", CONTAINER, {"args": ["board", "--api-token", "x"]}),
     ("has time to finish", POD, {"terminationGracePeriodSeconds": 5}),
     ("is asked three things", CONTAINER, {"startupProbe": None}),
@@ -196,9 +199,9 @@ def test_what_is_referred_to_is_there_and_what_is_there_is_referred_to(overlay: 
     maps = {name for kind, name in mounted if kind == "ConfigMap"}
     assert maps == set(named(resources, "ConfigMap"))
     secrets = {name for kind, name in mounted if kind == "Secret"}
-    assert secrets == SECRETS | (set() if overlay == "overlays/dev" else KAFKA_SECRETS)
+    assert secrets == SECRETS | (set() if overlay == "overlays/dev" else CERTIFICATES)
     told = (FOLDER / "README.md").read_text()
-    assert [name for name in sorted(SECRETS | KAFKA_SECRETS) if name not in told] == []
+    assert [name for name in sorted(SECRETS | CERTIFICATES) if name not in told] == []
     accounts = of_kind(resources, "ServiceAccount")
     assert {one["metadata"]["name"] for one in accounts} == {
         one.name for one in workloads(resources)
@@ -313,7 +316,7 @@ def test_dev_has_a_broker_of_its_own_and_speaks_in_the_clear() -> None:
     for one in told.values():
         assert one["CORDWATCH_KAFKA"] == "cordwatch-kafka:9092"
         assert (one["CORDWATCH_ENVIRONMENT"], one["CORDWATCH_REPLICATION"]) == ("development", "1")
-        assert not any(name.startswith("CORDWATCH_KAFKA_") for name in one)
+        assert not any(name.startswith("CORDWATCH_KAFKA_") or "_TLS_" in name for name in one)
 
 
 @pytest.mark.parametrize("overlay", [one for one in OVERLAYS if one != "overlays/dev"])
@@ -339,6 +342,23 @@ def test_everywhere_else_is_a_production_that_is_known_by_certificates(overlay: 
             "CERT": mounts["kafka"],
             "KEY": mounts["kafka"],
         }
+
+
+@pytest.mark.parametrize("overlay", [one for one in OVERLAYS if one != "overlays/dev"])
+def test_names_of_patients_cross_the_network_under_tls_alone(overlay: str) -> None:
+    """What sends must show a certificate; the proxy to the board proves itself by its secret."""
+    resources = built(overlay)
+    for name, files in (("feeds", ["CERT", "CLIENT_CA", "KEY"]), ("board", ["CERT", "KEY"])):
+        one = of(resources, name)
+        (container,) = one.pod["containers"]
+        told = settings_of(one, container)
+        start = f"CORDWATCH_{name.upper()}_TLS_"
+        found = {key.removeprefix(start): told[key] for key in told if key.startswith(start)}
+        assert sorted(found) == files
+        (mount,) = (m["mountPath"] for m in container["volumeMounts"] if m["name"] == "tls")
+        assert {path.rpartition("/")[0] for path in found.values()} == {mount}
+        secrets = [v["secret"]["secretName"] for v in one.pod["volumes"] if v["name"] == "tls"]
+        assert secrets == [f"cordwatch-{name}-tls"]
 
 
 @pytest.mark.parametrize("overlay", MONITORED)
