@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from cordwatch.app.commands.effective import known_variables, unread
 from cordwatch.runtime.topics_admin import wanted_config
 from cordwatch.watch.settings import WatchSettings
+from cordwatch_schemas.access import ACCESS
 from cordwatch_schemas.topics import PARTITIONS, TOPICS, WATCHED
 from deploy.kubernetes.generate import FILES, main
 from tests.kustomize import FOLDER, OVERLAYS, ROOT, Resource, built
@@ -437,6 +439,32 @@ def test_topics_are_made_by_a_job_or_by_strimzi_and_are_the_same() -> None:
         for one in TOPICS
     }
     assert {one["apiVersion"] for one in made} == {"kafka.strimzi.io/v1"}
+
+
+def test_each_that_runs_is_a_user_of_its_own_and_may_what_the_catalogue_says() -> None:
+    """No rule more; and what the operator writes for a user is what its workload mounts."""
+    resources = built("overlays/strimzi")
+    users = {one["metadata"]["name"]: one["spec"] for one in of_kind(resources, "KafkaUser")}
+    assert users.keys() == {one.name for one in workloads(resources)}
+    catalogue = {f"cordwatch-{one.service}": one for one in ACCESS}
+    for name, user in users.items():
+        assert user["authentication"] == {"type": "tls"}
+        allowed = {
+            (rule["resource"]["type"], rule["resource"]["name"], operation)
+            for rule in user["authorization"]["acls"]
+            for operation in rule["operations"]
+        }
+        assert allowed == {(one.kind, one.name, one.operation) for one in catalogue[name].rules()}
+        patterns = {rule["resource"]["patternType"] for rule in user["authorization"]["acls"]}
+        assert patterns == {"literal"}
+
+
+@each_overlay
+def test_no_setting_is_a_slip_of_the_pen(overlay: str) -> None:
+    """A variable that no command reads would leave its default, and nobody would know."""
+    for one in workloads(built(overlay)):
+        for container in one.containers:
+            assert list(unread(settings_of(one, container), known_variables())) == [], one.name
 
 
 @pytest.mark.parametrize("name", FILES)
