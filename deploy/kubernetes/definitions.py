@@ -70,9 +70,12 @@ def _of_strimzi(java: str) -> list[Path]:
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(  # noqa: S603 - our own words
-        command, capture_output=True, check=False, text=True, timeout=FETCH_S_MAX, cwd=KEPT
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - our own words
+            command, capture_output=True, check=False, text=True, timeout=FETCH_S_MAX, cwd=KEPT
+        )
+    except FileNotFoundError:
+        raise SystemExit(f"make kubernetes needs {command[0]}, and there is none") from None
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command[:4])} ...: {done.stderr or done.stdout}")
     return done.stdout

@@ -11,12 +11,17 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
+from cordwatch.runtime.acl_words import strimzi_user
 from cordwatch.runtime.topics_admin import wanted_config
 from cordwatch.watch.settings import WatchSettings
+from cordwatch_schemas.access import ACCESS
 from cordwatch_schemas.topics import PARTITIONS, TOPICS, WATCHED, Topic
 
 FOLDER: Final = Path(__file__).parent
 RULES: Final = FOLDER.parent / "prometheus" / "rules.yml"
+CLUSTER: Final = "cordwatch"
+RUNNING: Final = ("topics", "feeds", "watch", "pager", "board", "synthetic")
+"""Each is a workload, and a user of Kafka; the secret of a user is called as the workload that mounts it."""
 COPIES: Final = 3
 WORKERS_MIN: Final = 2
 """One crash is not an hour without clocks; and never none."""
@@ -48,13 +53,18 @@ def _topic(topic: Topic) -> Resource:
     return {
         "apiVersion": "kafka.strimzi.io/v1",
         "kind": "KafkaTopic",
-        "metadata": {"name": topic.name, "labels": {"strimzi.io/cluster": "cordwatch"}},
+        "metadata": {"name": topic.name, "labels": {"strimzi.io/cluster": CLUSTER}},
         "spec": {
             "partitions": topic.partitions,
             "replicas": COPIES,
             "config": wanted_config(topic, COPIES),
         },
     }
+
+
+def users() -> str:
+    """Return whoever runs here as Strimzi's operator makes and grants them; people's own are not among them."""
+    return MADE + _yaml([strimzi_user(one, CLUSTER) for one in ACCESS if one.service in RUNNING])
 
 
 def scaled_object() -> str:
@@ -122,6 +132,7 @@ def _yaml(resources: Sequence[Resource]) -> str:
 FILES: Final = {
     "components/monitoring/prometheus-rule.yaml": prometheus_rule,
     "overlays/strimzi/topics.yaml": topics,
+    "overlays/strimzi/users.yaml": users,
     "overlays/keda/scaled-object.yaml": scaled_object,
 }
 

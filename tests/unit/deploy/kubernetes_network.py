@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from cordwatch.pager.plan import Plan, load_plan
 from tests.kustomize import Resource
-from tests.unit.deploy.kubernetes_rules import Workload, selects, workloads
+from tests.unit.deploy.kubernetes_rules import Workload, selects, settings_of, workloads
 
 NAME = "kubernetes.io/metadata.name"
 DNS = ("kube-system", ("UDP", 53), ("TCP", 53))
@@ -23,15 +23,6 @@ class Way(NamedTuple):
     end: str
     protocol: str
     port: int
-
-
-def settings_of(one: Workload, container: Resource) -> dict[str, str]:
-    """Return the environment of a container, from whatever it is told by."""
-    maps = {each["metadata"]["name"]: each["data"] for each in one.those_beside("ConfigMap")}
-    found: dict[str, str] = {}
-    for source in container.get("envFrom", []):
-        found |= maps[source["configMapRef"]["name"]]
-    return found | {each["name"]: each.get("value", "") for each in container.get("env", [])}
 
 
 def plan_of(one: Workload, folder: Path) -> Plan | None:

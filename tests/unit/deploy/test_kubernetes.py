@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from cordwatch.app.commands.effective import known_variables, unread
 from cordwatch.runtime.topics_admin import wanted_config
 from cordwatch.watch.settings import WatchSettings
+from cordwatch_schemas.access import ACCESS
 from cordwatch_schemas.topics import PARTITIONS, TOPICS, WATCHED
 from deploy.kubernetes.generate import FILES, main
 from tests.kustomize import FOLDER, OVERLAYS, ROOT, Resource, built
-from tests.unit.deploy.kubernetes_network import settings_of
 from tests.unit.deploy.kubernetes_rules import (
     HOST,
     RULES,
@@ -24,14 +25,17 @@ from tests.unit.deploy.kubernetes_rules import (
     named,
     of_kind,
     selects,
+    settings_of,
     workloads,
 )
 
 SERVICES = {"feeds", "watch", "pager", "board", "synthetic"}
 MONITORED = OVERLAYS[2:]
 SECRETS = {"cordwatch-reference-key", "cordwatch-board-proxy", "cordwatch-destinations"}
-KAFKA_SECRETS = {
+CERTIFICATES = {
     "cordwatch-kafka-ca",
+    "cordwatch-feeds-tls",
+    "cordwatch-board-tls",
     "cordwatch-topics",
     *(f"cordwatch-{one}" for one in SERVICES),
 }
@@ -108,6 +112,7 @@ BREACHES: list[tuple[str, str, dict[str, Any]]] = [
         {"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "x"}}}]},
     ),
     ("no secret in sight", CONTAINER, {"envFrom": [{"secretRef": {"name": "x"}}]}),
+    ("no secret in sight", CONTAINER, {"env": [{"name": "X_TLS_KEY", "value": "/run/secret"}]}),
     ("no secret in sight", CONTAINER, {"args": ["board", "--api-token", "x"]}),
     ("has time to finish", POD, {"terminationGracePeriodSeconds": 5}),
     ("is asked three things", CONTAINER, {"startupProbe": None}),
@@ -196,9 +201,9 @@ def test_what_is_referred_to_is_there_and_what_is_there_is_referred_to(overlay: 
     maps = {name for kind, name in mounted if kind == "ConfigMap"}
     assert maps == set(named(resources, "ConfigMap"))
     secrets = {name for kind, name in mounted if kind == "Secret"}
-    assert secrets == SECRETS | (set() if overlay == "overlays/dev" else KAFKA_SECRETS)
+    assert secrets == SECRETS | (set() if overlay == "overlays/dev" else CERTIFICATES)
     told = (FOLDER / "README.md").read_text()
-    assert [name for name in sorted(SECRETS | KAFKA_SECRETS) if name not in told] == []
+    assert [name for name in sorted(SECRETS | CERTIFICATES) if name not in told] == []
     accounts = of_kind(resources, "ServiceAccount")
     assert {one["metadata"]["name"] for one in accounts} == {
         one.name for one in workloads(resources)
@@ -313,7 +318,7 @@ def test_dev_has_a_broker_of_its_own_and_speaks_in_the_clear() -> None:
     for one in told.values():
         assert one["CORDWATCH_KAFKA"] == "cordwatch-kafka:9092"
         assert (one["CORDWATCH_ENVIRONMENT"], one["CORDWATCH_REPLICATION"]) == ("development", "1")
-        assert not any(name.startswith("CORDWATCH_KAFKA_") for name in one)
+        assert not any(name.startswith("CORDWATCH_KAFKA_") or "_TLS_" in name for name in one)
 
 
 @pytest.mark.parametrize("overlay", [one for one in OVERLAYS if one != "overlays/dev"])
@@ -339,6 +344,23 @@ def test_everywhere_else_is_a_production_that_is_known_by_certificates(overlay: 
             "CERT": mounts["kafka"],
             "KEY": mounts["kafka"],
         }
+
+
+@pytest.mark.parametrize("overlay", [one for one in OVERLAYS if one != "overlays/dev"])
+def test_names_of_patients_cross_the_network_under_tls_alone(overlay: str) -> None:
+    """What sends must show a certificate; the proxy to the board proves itself by its secret."""
+    resources = built(overlay)
+    for name, files in (("feeds", ["CERT", "CLIENT_CA", "KEY"]), ("board", ["CERT", "KEY"])):
+        one = of(resources, name)
+        (container,) = one.pod["containers"]
+        told = settings_of(one, container)
+        start = f"CORDWATCH_{name.upper()}_TLS_"
+        found = {key.removeprefix(start): told[key] for key in told if key.startswith(start)}
+        assert sorted(found) == files
+        (mount,) = (m["mountPath"] for m in container["volumeMounts"] if m["name"] == "tls")
+        assert {path.rpartition("/")[0] for path in found.values()} == {mount}
+        secrets = [v["secret"]["secretName"] for v in one.pod["volumes"] if v["name"] == "tls"]
+        assert secrets == [f"cordwatch-{name}-tls"]
 
 
 @pytest.mark.parametrize("overlay", MONITORED)
@@ -417,6 +439,32 @@ def test_topics_are_made_by_a_job_or_by_strimzi_and_are_the_same() -> None:
         for one in TOPICS
     }
     assert {one["apiVersion"] for one in made} == {"kafka.strimzi.io/v1"}
+
+
+def test_each_that_runs_is_a_user_of_its_own_and_may_what_the_catalogue_says() -> None:
+    """No rule more; and what the operator writes for a user is what its workload mounts."""
+    resources = built("overlays/strimzi")
+    users = {one["metadata"]["name"]: one["spec"] for one in of_kind(resources, "KafkaUser")}
+    assert users.keys() == {one.name for one in workloads(resources)}
+    catalogue = {f"cordwatch-{one.service}": one for one in ACCESS}
+    for name, user in users.items():
+        assert user["authentication"] == {"type": "tls"}
+        allowed = {
+            (rule["resource"]["type"], rule["resource"]["name"], operation)
+            for rule in user["authorization"]["acls"]
+            for operation in rule["operations"]
+        }
+        assert allowed == {(one.kind, one.name, one.operation) for one in catalogue[name].rules()}
+        patterns = {rule["resource"]["patternType"] for rule in user["authorization"]["acls"]}
+        assert patterns == {"literal"}
+
+
+@each_overlay
+def test_no_setting_is_a_slip_of_the_pen(overlay: str) -> None:
+    """A variable that no command reads would leave its default, and nobody would know."""
+    for one in workloads(built(overlay)):
+        for container in one.containers:
+            assert list(unread(settings_of(one, container), known_variables())) == [], one.name
 
 
 @pytest.mark.parametrize("name", FILES)
