@@ -17,7 +17,7 @@ from cordwatch.pathway.notices import ONE_AT_A_TIME, Condition, notices
 from cordwatch.pathway.picture import Picture
 from cordwatch.pathway.telling import ConditionKey, Telling, closed, pack_for
 from cordwatch_schemas.alerts import Alert, AlertStatus
-from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.pack import Policy
 
 CAN_MATTER = frozenset(
     {
@@ -74,7 +74,7 @@ def decide(chart: Chart, now: datetime, *, stale: bool = False) -> Decision:
     if chart.is_elsewhere:
         return Decision()
     if not chart.was_told_of and not any(fact.kind in CAN_MATTER for fact in chart.facts):
-        return _quiet(chart.facts, chart.packs, now)
+        return _quiet(chart.facts, [pack.policy for pack in chart.packs.each], now)
     picture = chart.picture
     telling = Telling(picture, chart.ledger, now, stale)
     alerts: list[Alert] = []
@@ -86,7 +86,8 @@ def decide(chart: Chart, now: datetime, *, stale: bool = False) -> Decision:
     )
     if running or wakes:
         return Decision(tuple(alerts), min(wakes, default=None), running)
-    quiet = _quiet(chart.facts, chart.packs, now, picture)
+    policies = [picture.where.policy_of(fact) for fact in chart.facts]
+    quiet = _quiet(chart.facts, policies, now, picture.clocks)
     if not alerts:
         return quiet
     # Who is to be told of is not forgotten in the same breath, and not looked at never again.
@@ -94,19 +95,14 @@ def decide(chart: Chart, now: datetime, *, stale: bool = False) -> Decision:
 
 
 def _quiet(
-    facts: Sequence[Fact], packs: Packs, now: datetime, picture: Picture | None = None
+    facts: Sequence[Fact], policies: Sequence[Policy], now: datetime, clocks: Sequence[Clock] = ()
 ) -> Decision:
-    """Return the decision for a patient without a clock: when to forget, if ever."""
+    """Return the decision for a patient without an open clock: when to forget, if ever."""
     if any(fact.kind in {"diagnosed", "merged"} for fact in facts) or not facts:
         # Who has lymphoma must be known years later; who was merged as well.
         return Decision()
-    last = max(fact.received_at for fact in facts)
-    if picture is None:
-        keep = max(pack.policy.keep_facts for pack in packs.each)
-    else:
-        last = max([last, *(clock.quiet_at for clock in picture.clocks)])
-        keep = max(picture.where.policy_of(fact).keep_facts for fact in facts)
-    forget_at = last + keep
+    last = max([*(fact.received_at for fact in facts), *(clock.quiet_at for clock in clocks)])
+    forget_at = last + max(policy.keep_facts for policy in policies)
     if now >= forget_at:
         return Decision(expired=True)
     return Decision(wake_at=forget_at)

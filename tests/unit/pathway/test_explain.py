@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from cordwatch.pathway.explain import explain
+from cordwatch.pathway.facts import fact_of
 from cordwatch_schemas.base import Code, Event
 from cordwatch_schemas.pack import load_pack
 from tests import builders as b
@@ -63,11 +64,18 @@ def test_a_clock_of_the_near_future_has_not_begun() -> None:
 
 
 def test_why_an_assessment_opened_nothing() -> None:
-    """No sign, after the death, or no lymphoma known."""
-    assert "records no sign that a rule knows" in told([b.an_assessment(T(0))], 1)
-    assert "back-pain counts only with known lymphoma" in told([b.a_back_pain(T(0))], 1)
-    dead = [b.known_lymphoma(), b.a_death(T(0)), b.a_back_pain(T(0.5))]
-    assert "after the recorded death" in told(dead, 1)
+    """No sign, after the death, or no lymphoma known; named as it is in the list of the facts."""
+    nothing, pain, late = b.an_assessment(T(0)), b.a_back_pain(T(0)), b.a_back_pain(T(0.5))
+    no_sign, unknown, after = (
+        f"  assessed {fact_of(one).id[:8]}: " for one in (nothing, pain, late)
+    )
+    assert f"{no_sign}records no sign that a rule knows\n" in told([nothing], 1)
+    assert f"{unknown}back-pain counts only with known lymphoma, and none is recorded\n" in told(
+        [pain], 1
+    )
+    assert f"{after}after the recorded death\n" in told(
+        [b.known_lymphoma(), b.a_death(T(0)), late], 1
+    )
 
 
 def test_an_assessment_of_known_lymphoma_needs_no_excuse() -> None:

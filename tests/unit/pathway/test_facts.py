@@ -125,6 +125,17 @@ def test_the_envelope_is_no_part_of_the_fact() -> None:
     assert fact_of(again).id == fact_of(once).id
 
 
+def test_a_fact_has_the_id_that_every_version_before_gave_it() -> None:
+    """Or all that is known would be heard anew after an upgrade, and paged for again."""
+    undated = b.known_lymphoma(T(0), occurred_precision="unstated", recorded_at=T(1))
+    of_a_visit = b.a_suspicion(T(0), encounter="V1", record_id="R2", corrects="R1")
+    assert [fact_of(one).id for one in (b.a_suspicion(), undated, of_a_visit)] == [
+        "f3723f9cf5072c4142b6823a",
+        "3135cdc0620f1e0bdf1b8a6d",
+        "afa85da3c911050c2155a344",
+    ]
+
+
 def test_an_undated_diagnosis_is_one_fact_from_its_record_on() -> None:
     """Updates repeat it daily, each with another time; it began when it was written down, else when it was told."""
     undated: dict[str, Any] = {"occurred_precision": "unstated", "occurred_latest_at": T(9)}
