@@ -67,7 +67,7 @@ agreement: venv ## Core and naive oracle on 10,000 fresh histories; AGREEMENT="-
 	$(BIN)/python -m tests.oracle $(AGREEMENT)
 
 # What reaches every line by itself, the same in every run: no luck of generated cases, and nothing that only takes longer.
-COVERAGE_TESTS := tests/spec tests/unit/pathway tests/unit/schemas tests/contract tests/unit/synthetic tests/unit/app/test_pack_command.py tests/unit/watch \
+COVERAGE_TESTS := tests/spec tests/unit/pathway tests/unit/schemas tests/contract tests/unit/synthetic tests/unit/app/test_pack_command.py tests/unit/app/test_topic_acls.py tests/unit/watch \
 	tests/oracle/test_differences.py tests/oracle/test_corrections.py tests/oracle/test_doubtful_times.py tests/oracle/test_moves.py tests/oracle/test_story.py \
 	tests/oracle/test_examples.py tests/oracle/test_agreement.py::test_on_the_same_histories_every_time
 
