@@ -196,8 +196,10 @@ def answer(chance: random.Random, at: datetime, who: str) -> Told:
     number = f"{who}-{chance.choice(ORDERS)}"
     if chance.random() < 0.5:
         return b.a_classification(at, finding, order=number, patient=who)
+    # Said at another time it is another answer, also where chance is drawn anew from the same seed.
+    one = chance.getrandbits(48) ^ round(at.timestamp())
     return Classified(
-        event_id=f"a_{chance.getrandbits(48):012x}",
+        event_id=f"a_{one:012x}",
         patient=who,
         by="Dr Example",
         occurred_at=at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from cordwatch.feeds.settings import FeedsSettings
 
 
 def shown(*arguments: str, **environment: str) -> Result:
-    """Ask with a command line and an environment."""
-    return CliRunner().invoke(cordwatch, ["config", "show", *arguments], env=environment)
+    """Ask with a command line and an environment; what the run of the tests is told stands not in it."""
+    without = {name: None for name in os.environ if name.startswith("CORDWATCH_")}
+    command = ["config", "show", *arguments]
+    return CliRunner().invoke(cordwatch, command, env={**without, **environment})
 
 
 def told(result: Result) -> dict[str, tuple[str, str]]:
