@@ -34,14 +34,14 @@ FAULTS = (
     Fault(
         "repeats never end",
         "levels",
-        "newest = int((min(now, until)",
-        "newest = int((max(now, now)",
+        "newest = (min(now, until)",
+        "newest = (max(now, now)",
     ),
     Fault(
         "late by is always nothing",
         "telling",
-        "int((self.now - step.at)",
-        "0 * int((self.now - step.at)",
+        "(self.now - step.at)",
+        "0 * (self.now - step.at)",
     ),
     Fault("nothing steps a severity up", "telling", "if self._lacking(clock):\n", "if False:\n"),
     Fault("what is silent silences others", "telling", "            and not other.is_silent\n", ""),
@@ -93,10 +93,15 @@ FAULTS = (
     Fault(
         "a dose at the very start does not count",
         "endings",
-        "if dose.done_at >= start_at:",
-        "if dose.done_at > start_at:",
+        "if dose.done_at >= (",
+        "if dose.done_at > (",
     ),
-    Fault("a dose from before counts unordered", "endings", "elif ordered and dose", "elif dose"),
+    Fault(
+        "a dose from before counts unordered",
+        "endings",
+        "(before_at if ordered else start_at)",
+        "before_at",
+    ),
     Fault("one of the team is enough", "endings", "if present.issuperset(team):", "if present:"),
     Fault(
         "a death cannot be contradicted",
@@ -135,8 +140,8 @@ FAULTS = (
     Fault(
         "the earlier record replaces the later",
         "history",
-        "readings.sort(key=_precedence)",
-        "readings.sort(key=_precedence, reverse=True)",
+        "sorted(readings, key=_precedence)",
+        "sorted(readings, key=_precedence, reverse=True)",
     ),
     Fault(
         "a preliminary report proves the scan",

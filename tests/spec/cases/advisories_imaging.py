@@ -242,6 +242,12 @@ NO_CONTRAST = Page(
         ),
         Case(
             "raised",
+            "It closes two clocks, and is told once",
+            (known_lymphoma(), a_back_pain(T(0)), *_PLAIN),
+            (tells(T(3)),),
+        ),
+        Case(
+            "raised",
             "It closes the milder clock, and not the one that wants the whole spine",
             (
                 known_lymphoma(),
