@@ -59,6 +59,7 @@ def test_a_patient_is_worked_out_once_for_as_long_as_nothing_is_heard() -> None:
     pictures: dict[str, Picture] = {}
     decide("A", facts(SUSPECTED), [], PACK, T(1), pictures=pictures)
     first = pictures["A"]
+    assert isinstance(first, Picture)
     again = decide("A", facts(SUSPECTED), [], PACK, T(6), pictures=pictures)
     assert pictures == {"A": first}
     assert [one.level for one in again.alerts] == ["reminder"]
