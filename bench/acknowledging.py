@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -28,6 +29,9 @@ MIB = 1024 * 1024
 BIG_FRAMES = 20
 SHARED = "broker, sender and gateway share the cores of this machine, and a group waits for the broker twice"
 ANSWER_S_MAX = 60.0
+
+Timed = tuple[float | None, bytes]
+"""When a frame is to be sent, in seconds since the beginning (None: as soon as may be), and the frame."""
 MEMORY_GROWTH_MAX = 1.1
 
 
@@ -64,7 +68,9 @@ def acknowledging(found: Findings, folder: Path, seconds: int, day: int) -> None
                 (at_most(p99_ms / 1000, f"{p99_ms} ms (p99)"), done.share(0.99)),
                 why_missed=SHARED,
             )
-        big = asyncio.run(_answered(gateway.port, [[_big(n) for n in range(BIG_FRAMES)]], 1, None))
+        big = asyncio.run(
+            _answered(gateway.port, [[(None, _big(n)) for n in range(BIG_FRAMES)]], 1)
+        )
         found.add(
             SECTION,
             "a frame of 1 MiB",
@@ -116,37 +122,33 @@ def _whole_day(found: Findings, kafka: str, gateway: Gateway, day: int) -> None:
 def _send(
     gateway: Gateway, messages: Iterator[Sent], count: int, per_s: int | None = None
 ) -> Answered:
-    """Send the next *count* messages, every patient's over one connection."""
-    lines: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
-    for one in (next(messages) for _ in range(count)):
-        lines[hash(one.patient) % CONNECTIONS].append(frame(one.data))
-    pace = None if per_s is None else count / per_s
-    return asyncio.run(_answered(gateway.port, lines, WINDOW, pace))
+    """Send the next *count* messages, every patient's over one connection, one every 1/*per_s* seconds of all."""
+    lines: list[list[Timed]] = [[] for _ in range(CONNECTIONS)]
+    for number in range(count):
+        one = next(messages)
+        due_s = None if per_s is None else number / per_s
+        lines[crc32(one.patient) % CONNECTIONS].append((due_s, frame(one.data)))
+    return asyncio.run(_answered(gateway.port, lines, WINDOW))
 
 
-async def _answered(
-    port: int, lines: Sequence[Sequence[bytes]], window: int, over_s: float | None
-) -> Answered:
+async def _answered(port: int, lines: Sequence[Sequence[Timed]], window: int) -> Answered:
     began = time.perf_counter()
-    late = await asyncio.gather(*(_line(port, one, window, over_s) for one in lines))
+    late = await asyncio.gather(*(_line(port, one, window, began) for one in lines))
     return Answered(time.perf_counter() - began, sorted(each for one in late for each in one))
 
 
-async def _line(
-    port: int, frames: Sequence[bytes], window: int, over_s: float | None
-) -> list[float]:
-    """Send *frames* over a connection of their own, spread over *over_s* seconds or as fast as the window lets."""
+async def _line(port: int, frames: Sequence[Timed], window: int, start: float) -> list[float]:
+    """Send *frames* over a connection of their own, each at its time since *start* or as soon as the window lets."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     begun: deque[float] = deque()
     late: list[float] = []
     room = asyncio.Semaphore(window)
-    start = time.perf_counter()
 
     async def write() -> None:
-        for number, one in enumerate(frames):
+        for due_s, one in frames:
             due = time.perf_counter()
-            if over_s is not None:
-                due = start + over_s * number / len(frames)
+            if due_s is not None:
+                due = start + due_s
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
             await room.acquire()
             begun.append(due)

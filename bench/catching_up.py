@@ -14,6 +14,8 @@ from bench.findings import Aim, Findings, at_least, at_most
 from bench.jobs import JOBS
 from bench.load import Told, histories, publish, simple_histories
 from bench.running import Group, Worker, count_records, fresh_broker, settled
+from cordwatch.pathway.chart import Chart
+from cordwatch.pathway.facts import Fact
 from cordwatch.watch.effects import Record
 from cordwatch.watch.keeper import NOUNS
 from cordwatch.watch.metrics import Metrics
@@ -125,7 +127,7 @@ def _share(found: Findings, section: str, name: str, told: list[Told], whole_us:
         for number, (topic, key, value) in enumerate(told)
     ]
     began = time.perf_counter()
-    facts: dict[bytes, list[object]] = {}
+    facts: dict[bytes, list[Fact]] = {}
     for record in records:
         assert record.key is not None
         fact = job.read(record, record.key.decode())[1]
@@ -134,7 +136,7 @@ def _share(found: Findings, section: str, name: str, told: list[Told], whole_us:
     read = time.perf_counter()
     now = datetime.now(UTC)
     for key, known in facts.items():
-        job.decide(key.decode(), known, [], pack, now)
+        job.decide(Chart(key.decode(), known, [], pack), now)
     decided = time.perf_counter()
     machine = job.machine(pack, Metrics(pack, CollectorRegistry()))
     machine.own(range(PARTITIONS))

@@ -9,11 +9,12 @@ change the state.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.decide import Decision, OpenClock, decide
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.relevance import is_kept
@@ -21,7 +22,6 @@ from cordwatch.watch.effects import Record
 from cordwatch.watch.machine import Machine, Read
 from cordwatch.watch.metrics import Metrics
 from cordwatch.watch.reading import read_fact
-from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Packs
 
 WINDOW = timedelta(hours=6)
@@ -58,18 +58,10 @@ def _simple_read(record: Record, reference: str) -> tuple[str, Fact | None]:
     )
 
 
-def _simple_decide(
-    _: str,
-    facts: Sequence[Fact],
-    __: Sequence[Alert],
-    ___: Packs,
-    now: datetime,
-    *,
-    stale: bool = False,
-) -> Decision:
-    if any(fact.kind == "imaging-done" for fact in facts):
+def _simple_decide(chart: Chart, now: datetime, *, stale: bool = False) -> Decision:
+    if any(fact.kind == "imaging-done" for fact in chart.facts):
         return Decision((), None, ())
-    due_at = min(fact.at for fact in facts) + WINDOW
+    due_at = min(fact.at for fact in chart.facts) + WINDOW
     # Nobody is late in this job: it measures reading, keeping and waking.
     assert now < due_at
     assert not stale

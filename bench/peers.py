@@ -14,7 +14,9 @@ from aiokafka.structs import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from bench.jobs import JOBS, Job
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.facts import decode_fact, encode_fact
+from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.logging import configure_logging
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.watch.effects import Durable, Effect, Record, Send, Write
@@ -38,7 +40,7 @@ def watch(job: Job, kafka: str, group: str) -> None:
     """Run watch as it is shipped, with another job if asked."""
     # What `bench.running` waits for stands in its log.
     configure_logging("info")
-    settings = WatchSettings(kafka=kafka, group=group, metrics_port=0)
+    settings = WatchSettings(kafka=KafkaSettings(kafka, 60), group=group, metrics_port=0)
 
     async def main() -> None:
         await Watch(settings, PACK, job.machine).run()
@@ -104,7 +106,7 @@ class Scan:
             if before is rows and (due_at is None or now < due_at):
                 continue
             facts = [decode_fact(row[:24], row[24:].encode()) for row in rows]
-            decision = self._job.decide(patient, facts, told, PACK, now)
+            decision = self._job.decide(Chart(patient, facts, told, PACK), now)
             latest = {one.alert_id: one for one in (*told, *decision.alerts)}
             self._seen[patient] = (rows, decision.wake_at, list(latest.values()))
             for alert in decision.alerts:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ssl
 import subprocess
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,22 @@ class Authority:
             *("-days", "2", "-extfile", "names"),
         )
         return self.folder / f"{whom}.pem", self.folder / f"{whom}.key"
+
+    def end(self, certificate: Path) -> None:
+        """Make *certificate* one that has ended: a day ago, which openssl does not make in all versions."""
+        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+        key = serialization.load_pem_private_key(
+            (self.folder / f"{self.name}.key").read_bytes(), None
+        )
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        made = x509.CertificateBuilder(found.issuer, found.subject, found.public_key())
+        for extension in found.extensions:
+            made = made.add_extension(extension.value, critical=extension.critical)
+        ended_at = found.not_valid_before_utc - timedelta(days=1)
+        made = made.serial_number(x509.random_serial_number()).not_valid_after(ended_at)
+        made = made.not_valid_before(ended_at - timedelta(days=1))
+        signed = made.sign(key, hashes.SHA256())
+        certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
 
 @pytest.fixture(scope="module")

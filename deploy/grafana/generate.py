@@ -14,6 +14,10 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     GraphTresholdsStyleMode,
+    LegendDisplayMode,
+    LegendPlacement,
+    SortOrder,
+    TooltipDisplayMode,
     VizOrientation,
 )
 from grafana_foundation_sdk.models.dashboard import (
@@ -35,6 +39,13 @@ HEIGHT = 8
 SOURCE = DataSourceRef(type_val="prometheus", uid="${source}")
 GOOD, BAD = "green", "red"
 FILL_PERCENT = 10
+LEGEND = (
+    common.VizLegendOptions()
+    .show_legend(show_legend=True)
+    .display_mode(LegendDisplayMode.LIST)
+    .placement(LegendPlacement.BOTTOM)
+)
+TOOLTIP = common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
 
 
 def _line(panel: Panel) -> GraphTresholdsStyleMode:
@@ -52,6 +63,8 @@ def _panel(number: int, panel: Panel) -> timeseries.Panel | stat.Panel:
             .fill_opacity(FILL_PERCENT)
             .axis_soft_min(0)
             .thresholds_style(common.GraphThresholdsStyleConfig().mode(_line(panel)))
+            .legend(LEGEND)
+            .tooltip(TOOLTIP)
         )
     made = (
         made.id(number)

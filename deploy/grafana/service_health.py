@@ -122,6 +122,14 @@ BROKER = Row(
             bad_from=1,
         ),
         Panel(
+            "Patients who cannot be read whole",
+            "short",
+            (Query("cordwatch_unreadable_patients"),),
+            "Patients of whom a stored row is damaged, or of a newer version: a clock may be missing.",
+            "no watch runs.",
+            bad_from=1,
+        ),
+        Panel(
             "Records that could not be read",
             "short",
             (

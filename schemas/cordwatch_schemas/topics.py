@@ -34,8 +34,11 @@ class Topic:
         return f"cordwatch.{self.noun}.v{self.version}"
 
 
-SOURCE_RETENTION_S = 14 * DAY_S
-"""Longer than the longest outage that is promised to be survived (7 days)."""
+LONGEST_OUTAGE_S = 7 * DAY_S
+"""An outage of so long is promised to lose nothing: every topic keeps at least that."""
+
+SOURCE_RETENTION_S = 2 * LONGEST_OUTAGE_S
+"""Whoever reads these catches up while the oldest of them expire."""
 
 ADMISSIONS = Topic("admissions", "AdmissionEvent", "patient as sent", "delete", SOURCE_RETENTION_S)
 IMAGING_ORDERS = Topic(
@@ -84,3 +87,6 @@ TOPICS = (
     AUDIT,
 )
 """Every topic there is, in the order in which it is provisioned."""
+
+STATE = (FACTS, IDENTITIES, POSITIONS, RECEIPTS, HISTORIES, PAGES, ALERTS, ACKS, OPERATIONS, AUDIT)
+"""What another cluster must have to go on from here: all but what is on its way, and the originals."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from confluent_kafka import Producer
@@ -57,6 +58,7 @@ class BoardSite:
                 "log_level": 0,
             }
         )
+        self._metrics_address = ""
         self._starts = 0
         self._process: subprocess.Popen[bytes] | None = None
         self.now = WallClock().now
@@ -89,6 +91,14 @@ class BoardSite:
             found: dict[str, Any] = json.load(answer)
         return found
 
+    def probe(self, path: str) -> int:
+        """Return the status of a health page."""
+        try:
+            with urlopen(f"http://{self._metrics_address}{path}", timeout=10) as answer:
+                return int(answer.status)
+        except HTTPError as refused:
+            return refused.code
+
     def start(self) -> None:
         """Start the board, and wait until it listens; on the port that it had before."""
         self._starts += 1
@@ -108,6 +118,8 @@ class BoardSite:
             for line in log.read_text(errors="replace").splitlines():
                 with contextlib.suppress(ValueError):
                     said = json.loads(line)
+                    if said.get("event") == "metrics":
+                        self._metrics_address = said["address"]
                     if said.get("event") == "listening":
                         listening = int(said["address"].rpartition(":")[2])
                     if said.get("event") == "ready" and listening:

@@ -169,6 +169,24 @@ def test_rows_beyond_the_first_come_by_the_stream(browser: Browser, tmp_path: Pa
             assert ids == [one["clock"] for one in full.api("clocks")["clocks"]][:300]
             assert first < 100
             assert found.complaints == []
+            _what_is_below_the_screen_is_there_too(found.page)
+
+
+def _what_is_below_the_screen_is_there_too(page: Page) -> None:
+    """What waited for the first paint is found, read out, reached by keyboard and printed like the rest."""
+    last = page.locator("li.row").last
+    drawn = "e => e.firstElementChild.checkVisibility({contentVisibilityAuto: true})"
+    assert last.evaluate(drawn) is True
+    reference = last.locator(".ref").inner_text()
+    nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    assert reference in {node.get("name", {}).get("value") for node in nodes}
+    page.locator("li.row a").nth(-2).focus()
+    page.keyboard.press("Tab")
+    assert last.evaluate("e => e.contains(document.activeElement)") is True
+    assert page.evaluate("word => window.find(word)", reference) is True
+    page.emulate_media(media="print")
+    page.evaluate("document.querySelector('#rows').classList.add('begins')")
+    assert last.evaluate(drawn) is True
 
 
 def test_another_site_cannot_answer(browser: Browser, site: BoardSite) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cordwatch.app.commands.options import translated
+from cordwatch.app.commands.source_options import translated
 from cordwatch.feeds.source import Source
 from cordwatch.pathway.simulation import simulate
 from cordwatch_schemas.pack import load_pack

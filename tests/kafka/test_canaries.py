@@ -56,7 +56,7 @@ FILE_PLACES = (
     ("simulate", "nowhere"),
     ("simulate", "cordwatch.feeds.gateway:map_message"),
     ("simulate", "cordwatch.feeds.gateway:read_event"),
-    ("simulate", "cordwatch.app.commands.options:translate"),
+    ("simulate", "cordwatch.app.commands.source_options:translate"),
     ("simulate", "cordwatch.pathway.simulation:decide"),
     ("explain", "nowhere"),
     ("explain", "cordwatch.feeds.gateway:map_message"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from cordwatch.app.commands.options import translated
+from cordwatch.app.commands.source_options import translated
 from cordwatch.feeds.source import Source
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.kafka import KafkaSettings

@@ -40,10 +40,13 @@ class House:
     outside: str
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
+    reached: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """How a service reaches Kafka, where it is not in the clear."""
 
     def command(self, name: str) -> tuple[str, ...]:
         """Return how a service is started."""
-        return (*CLI, "--kafka", self.bench.address, *self._arguments()[name])
+        reached = self.reached.get(name, ("--kafka", self.bench.address))
+        return (*CLI, *reached, *self._arguments()[name])
 
     def _arguments(self) -> dict[str, tuple[str, ...]]:
         at = {name: ("--metrics-port", str(port)) for name, port in self.ports.items()}
@@ -98,9 +101,11 @@ async def get(session: aiohttp.ClientSession, url: str) -> str:
 
 
 @asynccontextmanager
-async def house(bench: Bench, folder: Path, outside: str) -> AsyncIterator[House]:
+async def house(
+    bench: Bench, folder: Path, outside: str, reached: dict[str, tuple[str, ...]] | None = None
+) -> AsyncIterator[House]:
     """Run all services."""
-    found = House(bench, folder, outside)
+    found = House(bench, folder, outside, reached=reached or {})
     names = ("watch", "pager", "board", "feeds", "synthetic")
     found.ports = {name: free_port() for name in (*names, "site")}
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.decide import decide
 from cordwatch.pathway.facts import fact_of
 from cordwatch.runtime import topics_admin
@@ -45,7 +46,7 @@ def expected_due(events: list[Event]) -> dict[str, str]:
     pack, found = load_pack("mescc-lymphoma"), {}
     for event in events:
         at = event.occurred_at + timedelta(hours=30)
-        [alert] = decide(event.patient, [fact_of(event)], [], pack, at).alerts
+        [alert] = decide(Chart(event.patient, [fact_of(event)], [], pack), at).alerts
         assert alert.level == "due"
         found[event.patient] = alert.alert_id
     return found

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.logging import configure_logging
 from cordwatch.watch.effects import Durable, Send, Write
 from cordwatch.watch.keeper import Keeper
@@ -118,7 +119,11 @@ def main() -> None:
     configure_logging("info")
     if fault != "none":
         _arm(fault)
-    run(WatchSettings(kafka=kafka, group=group, metrics_port=0, session_timeout_s=SESSION_S))
+    run(
+        WatchSettings(
+            kafka=KafkaSettings(kafka, 60), group=group, metrics_port=0, session_timeout_s=SESSION_S
+        )
+    )
 
 
 if __name__ == "__main__":

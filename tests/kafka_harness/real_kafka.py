@@ -27,6 +27,7 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka_harness.libraries import NoKafka, kafka_libraries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -72,8 +73,10 @@ class RealKafka:
     hospital does. A folder that was used before keeps its data.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "", format_with: Sequence[str] = ()) -> None:
+        """Prepare it; *more* settings count more than those of every broker, *format_with* is said once, to its storage."""
         self._folder = folder
+        self._format_with = format_with
         self._data = folder / "data"
         self._settings = folder / "server.properties"
         self.log = folder / "kafka.log"
@@ -81,7 +84,7 @@ class RealKafka:
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self._settings.write_text(
-            _SETTINGS.format(port=self._port, controller=controller, data=self._data)
+            (_SETTINGS + more).format(port=self._port, controller=controller, data=self._data)
         )
         (folder / "log4j2.xml").write_text(_LOGGING)
 
@@ -163,6 +166,7 @@ class RealKafka:
         # A first letter of "-" would be taken for an option: one run in 64 would not start.
         cluster = "A" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         arguments = ["format", "--cluster-id", cluster, "--config", str(self._settings)]
+        arguments += self._format_with
         with self.log.open("ab") as log:
             done = subprocess.run(
                 self._java("kafka.tools.StorageTool", *arguments),

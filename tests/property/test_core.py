@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.decide import decide
 from cordwatch.pathway.facts import Fact, decode_fact, encode_fact, fact_of, merge_tellings
 from cordwatch.pathway.simulation import simulate
@@ -112,8 +113,8 @@ def test_deciding_again_says_nothing_more(events: list[Event], hour: float) -> N
     """Given its own alerts back, the core is silent."""
     now: datetime = T(hour)
     facts = list({one.id: one for one in map(fact_of, events) if one.received_at <= now}.values())
-    first = decide("A", facts, [], PACK, now)
-    again = decide("A", facts, list(first.alerts), PACK, now)
+    first = decide(Chart("A", facts, [], PACK), now)
+    again = decide(Chart("A", facts, list(first.alerts), PACK), now)
     assert again.alerts == ()
     assert again.wake_at is None or again.wake_at > now
 

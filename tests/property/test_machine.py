@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.decide import decide
 from cordwatch.pathway.facts import (
     Fact,
@@ -75,11 +76,13 @@ class Watched(RuleBasedStateMachine):
         self.alerts: dict[str, Alert] = {}
         self.wake_at: datetime | None = None
 
+    def chart(self, *published: Alert) -> Chart:
+        """Return the chart drawn up anew: none is kept here."""
+        return Chart(PATIENT, list(self.facts.values()), published, PACK)
+
     def look(self) -> None:
         """Decide at this instant, and remember what was published."""
-        found = decide(
-            PATIENT, list(self.facts.values()), list(self.alerts.values()), PACK, self.now
-        )
+        found = decide(self.chart(*self.alerts.values()), self.now)
         for alert in found.alerts:
             known = self.alerts.get(alert.alert_id)
             assert known is None or alert.revision > known.revision, "told twice"
@@ -166,7 +169,7 @@ class Watched(RuleBasedStateMachine):
             key: (one.status, one.revision > 0) for key, one in self.alerts.items()
         }
         assert differences(self.told, PACK, self.now) == []
-        open_clocks = decide(PATIENT, list(self.facts.values()), [], PACK, self.now).open_clocks
+        open_clocks = decide(self.chart(), self.now).open_clocks
         told = {(one.clock, one.level) for one in self.alerts.values()}
         assert [
             c for c in open_clocks if c.due_at <= self.now and (c.clock, "due") not in told

@@ -41,6 +41,8 @@ class Trial:
             faults = replace(
                 faults, down=((begin_at, begin_at + timedelta(hours=chance.randint(1, 30))),)
             )
+        if chance.random() < 0.2:
+            faults = replace(faults, charts_kept=chance.randint(0, 3))
         return cls(seed, told, faults)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cordwatch.pathway.facts import Fact
-from cordwatch.watch import machine as machine_module
+from cordwatch.watch.charts import Drawn
 from cordwatch.watch.effects import Durable, Effect, Send, Write
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.patients import Patient, fact_row
@@ -74,7 +74,11 @@ def _overwrites(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _leaves_the_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_module, "_left_over", lambda _, __: [])
+    monkeypatch.setattr(Drawn, "left_over", lambda _, __: [])
+
+
+def _believes_any_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Drawn, "is_of", lambda _, __: True)
 
 
 BREAKAGES: dict[str, Breakage] = {
@@ -87,6 +91,7 @@ BREAKAGES: dict[str, Breakage] = {
     "a stored wake-up is believed whatever it belongs to": _believes_any_wake_up,
     "a fact told again takes the place of the first telling": _overwrites,
     "what a former owner meant to send is forgotten": _leaves_the_unsent,
+    "a chart is believed whatever was told since": _believes_any_chart,
 }
 
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.pathway.simulation import Told
 from cordwatch.watch.effects import Durable, Effect, Outgoing, Record, Send, Write
-from cordwatch.watch.machine import Machine
+from cordwatch.watch.machine import CHARTS_KEPT, Machine
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
@@ -77,9 +77,10 @@ class Log:
 class Worker:
     """One process: its machine, and whether the group still knows it."""
 
-    def __init__(self, pack: Pack, log: Log) -> None:
+    def __init__(self, pack: Pack, log: Log, charts_kept: int) -> None:
         """Begin without partitions."""
-        self.machine = Machine(pack, Metrics(pack, CollectorRegistry()))
+        metrics = Metrics(pack, CollectorRegistry())
+        self.machine = Machine(pack, metrics, charts_kept=charts_kept)
         self.log = log
         self.last: Effect | None = None
         self.is_zombie = False
@@ -101,15 +102,14 @@ class Worker:
 
     def unread(self) -> list[Record]:
         """Return what the machine has not read, of its partitions."""
-        found = []
-        for (noun, partition), records in sorted(self.log.records.items()):
-            if partition in self.machine.partitions:
-                begin = self.machine.positions.get((noun, partition), 0)
-                found += [
-                    Record(noun, partition, offset, *records[offset])
-                    for offset in range(begin, len(records))
-                ]
-        return found
+        records, positions = self.log.records, self.machine.positions
+        owned = self.machine.partitions
+        ends = {place: len(found) for place, found in records.items() if place[1] in owned}
+        return [
+            Record(*place, offset, *records[place][offset])
+            for place, end in sorted(ends.items())
+            for offset in range(positions.get(place, 0), end)
+        ]
 
 
 Step = tuple[str, int]
@@ -130,6 +130,8 @@ class Faults:
     """Looks at which the worker's wall clock is behind: it was stepped, and catches up after."""
     down: tuple[tuple[datetime, datetime], ...] = ()
     """Spans in which nobody runs; they begin before the last row was written, and end with new processes."""
+    charts_kept: int = CHARTS_KEPT
+    """No fault, but a worker with more patients than charts comes by another way to the same."""
 
     @classmethod
     def by_chance(cls, chance: random.Random, told: int) -> Faults:
@@ -159,13 +161,16 @@ class World:
 
     def __post_init__(self) -> None:
         """Share the partitions out."""
-        self.workers = [Worker(self.pack, self.log) for _ in range(WORKERS)]
+        self.workers = [self._begin() for _ in range(WORKERS)]
         self.zombies: list[Worker] = []
         self.last_note: dict[int, tuple[int, int]] = {}
         """By partition from where to where the rows stand that say what was sent, if they are the last."""
         self.restarts = sorted(end_at for _, end_at in self.faults.down)
         for partition in range(PARTITIONS):
             self.workers[partition % WORKERS].take_over(partition, self.chance)
+
+    def _begin(self) -> Worker:
+        return Worker(self.pack, self.log, self.faults.charts_kept)
 
     def run(self, told: Sequence[Told], until: datetime) -> None:
         """Let everything arrive and fall due up to *until*, inclusive."""
@@ -286,7 +291,7 @@ class World:
         if worker in self.zombies:
             self.zombies.remove(worker)
             return
-        fresh = Worker(self.pack, self.log)
+        fresh = self._begin()
         for partition in sorted(worker.machine.partitions):
             fresh.take_over(partition, self.chance)
         self.workers[self.workers.index(worker)] = fresh
@@ -311,7 +316,7 @@ class World:
             # The old process keeps all it has; in its place stands one that was told.
             worker.is_zombie = True
             self.zombies.append(worker)
-            fresh = Worker(self.pack, self.log)
+            fresh = self._begin()
             for number in owned:
                 if number != partition:
                     fresh.take_over(number, self.chance)

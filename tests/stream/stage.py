@@ -17,10 +17,11 @@ from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 from faust.types.tuples import Message
 
+from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.watch.fast_consumer import Consumer
 from cordwatch.watch.keeper import Keeper
-from cordwatch.watch.service import Watch
+from cordwatch.watch.service import EXIT_BROKEN, Watch
 from cordwatch.watch.settings import WatchSettings
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import topic_of
@@ -91,6 +92,7 @@ class Stage:
         self.watch = watch
         self.broker = broker
         self.ended: list[str] = []
+        self.exit_code: int | None = None
         self.delivered: list[Message] = []
         self.consumer: Consumer = watch.app.transport.create_consumer(
             callback=self._deliver, on_partitions_revoked=None, on_partitions_assigned=None
@@ -100,8 +102,9 @@ class Stage:
         self._channel: Any = None
         self._delivering: list[asyncio.Future[None]] = []
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, code: int = EXIT_BROKEN) -> None:
         self.ended.append(reason)
+        self.exit_code = code
         raise Ended(reason)
 
     async def _deliver(self, message: Message) -> None:
@@ -147,7 +150,9 @@ async def rest() -> None:
 async def a_worker(keeper_class: type[Keeper] = Keeper) -> AsyncIterator[Stage]:
     """Run a worker that owns a few partitions, all of them empty, at four hours past T0."""
     settings = WatchSettings(
-        kafka="127.0.0.1:1", metrics_port=0, clock=WallClock(1, T(4), WallClock().now())
+        kafka=KafkaSettings("127.0.0.1:1"),
+        metrics_port=0,
+        clock=WallClock(1, T(4), WallClock().now()),
     )
     watch, broker = Watch(settings, PACK), HeldBroker()
     watch.keeper = keeper_class(

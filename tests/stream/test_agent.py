@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
+from aiokafka.errors import TopicAuthorizationFailedError
 from faust.types import TP
 from mode import Service
 
@@ -89,14 +90,20 @@ async def test_an_error_ends_the_process_and_acknowledges_nothing() -> None:
     assert not message.acked
 
 
-async def test_a_write_that_the_broker_refuses_ends_the_process() -> None:
-    """Where Faust would log a warning and commit (traps 2, 3 and 18)."""
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [(ConnectionError("refused"), 70), (TopicAuthorizationFailedError({FACTS.name}), 15)],
+)
+async def test_a_write_that_the_broker_refuses_ends_the_process(
+    refusal: Exception, code: int
+) -> None:
+    """Where Faust would log a warning and commit (traps 2, 3 and 18); an ACL that was taken by its own exit code."""
     async with a_worker() as stage:
-        stage.broker.fails = ConnectionError("refused")
+        stage.broker.fails = refusal
         message = await stage.poll(records(a_suspicion(at=T(1))))
         await stage.until("ended")
         assert message is not None
-        assert stage.ended == ["unexpected error"]
+        assert (stage.ended, stage.exit_code) == (["unexpected error"], code)
         assert not message.acked
         assert stage.consumer._new_offset(TP(ADMISSIONS.name, 0)) is None
 

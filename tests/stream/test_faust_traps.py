@@ -13,6 +13,7 @@ import faust
 import pytest
 from faust.types import TP
 
+from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.watch.fast_consumer import (
     FAUST_VERSION,
     FETCH_BYTES,
@@ -37,7 +38,7 @@ DAY_S = 86_400
 
 def a_watch() -> Watch:
     """Return a worker that does not run."""
-    return Watch(WatchSettings(kafka="127.0.0.1:1", metrics_port=0), PACK)
+    return Watch(WatchSettings(kafka=KafkaSettings("127.0.0.1:1"), metrics_port=0), PACK)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from cordwatch.app.kafka_options import kafka_security_options
+
 EXIT_FINDING = 1
 EXIT_USAGE = 2
 EXIT_TOPICS = 3
@@ -21,7 +23,9 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit:audit", "Verify who looked at the board and who answered."),
     "board": ("board:board", "Run the board: every clock at a glance, live."),
     "classify": ("answers:classify", "Say what a report shows: positive or negative."),
+    "config": ("effective:config", "Show what a service would run with, and who said so."),
     "demo": ("demo_command:demo", "A day on the wards, on an embedded broker."),
+    "doctor": ("doctor_command:doctor", "What is wrong with an installation, and what mends it."),
     "explain": ("simulate:explain", "Why alerts fired for one patient, and why others did not."),
     "feeds": ("feeds:feeds", "Run the gateway: HL7 v2 over MLLP into Kafka."),
     "operations": ("operations:operations", "What is wrong with the feeds: silence, quarantine."),
@@ -34,6 +38,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "secrets": ("secret_files:secrets", "Make the keys of a deployment, refuse placeholders."),
     "simulate": ("simulate:simulate", "What would have alerted, when and why; no broker."),
     "stand-down": ("answers:stand_down", "Take responsibility for a clock, with a reason."),
+    "state": ("state:state", "Take all that is known to another cluster."),
     "synthetic": ("synthetic:synthetic", "Run the synthetic patient: is the whole chain alive?"),
     "topics": ("topics:topics", "Plan, apply or verify the Kafka topics."),
     "watch": ("watch:watch", "Run a watch worker."),
@@ -72,6 +77,7 @@ class LazyGroup(click.Group):
     show_default=True,
     help="Bootstrap addresses of Kafka, with commas. [CORDWATCH_KAFKA]",
 )
+@kafka_security_options
 @click.option(
     "--broker-timeout",
     envvar="CORDWATCH_BROKER_TIMEOUT",
@@ -105,12 +111,13 @@ def cordwatch(ctx: click.Context, /, **options: Any) -> None:
 
     \b
     Exit codes: 0 done; 1 a check found something; 2 wrong use; 3 topics are missing
-    or not ours; 4 no broker answers; 5 a bad pathway pack, source profile or pager plan; 70 an error of ours.
+    or not ours; 4 no broker answers; 5 a bad pathway pack, source profile or pager plan; 10 to 16 the broker does
+    not let us in (docs/kafka-security.md); 70 an error of ours.
     """
     ctx.obj = options
 
 
-def _report(error: BaseException) -> tuple[str, int] | None:
+def report(error: BaseException) -> tuple[str, int] | None:
     """Return what to say about *error* and the exit code, None if it is one of ours."""
     name = type(error).__name__
     codes = {
@@ -122,6 +129,9 @@ def _report(error: BaseException) -> tuple[str, int] | None:
         "BadDestinations": EXIT_USAGE,
         "BadAccess": EXIT_USAGE,
         "BadFiles": EXIT_USAGE,
+        "BadSecurity": EXIT_USAGE,
+        "UnknownRisk": EXIT_USAGE,
+        "NotForProduction": EXIT_USAGE,
         "CannotListen": EXIT_USAGE,
         "EmptyFile": EXIT_USAGE,
         "FileNotFoundError": EXIT_USAGE,
@@ -130,12 +140,28 @@ def _report(error: BaseException) -> tuple[str, int] | None:
         "WrongFaust": EXIT_BROKEN,
     }
     if name not in codes:
-        return None
+        return _refused(error)
     if name == "EmptyFile":
         return f"{error}: the file is empty", codes[name]
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}", codes[name]
     return str(error), codes[name]
+
+
+def _refused(error: BaseException) -> tuple[str, int] | None:
+    """Return what to say where the broker did not let us in, or do something; None where it is not that."""
+    from cordwatch.runtime.kafka_refusals import (  # noqa: PLC0415 - only on this path
+        EXIT_CODES,
+        KafkaRefused,
+        denied,
+        refusal_of,
+    )
+
+    if isinstance(error, KafkaRefused):
+        return str(error), error.exit_code
+    if refusal_of(error) == "denied":
+        return str(denied([type(error).__name__])), EXIT_CODES["denied"]
+    return None
 
 
 def main() -> None:
@@ -149,7 +175,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the last line of defence
-        told = _report(error)
+        told = report(error)
         if told is None:
             from cordwatch.runtime.logging import describe  # noqa: PLC0415 - only on this path
 

@@ -52,7 +52,7 @@ def metrics_page() -> str:
     lines = [
         NOTE,
         "# Metrics\n",
-        "Served by each process on `/metrics`, with `/healthz` beside it. Besides these, each tells its memory,",
+        "Served by each process on `/metrics`, with `/healthz`, `/livez` and `/readyz` beside it. Besides these, each tells its memory,",
         "processor time, open files and start, as prometheus-client does (`process_*`).\n",
     ]
     for service, register in CATALOGUES.items():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydantic import ValidationError
-
 from cordwatch.pathway.facts import Fact
 from cordwatch.watch.patients import WAKE_ROW, BadRow, Patient, split_key
 from cordwatch_schemas.alerts import Alert
@@ -35,15 +33,9 @@ def patients_of(records: Records) -> tuple[dict[str, Patient], int]:
 
 
 def facts_of(records: Records) -> tuple[dict[str, list[Fact]], int]:
-    """Return the facts of every reference, and how many records could not be read."""
-    patients, unread = patients_of(records)
-    facts: dict[str, list[Fact]] = {}
-    for reference, patient in patients.items():
-        try:
-            facts[reference] = patient.facts()
-        except ValueError:
-            unread += 1
-    return facts, unread
+    """Return the facts of every reference that has any, and how many records could not be read."""
+    facts, _, unread = kept_of(records)
+    return {reference: found for reference, found in facts.items() if found}, unread
 
 
 def kept_of(
@@ -54,10 +46,7 @@ def kept_of(
     facts: dict[str, list[Fact]] = {}
     alerts: dict[str, list[Alert]] = {}
     for reference, patient in patients.items():
-        try:
-            known = patient.read()
-        except (ValueError, ValidationError):
-            unread += 1
-        else:
-            facts[reference], alerts[reference] = known.facts, known.alerts
+        known = patient.read()
+        unread += known.unreadable
+        facts[reference], alerts[reference] = known.facts, known.alerts
     return facts, alerts, unread

@@ -19,7 +19,7 @@ from cordwatch.board.answering import (
 from cordwatch.board.audit import NotRecorded
 from cordwatch.board.audit_event import Deed
 from cordwatch.board.clock_row import ClockRow
-from cordwatch.board.security import TOKEN_COOKIE, check_origin, check_token
+from cordwatch.board.security import check_origin, check_token
 from cordwatch.board.site import READER, Handler, Route, Site, host_of, message
 from cordwatch.runtime.kafka import KafkaError
 from cordwatch_schemas.acknowledgements import Answer
@@ -80,7 +80,7 @@ def _handler(kind: Kind) -> Handler:
 async def _answer(site: Site, request: web.Request, kind: Kind) -> web.Response:
     check_origin(request.headers, host_of(request))
     fields = await _fields(request)
-    check_token(fields.get("token", ""), request.cookies.get(TOKEN_COOKIE))
+    check_token(fields.get("token", ""), request.cookies.get(site.token_cookie))
     reader, back = request[READER], f"/clock/{request.match_info['clock']}"
     row = site.state.projection.row(request.match_info["clock"])
     count = site.metrics.answers

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from cordwatch.board.clock_row import ClockRow
-from cordwatch.board.look import Look, ShownRow, Status, shown_row
+from cordwatch.board.look import Look, ShownRow, Status, mark_of, shown_row
 from cordwatch.board.projection import Projection
 from cordwatch.board.view import View
 from cordwatch.pathway.facts import EPOCH
@@ -46,6 +46,8 @@ class BoardState:
     clock: WallClock
     name: str = "board"
     synthetic: bool = False
+    accepted_risks: tuple[str, ...] = ()
+    """What somebody answers for that a production would refuse, in words."""
     ready: bool = False
     """Whether all that was there at the start is read."""
     reading: Reading | None = None
@@ -153,6 +155,10 @@ class BoardState:
         made = shown_row(row, look.now, view, people, shared)
         self._shown[row.id, view.named, shared] = (mark, people.version, made)
         return made
+
+    def mark(self, one: ShownRow) -> str:
+        """Return what changes when anything on the page of this clock may have."""
+        return mark_of(one, self.projection.words(one.row.patient))
 
     def tell(self) -> None:
         """Tell everybody who waits that something changed."""

@@ -21,7 +21,6 @@ from cordwatch.board.look import (
     Look,
     ShownRow,
     Status,
-    mark_of,
     row_html,
     signature,
     status_html,
@@ -140,7 +139,7 @@ class Channel:
         }
         if self.topic.only and self._shown:
             # By it the page of a clock knows when to ask for the whole of itself.
-            told["mark"] = mark_of(self._shown[0])
+            told["mark"] = state.mark(self._shown[0])
         return told
 
     def _html(self, one: ShownRow, look: Look) -> str:

@@ -156,9 +156,13 @@ def status_html(status: Status, look: Look) -> str:
     return _template("_status.html.j2").render(status=status, look=look)
 
 
-def mark_of(one: ShownRow) -> str:
-    """Return what changes when anything on the page of this clock may have: facts, alerts, answers, pages, its state."""
-    content = repr((one.row.version, one.row.pages, one.state))
+def mark_of(one: ShownRow, words: int) -> str:
+    """
+    Return what changes when anything on the page of this clock may have: facts, alerts, answers, pages, its state.
+
+    *words* stands for all that was told and answered of the patient: not all of it is about a clock.
+    """
+    content = repr((one.row.version, one.row.pages, one.state, words))
     return blake2b(content.encode(), digest_size=8).hexdigest()
 
 

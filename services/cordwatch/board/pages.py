@@ -17,8 +17,8 @@ from cordwatch.board.answering import CAPABILITIES, KINDS, REASONS
 from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.episode import Episode, episode_of
 from cordwatch.board.live import ROWS_MAX, Topic
-from cordwatch.board.look import STATIC, mark_of, page, rows_html, static_file
-from cordwatch.board.security import TOKEN_COOKIE, check_origin, is_token, new_token
+from cordwatch.board.look import STATIC, page, rows_html, static_file
+from cordwatch.board.security import check_origin, is_token, new_token
 from cordwatch.board.site import READER, Site, host_of, message
 from cordwatch.board.view import View, choices
 from cordwatch.board.wording import STATE_WORDS
@@ -115,7 +115,7 @@ async def clock(site: Site, request: web.Request) -> web.Response:
     row, episode = found
     site.note("row-opened", request, patients=(row.patient,))
     view = View(user=reader.user, named=reader.sees_names)
-    known = request.cookies.get(TOKEN_COOKIE)
+    known = request.cookies.get(site.token_cookie)
     token = known if known is not None and is_token(known) else new_token()
     told = site.common(reader, look) | {
         "token": token,
@@ -124,12 +124,12 @@ async def clock(site: Site, request: web.Request) -> web.Response:
         "may_answer": [kind for kind in KINDS if reader.may(CAPABILITIES[kind])],
     }
     one = site.state.one(row, view, look)
-    told["mark"] = mark_of(one)
+    told["mark"] = site.state.mark(one)
     body = page("clock", page=told, look=look, one=one, episode=episode, reasons=REASONS)
     # Packed, its length would tell who listens and guesses how much of the token is right (BREACH).
     answer = web.Response(text=body, content_type="text/html")
     answer.set_cookie(
-        TOKEN_COOKIE, token, httponly=True, samesite="Strict", secure=site.is_secure, path="/"
+        site.token_cookie, token, httponly=True, samesite="Strict", secure=site.is_secure, path="/"
     )
     return answer
 

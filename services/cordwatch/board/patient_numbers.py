@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from cordwatch_schemas.records import Identity
-
 
 class Numbers:
     """The numbers of the identities; of a number that came under two keys the later reference counts."""
@@ -13,14 +11,8 @@ class Numbers:
         self._references: dict[str, str] = {}
         self._numbers: dict[str, str] = {}
 
-    def take(self, reference: str, value: bytes | None) -> None:
-        """
-        Take in an identity; None: it is gone.
-
-        Raises:
-            ValidationError: it is none.
-        """
-        number = None if value is None else Identity.model_validate_json(value).number
+    def take(self, reference: str, number: str | None) -> None:
+        """Take in the number of an identity; None: it is gone."""
         before = self._numbers.pop(reference, None)
         if before is not None and self._references.get(before) == reference:
             del self._references[before]

@@ -2,74 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cordwatch_schemas.records import Identity
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who a patient is, as a ward reads it."""
+class Person(NamedTuple):
+    """Who a patient is."""
 
-    name: str
+    told_as: str
+    """The name as it was told, in HL7."""
     number: str
     birth_date: str
 
+    @property
+    def name(self) -> str:
+        """Return the name as people write it: the surname first."""
+        parts = [part.strip() for part in self.told_as.split("^")]
+        return ", ".join(part for part in parts[:2] if part)
+
+    @property
+    def surname(self) -> str:
+        """Return the surname, for comparing; empty: none was told."""
+        return self.told_as.split("^")[0].strip().casefold()
+
 
 class People:
-    """The identities, as small as they are on the broker."""
+    """The identities; of each what is shown, and no more: there is one of everybody who ever came."""
 
     def __init__(self) -> None:
         """Begin with nobody known."""
-        self._kept: dict[str, bytes] = {}
+        self._known: dict[str, Person] = {}
         self.version = 0
         """Grows with every name that changes."""
-        self._surnames: dict[str, str] = {}
-        """Of those who were asked about: they are compared at every change of the board."""
-        self._found: dict[str, Person] = {}
-        """Those who were asked about: they are shown at every change of the board."""
 
-    def take(self, reference: str, value: bytes | None) -> None:
-        """
-        Take in an identity; None: it is gone.
-
-        Raises:
-            ValidationError: it is none.
-        """
+    def take(self, reference: str, identity: Identity | None) -> None:
+        """Take in an identity; None: it is gone."""
         self.version += 1
-        self._surnames.pop(reference, None)
-        self._found.pop(reference, None)
-        if value is None:
-            self._kept.pop(reference, None)
+        if identity is None:
+            self._known.pop(reference, None)
             return
-        _identity(value)
-        self._kept[reference] = value
+        name, born = identity.name or "", identity.birth_date or ""
+        self._known[reference] = Person(name, identity.number, born)
 
     def surname(self, reference: str) -> str:
         """Return the surname of *reference*, for comparing; empty: not known here."""
-        found = self._surnames.get(reference)
-        if found is None:
-            kept = self._kept.get(reference)
-            name = (_identity(kept).name or "") if kept else ""
-            found = self._surnames[reference] = name.split("^")[0].strip().casefold()
-        return found
+        found = self._known.get(reference)
+        return "" if found is None else found.surname
 
     def find(self, reference: str) -> Person | None:
         """Return who *reference* is; None: not known here."""
-        known, kept = self._found.get(reference), self._kept.get(reference)
-        if known is not None or kept is None:
-            return known
-        found = _identity(kept)
-        person = Person(_readable(found.name or ""), found.number, found.birth_date or "")
-        self._found[reference] = person
-        return person
-
-
-def _identity(value: bytes) -> Identity:
-    return Identity.model_validate_json(value)
-
-
-def _readable(name: str) -> str:
-    """Return an HL7 name as people write it: the surname first."""
-    parts = [part.strip() for part in name.split("^")]
-    return ", ".join(part for part in parts[:2] if part)
+        return self._known.get(reference)

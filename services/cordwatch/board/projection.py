@@ -10,7 +10,7 @@ alerts.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,7 @@ from cordwatch.pathway.picture import Picture
 from cordwatch_schemas.acknowledgements import Acknowledged, Answer
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pack import Packs
+from cordwatch_schemas.records import Identity
 from cordwatch_schemas.synthetic import is_synthetic
 from cordwatch_schemas.topics import (
     ACKS,
@@ -58,6 +59,9 @@ READ: tuple[Topic, ...] = (
 Seen = tuple[Picture, list[Alert], list[Answer]]
 """What is known of a patient, what was told, and what was answered."""
 
+Known = tuple[Picture, list[Records]]
+"""What the facts say of a patient, and the records of all references that are tied together."""
+
 Over = tuple[tuple[str, datetime], ...]
 """The clocks of a patient of whom none runs any more, and when each ended; empty: one may."""
 
@@ -69,6 +73,15 @@ def over_in(picture: Picture) -> Over:
     if heard_at is None or len(ends) < len(picture.clocks):
         return ()
     return tuple(ends) if all(at <= heard_at for _, at in ends) else ()
+
+
+def _with_words(reference: str, picture: Picture, together: Sequence[Records]) -> Seen:
+    """Return *picture* with what was told and answered: of most patients nobody asks for it."""
+    alerts = {told.alert_id: told for one in together for told in one.told()}
+    answers = {told.event_id: told for one in together for told in one.answered()}
+    owner_of = picture.persons.owner_of_alert
+    mine = [one for one in alerts.values() if owner_of(one) == reference]
+    return picture, mine, list(answers.values())
 
 
 class Projection:
@@ -114,8 +127,9 @@ class Projection:
         if topic == FACTS.name:
             self._take_row(key, value)
         elif topic == IDENTITIES.name:
-            self.numbers.take(reference, value)
-            self.people.take(reference, value)
+            identity = None if value is None else Identity.model_validate_json(value)
+            self.numbers.take(reference, None if identity is None else identity.number)
+            self.people.take(reference, identity)
             if reference in self._rows or reference in self._over:
                 # No row holds a name, but it is shown beside one.
                 self.version += 1
@@ -146,12 +160,12 @@ class Projection:
         found = fact_key(key)
         if found is None:
             return
-        rows = self._records[found.patient].rows
+        patient, fact_id = found
         if value is None:
-            rows.pop(found.fact_id, None)
+            self._records[patient].rows.pop(fact_id, None)
         else:
-            rows[found.fact_id] = value
-        self._touched.add(found.patient)
+            self._records[patient].put_row(fact_id, value)
+        self._touched.add(patient)
 
     # --- rows out
 
@@ -197,20 +211,21 @@ class Projection:
         rows: dict[str, ClockRow] = {}
         over: Over = ()
         try:
-            seen = self.picture(reference)
-            if seen is not None:
-                over = over_in(seen[0])
-                rows = {} if over else self._rows_from(reference, seen)
+            known = self._known(reference)
+            if known is not None:
+                picture = known[0]
+                over = over_in(picture)
+                rows = {} if over else self._rows_from(reference, _with_words(reference, *known))
                 if not is_synthetic(reference):
-                    self._note_receipt(seen[0].history.facts)
-                    place = seen[0].place if over or rows else None
+                    self._note_receipt(picture.history.facts)
+                    place = picture.place if over or rows else None
                     self._namesakes.put(reference, place, self.people.surname(reference))
         except Unreadable:
             self.unreadable.add(reference)
             rows, over = self._rows.get(reference, {}), self._over.get(reference, ())
         else:
             self.unreadable.discard(reference)
-            if seen is None:
+            if known is None:
                 self._namesakes.put(reference, None, "")
         self._replace(reference, rows, over)
         records = self._records.get(reference)
@@ -260,12 +275,15 @@ class Projection:
         Raises:
             Unreadable: a record of the patient is none of ours.
         """
+        known = self._known(reference)
+        return None if known is None else _with_words(reference, *known)
+
+    def _known(self, reference: str) -> Known | None:
         records = self._records.get(reference)
         if records is None or not records.may_have_clocks:
             return None
-        together = [
-            one for tied in sorted(self._tied(reference)) if (one := self._records.get(tied))
-        ]
+        tied = sorted(self._tied(reference)) if records.may_be_tied else [reference]
+        together = [one for name in tied if (one := self._records.get(name))]
         facts: dict[str, Fact] = {}
         for fact in (fact for one in together for fact in one.facts()):
             known = facts.get(fact.id)
@@ -274,10 +292,7 @@ class Projection:
         if who.root(reference) != reference:
             return None
         mine = [fact for fact in facts.values() if who.owner(fact) == reference]
-        alerts = {told.alert_id: told for one in together for told in one.told()}
-        answers = {told.event_id: told for one in together for told in one.answered()}
-        of_mine = [one for one in alerts.values() if who.owner_of_alert(one) == reference]
-        return Picture(mine, who, self.packs), of_mine, list(answers.values())
+        return Picture(mine, who, self.packs), together
 
     def with_numbers(self, numbers: Iterable[str]) -> set[str]:
         """Return under which references those live now who have *numbers*: after a merge it is the survivor's."""
@@ -298,6 +313,11 @@ class Projection:
         """Return whether an answer was read under *reference*."""
         records = self._records.get(reference)
         return records is not None and event_id in records.answers
+
+    def words(self, reference: str) -> int:
+        """Return what changes with any alert or answer of a patient; on every board the same."""
+        together = (self._records.get(tied) for tied in self._tied(reference))
+        return sum(one.words for one in together if one is not None)
 
     def row(self, clock_id: str) -> ClockRow | None:
         """Return the row of a clock, open or ended."""

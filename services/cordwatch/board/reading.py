@@ -16,10 +16,11 @@ from confluent_kafka.admin import AdminClient
 
 from cordwatch.runtime.kafka import (
     RECONNECT_MS_MAX,
-    BrokerUnreachable,
     KafkaSettings,
     MissingTopics,
+    unreachable,
 )
+from cordwatch.runtime.kafka_refusals import refusal_of_code
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.topics import Topic
 
@@ -70,7 +71,7 @@ class Reader:
         try:
             known = self._consumer.list_topics(timeout=self._settings.timeout_s).topics
         except KafkaException:
-            raise BrokerUnreachable(self._settings.address, self._settings.timeout_s) from None
+            raise unreachable(self._settings) from None
         missing = [one.name for one in self._topics if one.name not in known]
         if missing:
             raise MissingTopics(missing, self._settings.address)
@@ -119,7 +120,8 @@ class Reader:
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name there
                 self._at_end(record.topic(), record.partition(), batch)
                 batch = []
-            elif error.fatal():
+            elif error.fatal() or refusal_of_code(error.code()) == "denied":
+                # A topic that it may read no more would only look quiet.
                 raise KafkaException(error)
         self._hand_over(batch)
         self._read_at = self._clock.monotonic()
@@ -138,7 +140,7 @@ class Reader:
 
     def _ask(self) -> None:
         # A client of its own: asked through the consumer while that reads, no answer ever came back.
-        asking = AdminClient({"bootstrap.servers": self._settings.address, "log_level": 0})
+        asking = AdminClient({**self._settings.librdkafka(), "log_level": 0})
         while not self._stop.wait(ASK_EVERY_S):
             try:
                 asking.list_topics(self._topics[0].name, timeout=ASK_EVERY_S)
@@ -150,7 +152,7 @@ class Reader:
 def _client(settings: KafkaSettings) -> Consumer:
     return Consumer(
         {
-            "bootstrap.servers": settings.address,
+            **settings.librdkafka(),
             "group.id": "cordwatch-board",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",

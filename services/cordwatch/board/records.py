@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from zlib import crc32
 
 from pydantic import ValidationError
 
@@ -38,28 +39,28 @@ class Records:
     that is overdue for days holds no more than one that is not.
     """
 
-    __slots__ = ("alerts", "answers", "rows")
+    __slots__ = ("alerts", "answers", "may_be_tied", "may_have_clocks", "rows")
 
     def __init__(self) -> None:
         """Begin with nothing known."""
         self.rows: dict[str, bytes] = {}
         self.alerts: dict[str, bytes] = {}
         self.answers: dict[str, bytes] = {}
+        self.may_have_clocks = False
+        """Whether a clock may exist: cheap, and never wrong about a no."""
+        self.may_be_tied = False
+        """Whether something may ever have been among the rows that ties the patient to another."""
 
     @property
     def is_empty(self) -> bool:
         """Return whether nothing is known."""
         return not (self.rows or self.alerts or self.answers)
 
-    @property
-    def may_have_clocks(self) -> bool:
-        """Return whether a clock may exist: cheap, and never wrong about a no."""
-        return any(word in row for row in self.rows.values() for word in _DECIDING)
-
-    @property
-    def may_be_tied(self) -> bool:
-        """Return whether something may be among the rows that ties the patient to another."""
-        return any(may_tell_identity(row) for row in self.rows.values())
+    def put_row(self, fact_id: str, row: bytes) -> None:
+        """Take in a row as it stands on the broker."""
+        self.rows[fact_id] = row
+        self.may_have_clocks = self.may_have_clocks or any(word in row for word in _DECIDING)
+        self.may_be_tied = self.may_be_tied or may_tell_identity(row)
 
     def facts(self) -> list[Fact]:
         """
@@ -102,6 +103,11 @@ class Records:
     def answered(self) -> Iterator[Answer]:
         """Return the answers."""
         return (_answer(value) for value in self.answers.values())
+
+    @property
+    def words(self) -> int:
+        """Return what changes with any of the alerts and answers, in whatever order they came."""
+        return sum(crc32(value) for told in (self.alerts, self.answers) for value in told.values())
 
     def forget(self, before: datetime) -> None:
         """Forget alerts and answers from *before*, which a board that starts now would not find either."""

@@ -23,8 +23,8 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 """On every answer, errors too."""
-STRICT_TRANSPORT: Final = "max-age=31536000"
-TOKEN_COOKIE: Final = "cordwatch-form"  # noqa: S105 - the name of a cookie
+STRICT_TRANSPORT: Final = "max-age=31536000; includeSubDomains"
+_COOKIE: Final = "cordwatch-form"
 TOKEN_CHARS: Final = 43
 
 
@@ -60,6 +60,11 @@ def check_token(given: str, cookie: str | None) -> None:
     """
     if not cookie or not hmac.compare_digest(given.encode(), cookie.encode()):
         raise Forged("without the token of a form of this board")
+
+
+def cookie_name(*, is_secure: bool) -> str:
+    """Return what the cookie of the forms is called: over TLS so that no other host can have set it."""
+    return f"__Host-{_COOKIE}" if is_secure else _COOKIE
 
 
 def new_token() -> str:

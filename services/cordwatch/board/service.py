@@ -30,15 +30,17 @@ from cordwatch.board.routes import ROUTES
 from cordwatch.board.settings import BoardSettings
 from cordwatch.board.site import Site, make_app
 from cordwatch.board.wording import STATE_WORDS
-from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
+from cordwatch.runtime.kafka import KafkaSettings, Publisher
+from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.peers import CannotListen, tls_context
+from cordwatch.runtime.pulse import Pulse
 from cordwatch.runtime.web_listening import WebListener
+from cordwatch_schemas.access import BOARD
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
 from cordwatch_schemas.synthetic_pack import WithSynthetic
-from cordwatch_schemas.topics import AUDIT
 
 EXIT_OK: Final = 0
 EXIT_BROKEN: Final = 70
@@ -74,6 +76,7 @@ class Board:
             settings.clock,
             name=settings.name,
             synthetic=settings.synthetic,
+            accepted_risks=kafka.environment.told(),
         )
         self.hub = Hub(self.state)
         self.reader = Reader(kafka, READ, settings.clock, self._take, self._caught_up)
@@ -87,9 +90,11 @@ class Board:
             self.audit,
             Publisher(kafka),
             self.metrics,
-            is_secure=self.tls is not None,
+            is_secure=settings.is_secure,
+            forwarders=settings.forwarded_by,
             cds=self.entrance.cds,
         )
+        self.pulse = Pulse(settings.clock.monotonic)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._began = settings.clock.monotonic()
         self._forgot_at = settings.clock.now()
@@ -117,6 +122,7 @@ class Board:
         self.state.projection.refresh()
         # Most of it stays: looked through for garbage again and again, it would hold up pages each time.
         gc.freeze()
+        gc.enable()
         self.state.ready = True
         took_s = self.settings.clock.monotonic() - self._began
         self.metrics.ready.set(1)
@@ -185,6 +191,15 @@ class Board:
             "synthetic_patients": self.state.projection.unseen.shown(self.settings.clock.now()),
         }
 
+    def shows(self) -> bool:
+        """
+        Return whether it has rows to show, for `/readyz`.
+
+        Without a broker too: the last rows under NOT LIVE help a ward, and a
+        balancer that sent nobody here any more would show it nothing.
+        """
+        return self.state.ready
+
     async def run(self, ready: Callable[[str], None] | None = None) -> int:
         """
         Run until told to stop; return the exit code.
@@ -198,12 +213,21 @@ class Board:
         for one in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(one, stop.set)
         self.reader.connect()
+        # What is read at the start is no garbage; `_caught_up` has it looked for again.
+        gc.disable()
         self.reader.start()
         self.audit.start()
+        at = (self.settings.metrics_host, self.settings.metrics_port)
         server = MetricsServer(
-            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+            self.registry,
+            self.health,
+            *at,
+            self.kafka.environment.stands,
+            live=self.pulse.is_live,
+            ready=self.shows,
         )
         server.start()
+        self.pulse.start()
         log.info("metrics", address=server.address)
         address = await self._listen()
         log.info("listening", address=address, access=self.settings.access)
@@ -254,5 +278,5 @@ def run(
         BadAccess, BrokerUnreachable, MissingTopics, WrongTopics, BadYaml, CannotListen: it cannot begin.
     """
     packs = WithSynthetic(load_packs(settings.pack))
-    require_topics(kafka, (*READ, AUDIT))
+    require_access(kafka, BOARD)
     return asyncio.run(Board(settings, kafka, packs).run(ready))

@@ -34,6 +34,8 @@ class BoardSettings:
     proxy_secret_file: Path | None = None
     proxy_names: tuple[str, ...] = ()
     """Names in the certificates of the proxies."""
+    forwarded_by: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Proxies that are believed about where a reader sits, for the audit trail and the limits."""
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
     jwt_keys_file: Path | None = None
@@ -41,7 +43,7 @@ class BoardSettings:
     keys_ca: Path | None = None
     """By what the addresses of keys are verified; None: by the system's authorities."""
     url: str | None = None
-    """Of the board, as browsers and the record system know it."""
+    """Of the board, as browsers and the record system know it; https there means TLS, wherever it ends."""
     patient_system: str | None = None
     """`Identifier.system` of the patient numbers. Turns CDS Hooks on."""
     cds_issuers: tuple[str, ...] = ()
@@ -55,3 +57,8 @@ class BoardSettings:
     tls_client_ca: Path | None = None
     synthetic: bool = False
     clock: WallClock = field(default_factory=WallClock)
+
+    @property
+    def is_secure(self) -> bool:
+        """Return whether browsers come over TLS alone: it ends here, or before, as the board's address says."""
+        return self.tls_cert is not None or (self.url or "").lower().startswith("https://")

@@ -17,11 +17,12 @@ from cordwatch.board.audit import AuditLog, NotRecorded, Publishes
 from cordwatch.board.audit_event import Deed, audit_event
 from cordwatch.board.board_state import BoardState
 from cordwatch.board.cds.setup import BASE, CdsHooks
+from cordwatch.board.forwarding import HEADER, reader_address
 from cordwatch.board.live import Hub
 from cordwatch.board.look import Look, build, page
 from cordwatch.board.metrics import BoardMetrics
-from cordwatch.board.security import HEADERS, STRICT_TRANSPORT, Allowance, Forged
-from cordwatch.board.signing import Asking, SignIn, who_asks
+from cordwatch.board.security import HEADERS, STRICT_TRANSPORT, Allowance, Forged, cookie_name
+from cordwatch.board.signing import Asking, Networks, SignIn, who_asks
 from cordwatch.runtime.logging import get_logger
 
 BODY_BYTES_MAX: Final = 8 * 1024
@@ -61,12 +62,25 @@ class Site:
     publisher: Publishes
     metrics: BoardMetrics
     is_secure: bool = False
+    """Whether browsers reach it over TLS alone."""
+    forwarders: Networks = ()
+    """Proxies that are believed about where a reader sits."""
     cds: CdsHooks | None = None
     """None: CDS Hooks is not set up."""
     pages_allowed: Allowance = field(default_factory=lambda: Allowance(120, 4))
     changes_allowed: Allowance = field(default_factory=lambda: Allowance(30, 0.5))
     cards_allowed: Allowance = field(default_factory=lambda: Allowance(600, 50))
     """One record system asks for a whole hospital."""
+
+    @property
+    def token_cookie(self) -> str:
+        """Return what the cookie is called that ties forms to a browser."""
+        return cookie_name(is_secure=self.is_secure)
+
+    def address(self, request: web.Request) -> str:
+        """Return where the reader sits, as far as that is known; nobody is let in by it."""
+        told = request.headers.getall(HEADER, ())
+        return reader_address(request.remote or "unknown", told, self.forwarders)
 
     def allowance(self, route: Route) -> Allowance:
         """Return how much one reader may ask for of what *route* gives."""
@@ -93,6 +107,7 @@ class Site:
             "zone": state.projection.zone.key,
             "pack": state.projection.packs.label,
             "synthetic": state.synthetic,
+            "accepted_risks": state.accepted_risks,
             "not_live": state.not_live(look),
             "user": reader.user,
             "roles": sorted(reader.roles) if reader.is_known else [],
@@ -122,7 +137,7 @@ class Site:
             request.get(READER),
             self.state.clock.now(),
             board=self.state.name,
-            peer=request.remote or "unknown",
+            peer=self.address(request),
             **more,
         )
         done = self.audit.append(event)
@@ -189,7 +204,7 @@ def guarded(site: Site, route: Route) -> Callable[[web.Request], Awaitable[web.S
 def _refused(site: Site, route: Route, request: web.Request) -> web.Response | None:
     """Return why somebody who is known gets nothing here, or not now; None: it is answered."""
     reader, metrics = request[READER], site.metrics
-    who = f"{reader.user}|{request.remote}"
+    who = f"{reader.user}|{site.address(request)}"
     if not site.allowance(route).take(who, site.state.clock.monotonic()):
         metrics.refused.labels("rate").inc()
         return refusal(site, route, 429, "Too much at once", "Wait a moment.")

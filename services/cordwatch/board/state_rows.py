@@ -7,13 +7,12 @@ that this reading is held to watch's writing by a test.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FACT, ID_CHARS = "f", 24
 
 
-@dataclass(frozen=True, slots=True)
-class FactKey:
+class FactKey(NamedTuple):
     """Whose fact a row is, and its id."""
 
     patient: str

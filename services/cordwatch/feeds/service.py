@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.feeds.fhir_exchange.settings import FhirSettings
 from cordwatch.feeds.fhir_exchange.side import FhirSide, read_positions
-from cordwatch.feeds.gateway import WRITTEN, Translated
+from cordwatch.feeds.gateway import Translated
 from cordwatch.feeds.group_commit import GroupCommit, Job, Settled
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.intake import understand
@@ -30,12 +30,14 @@ from cordwatch.feeds.source import Sources
 from cordwatch.feeds.trouble.listening import Listening
 from cordwatch.feeds.trouble.operations import Operations, Remembered, remembered
 from cordwatch.runtime.group_publisher import GroupPublisher
-from cordwatch.runtime.kafka import KafkaSettings, require_topics
+from cordwatch.runtime.kafka import KafkaSettings
+from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch.runtime.pulse import Pulse
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch_schemas.access import FEEDS
 from cordwatch_schemas.positions import BadYaml
-from cordwatch_schemas.topics import HISTORIES, OPERATIONS
 
 EXIT_OK = 0
 EXIT_UNANSWERED = 1
@@ -92,6 +94,7 @@ class Feeds:
         self.operations = Operations(
             listening, self.commit, self.metrics.operations, clock, self._in_use
         )
+        self.pulse = Pulse(clock.monotonic)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._is_broken = False
@@ -115,10 +118,17 @@ class Feeds:
         for one in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(one, self._stop.set)
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
+        at = (self.settings.metrics_host, self.settings.metrics_port)
+        # A broker that is away lets nothing in, and is not mended by another gateway.
         page = MetricsServer(
-            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+            self.registry,
+            self.health,
+            *at,
+            self._kafka.environment.stands,
+            live=self.pulse.is_live,
         )
         page.start()
+        self.pulse.start()
         log.info("metrics", address=page.address)
         try:
             self.commit.start()
@@ -238,7 +248,7 @@ def run(
     Raises:
         BrokerUnreachable, MissingTopics, BadTls, BadFiles, CannotListen: it cannot begin.
     """
-    require_topics(kafka, (*WRITTEN, HISTORIES, OPERATIONS))
+    require_access(kafka, FEEDS)
     side = FhirSide(fhir, clock, read_positions(kafka)) if fhir and fhir.is_on else None
     before = remembered(kafka)
     # What is here now stays for good: to look through it for garbage would hold up answers for 0.1 s each time.

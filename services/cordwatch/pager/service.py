@@ -22,11 +22,14 @@ from cordwatch.pager.plan import NOWHERE, Plan
 from cordwatch.pager.transports.nowhere import NowhereTransport
 from cordwatch.pager.transports.transport import ATTEMPT_S_MAX, Outcome, Page, Transport
 from cordwatch.pager.troubles import Troubles
-from cordwatch.runtime.kafka import KafkaError, KafkaSettings, read_topic, require_topics
+from cordwatch.runtime.kafka import KafkaError, KafkaSettings, read_topic
+from cordwatch.runtime.kafka_access import require_access
+from cordwatch.runtime.kafka_refusals import exit_code_of
 from cordwatch.runtime.leading import LeadershipLost
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch_schemas.access import PAGER, PAGER_GROUP
 from cordwatch_schemas.operations import OperationalAlert
 from cordwatch_schemas.pages import Matter
 from cordwatch_schemas.topics import OPERATIONS, PAGES
@@ -50,6 +53,7 @@ STUCK_S = 20.0
 FORGET_S = 3_600.0
 STOP_S = 10.0
 
+Beside = Callable[["Pager"], Any]
 log = get_logger("cordwatch.pager")
 
 
@@ -64,7 +68,7 @@ class Pager:
         clock: WallClock,
         *,
         name: str = "pager",
-        group: str = "cordwatch-pager",
+        group: str = PAGER_GROUP,
         session_timeout_s: float = 10.0,
         metrics_at: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
@@ -77,7 +81,8 @@ class Pager:
         self.metrics = PagerMetrics(self.registry)
         self.metrics.touch(self.transports.values())
         self.machine: Machine | None = None
-        self._page = MetricsServer(self.registry, self.health, *metrics_at)
+        accepted = kafka.environment.stands
+        self._page = MetricsServer(self.registry, self.health, *metrics_at, accepted)
         self._intake = Intake(
             kafka,
             group,
@@ -371,20 +376,22 @@ class Pager:
             log.warning("another pager leads now")
         else:
             log.error("reading cannot go on", exc_info=error)
-        self._exit = EXIT_BROKEN
+        self._exit = exit_code_of(error, EXIT_BROKEN)
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stopping.set)
 
 
-def run(pager: Callable[[], Pager], kafka: KafkaSettings, *beside: Callable[[Pager], Any]) -> int:
+def run(
+    pager: Callable[[], Pager], kafka: KafkaSettings, *beside: Beside, group: str = PAGER_GROUP
+) -> int:
     """
     Run a pager until SIGTERM or Ctrl-C; return its exit code.
 
     Raises:
-        BrokerUnreachable, MissingTopics: it cannot begin.
+        BrokerUnreachable, KafkaRefused, MissingTopics: it cannot begin.
     """
-    require_topics(kafka, (*READ, PAGES))
+    require_access(kafka, PAGER, {PAGER_GROUP: group})
 
     async def main() -> int:
         made = pager()

@@ -66,7 +66,9 @@ class PagerSettings(Listening):
     )
     silences_s: float = Field(30.0, gt=0, description="Seconds between two readings of silences.")
     heartbeat_url: str | None = Field(
-        None, description="URL that is called while the pager makes progress; none: no call."
+        None,
+        repr=False,  # whoever knows it can call it
+        description="URL that is called while the pager makes progress; none: no call.",
     )
     heartbeat_alertmanagers: Names = Field(
         (),

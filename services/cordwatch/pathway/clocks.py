@@ -147,23 +147,21 @@ class Episodes:
 
     def _clock(self, rule: DeadlineRule, pack: Pack, start: Start, episode: str) -> Clock:
         fact = start.fact
+        due_at = self._endings.planned_due(rule, start.at) or start.at + rule.window
         clock = Clock(
             id=digest("clock", rule.id, fact.sent_as, fact.id),
             rule=rule,
             pack=pack,
             cause=fact,
             start_at=start.at,
-            due_at=start.at + rule.window,
+            due_at=due_at,
             episode=episode,
+            end=self._endings.end_of(rule, start.at, due_at, pack.policy),
             board_only=rule.board_only
             or fact.received_at - start.at > pack.policy.board_only_after,
             flags=start.flags,
+            missing=self._endings.missing(rule, start.at),
         )
-        plan = self._endings.planned_due(rule, start.at)
-        if plan is not None:
-            clock = replace(clock, due_at=plan)
-        end = self._endings.end_of(rule, start.at, clock.due_at, pack.policy)
-        clock = replace(clock, end=end, missing=self._endings.missing(rule, start.at))
         in_force_from = pack.in_force_from
         if in_force_from is not None and clock.quiet_at < in_force_from:
             # A rule that is new must not page for patients whom it would have paged for long ago.

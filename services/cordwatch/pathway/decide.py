@@ -1,23 +1,23 @@
-"""The one way into the core: facts and what was published, to what must be told now."""
+"""The one way into the core: a chart of facts and of what was published, to what must be told now."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
 
 from cordwatch.pathway.advisories import advisories
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.history import Ended
-from cordwatch.pathway.identity import persons
 from cordwatch.pathway.notices import ONE_AT_A_TIME, Condition, notices
 from cordwatch.pathway.picture import Picture
-from cordwatch.pathway.telling import ConditionKey, Ledger, Telling, closed, pack_for
+from cordwatch.pathway.telling import ConditionKey, Telling, closed, pack_for
 from cordwatch_schemas.alerts import Alert, AlertStatus
-from cordwatch_schemas.pack import Packs, Policy
+from cordwatch_schemas.pack import Policy
 
 CAN_MATTER = frozenset(
     {
@@ -57,38 +57,26 @@ class Decision:
     expired: bool = False
     """Nothing here can matter any more: every row may be dropped."""
 
+    def without_endings(self) -> Decision:
+        """Return it without what ends or forgets anything: not all facts were there to be seen."""
+        opened = tuple(alert for alert in self.alerts if alert.status == "open")
+        return replace(self, alerts=opened, expired=False)
 
-def decide(
-    patient: str,
-    facts: Sequence[Fact],
-    published: Sequence[Alert],
-    packs: Packs,
-    now: datetime,
-    *,
-    stale: bool = False,
-    pictures: dict[str, Picture] | None = None,
-) -> Decision:
-    """
-    Return what to tell about *patient* at *now*, given every fact and every alert published before.
 
-    Pure and idempotent: called again with its own alerts among *published*, it
-    returns none. *stale* marks what is raised although a source could not be
-    read up to now. *pictures* keeps what follows from the facts alone; the
-    caller drops a patient's when a fact is added.
+def decide(chart: Chart, now: datetime, *, stale: bool = False) -> Decision:
     """
-    who = persons(facts)
-    if who.root(patient) != patient:
+    Return what to tell at *now* about the patient of *chart*.
+
+    Pure and idempotent: once its own alerts are noted in the chart, it returns
+    none. *stale* marks what is raised although a source could not be read up
+    to now.
+    """
+    if chart.is_elsewhere:
         return Decision()
-    mine = [fact for fact in facts if who.owner(fact) == patient]
-    if not published and not any(fact.kind in CAN_MATTER for fact in mine):
-        return _quiet(mine, [pack.policy for pack in packs.each], now)
-    pictures = {} if pictures is None else pictures
-    picture = pictures.get(patient) or Picture(mine, who, packs)
-    pictures[patient] = picture
-    if who.named:
-        published = [one for one in published if who.owner_of_alert(one) == patient]
-    ledger = Ledger(published)
-    telling = Telling(picture, ledger, now, stale)
+    if not chart.was_told_of and not any(fact.kind in CAN_MATTER for fact in chart.facts):
+        return _quiet(chart.facts, [pack.policy for pack in chart.packs.each], now)
+    picture = chart.picture
+    telling = Telling(picture, chart.ledger, now, stale)
     alerts: list[Alert] = []
     wakes: list[datetime] = picture.changes_after(now)
     alerts += _clocks(telling, wakes)
@@ -98,7 +86,8 @@ def decide(
     )
     if running or wakes:
         return Decision(tuple(alerts), min(wakes, default=None), running)
-    quiet = _quiet(mine, [picture.where.policy_of(one) for one in mine], now, picture.clocks)
+    policies = [picture.where.policy_of(fact) for fact in chart.facts]
+    quiet = _quiet(chart.facts, policies, now, picture.clocks)
     if not alerts:
         return quiet
     # Who is to be told of is not forgotten in the same breath, and not looked at never again.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.clocks import Clock
 from cordwatch.pathway.decide import CAN_MATTER, decide
 from cordwatch.pathway.facts import Fact
@@ -96,7 +97,7 @@ def alerts_once_on(
     found: dict[str, Alert] = {}
     for reference, known in facts.items():
         before = published.get(reference, ())
-        decided = decide(reference, known, before, packs, at).alerts
+        decided = decide(Chart(reference, known, before, packs), at).alerts
         for alert in (*before, *decided):
             rival = found.get(alert.alert_id)
             if rival is None or alert.revision >= rival.revision:

@@ -43,6 +43,7 @@ class Endings:
         """Read studies, steroids, courses, consultations and death out of *history*."""
         self.history = history
         self.where = where
+        self._scans_since: dict[datetime, list[tuple[Scan, frozenset[str]]]] = {}
         self.studies = spinal_studies(history)
         self.steroid = dexamethasone(history)
         self.courses = courses(history)
@@ -160,14 +161,18 @@ class Endings:
         return None if done is None else _satisfied(*done, due_at)
 
     def _scans(self, start_at: datetime) -> list[tuple[Scan, frozenset[str]]]:
-        found = [
-            (scan, study.regions)
-            for study in self.studies
-            if study.is_mri
-            and (scan := study.scan_for(start_at)) is not None
-            and scan.done_at >= start_at
-        ]
-        return sorted(found, key=_by_time)
+        # Every clock that waits for an MRI asks twice: what ended it, and what is missing.
+        known = self._scans_since.get(start_at)
+        if known is None:
+            found = [
+                (scan, study.regions)
+                for study in self.studies
+                if study.is_mri
+                and (scan := study.scan_for(start_at)) is not None
+                and scan.done_at >= start_at
+            ]
+            known = self._scans_since[start_at] = sorted(found, key=_by_time)
+        return known
 
     def _imaged(
         self, start_at: datetime, *, whole: bool

@@ -51,6 +51,8 @@ class Fact:
     replayed: bool
     codes: tuple[tuple[str, str], ...]
     values: Mapping[str, Any]
+    unknown: tuple[tuple[str, Any], ...] = ()
+    """What a newer version wrote into its row: not read here, and kept for it."""
     tolerance: timedelta = FUTURE_TOLERANCE
     """How far after receipt it may lie: not told, but set by the pack that reads it."""
 
@@ -214,6 +216,7 @@ def merge_tellings(known: Fact, told: Fact) -> Fact:
         recorded_last_at=_most(known.recorded_last_at, told.recorded_last_at),
         received_at=first.received_at,
         replayed=known.replayed and told.replayed,
+        unknown=known.unknown or told.unknown,
     )
     return known if merged == known else merged
 
@@ -227,6 +230,8 @@ def _instant(micros: int | None) -> datetime | None:
 
 
 ROW_VERSION = 1
+"""Of a row that the version before could not read: what is merely added is a key of its own, and no new version."""
+_ROW_KEYS = frozenset("vkporelwxncduyqb")
 
 
 def encode_fact(fact: Fact) -> bytes:
@@ -256,6 +261,7 @@ def encode_fact(fact: Fact) -> bytes:
         "b": fact.basis if fact.basis != "field" else None,
     }
     row.update((key, value) for key, value in optional.items() if value is not None)
+    row.update(fact.unknown)
     return json.dumps(row, separators=(",", ":")).encode()
 
 
@@ -272,6 +278,7 @@ def decode_fact(fact_id: str, row: bytes) -> Fact:
             raise ValueError("unknown row version")
         at = EPOCH + timedelta(microseconds=data["o"])
         recorded_at = _instant(data.get("w"))
+        unknown = data.keys() - _ROW_KEYS
         return Fact(
             id=fact_id,
             kind=data["k"],
@@ -289,6 +296,7 @@ def decode_fact(fact_id: str, row: bytes) -> Fact:
             replayed="y" in data,
             codes=tuple((system, code) for system, code in data.get("d", ())),
             values=data.get("u", {}),
+            unknown=tuple((key, data[key]) for key in sorted(unknown)) if unknown else (),
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"unreadable fact row: {type(error).__name__}") from None

@@ -79,7 +79,8 @@ class History:
         if len(kinds) == 1:
             return self._standing.get(kinds[0], [])
         found = [fact for kind in kinds for fact in self._standing.get(kind, ())]
-        return sorted(found, key=_by_time)
+        # Of most kinds there is nothing, and this is asked for each of them at every look.
+        return sorted(found, key=_by_time) if len(found) > 1 else found
 
     def flags(self, fact: Fact) -> tuple[str, ...]:
         """Return what is doubtful about *fact*: its time, or that another record says otherwise."""

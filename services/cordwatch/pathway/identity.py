@@ -97,6 +97,8 @@ def persons(facts: Iterable[Fact]) -> Persons:
             told.setdefault((fact.values["survivor"], fact.values["retired"]), []).append(fact)
         elif fact.kind == "encounter-moved":
             moves.append(fact)
+    if not told and not moves:
+        return Persons()
     found = Persons(named={*told, *map(_parties, moves)})
     # The same merge is published under both references: of one pair the latest word counts.
     latest = {pair: max(same, key=_by_record) for pair, same in told.items()}
@@ -112,8 +114,7 @@ def persons(facts: Iterable[Fact]) -> Persons:
         else:
             found.refused += [(fact, why) for fact in _copies(told[pair], latest[pair])]
     _move(found, moves)
-    if found.named:
-        found.owner_by_fact |= {fact.id: found.owner(fact) for fact in everything}
+    found.owner_by_fact |= {fact.id: found.owner(fact) for fact in everything}
     return found
 
 

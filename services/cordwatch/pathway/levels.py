@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from cordwatch.pathway.clocks import Clock
 from cordwatch_schemas.alerts import Alert, Level
-from cordwatch_schemas.pack import DeadlineRule
+from cordwatch_schemas.pack import DeadlineRule, LevelAt
 
 Raised = Mapping[tuple[Level, int], Alert]
 """The alerts of one clock that were published before, by level and repeat."""
@@ -33,8 +34,12 @@ class Progress:
 
 def fixed_steps(clock: Clock) -> list[Step]:
     """Return the fixed levels of *clock* with their instants, in order."""
+    return _steps(clock, clock.rule.levels)
+
+
+def _steps(clock: Clock, levels: Iterable[LevelAt]) -> list[Step]:
     window = clock.due_at - clock.start_at
-    return [Step(one.level, 0, clock.start_at + window * one.at) for one in clock.rule.levels]
+    return [Step(one.level, 0, clock.start_at + window * one.at) for one in levels]
 
 
 def instant_of(alert: Alert, rules: Mapping[tuple[str, str], DeadlineRule]) -> datetime | None:
@@ -58,9 +63,9 @@ def progress(clock: Clock, raised: Raised, now: datetime) -> Progress:
     one; repeats that fell due before a late `due` was raised are dropped
     (pathway, Levels).
     """
-    fixed = fixed_steps(clock)
-    highest = max((n for n, step in enumerate(fixed) if (step.level, 0) in raised), default=-1)
-    waiting = fixed[highest + 1 :]
+    levels = clock.rule.levels
+    highest = max((n for n, one in enumerate(levels) if (one.level, 0) in raised), default=-1)
+    waiting = _steps(clock, levels[highest + 1 :])
     passed = [step for step in waiting if step.at <= now]
     steps = passed[-1:]
     coming = [step.at for step in waiting if step.at > now]
@@ -81,7 +86,8 @@ def pages_ended(clock: Clock, raised: Raised, now: datetime) -> bool:
 
 
 def _last_repeat(raised: Raised) -> int:
-    return max((repeat for level, repeat in raised if level == "overdue"), default=0)
+    # Only `overdue` is ever repeated.
+    return max(map(itemgetter(1), raised), default=0)
 
 
 def _grid_after(clock: Clock, instant: datetime) -> datetime:

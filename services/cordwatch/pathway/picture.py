@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any, TypeVar, TypeVarTuple
 
 from cordwatch.pathway.clocks import Clock, Episode, Episodes
 from cordwatch.pathway.drugs import Drugs
@@ -16,6 +17,9 @@ from cordwatch.pathway.identity import Persons
 from cordwatch.pathway.starts import lymphoma_known
 from cordwatch.pathway.where import PLACES, Where
 from cordwatch_schemas.pack import Pack, Packs
+
+Found = TypeVar("Found")
+Given = TypeVarTuple("Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,25 @@ class Picture:
         self.endings = Endings(self.history, self.where)
         self.episodes: list[Episode] = Episodes(self.endings).found
         self.clocks: list[Clock] = [one for episode in self.episodes for one in episode.clocks]
-        self.drugs = Drugs(self.history)
         self.lymphoma = lymphoma_known(self.history, self.where)
+        self._found: dict[object, Any] = {}
+
+    def once(self, work: Callable[[Picture, *Given], Found], *given: *Given) -> Found:
+        """Return what *work* reads out of the facts alone: every look asks for it, and it stays the same."""
+        if (work, given) not in self._found:
+            self._found[work, given] = work(self, *given)
+        found: Found = self._found[work, given]
+        return found
 
     def is_dead(self, at: datetime) -> bool:
         """Return whether the patient was dead at *at*, and nothing contradicts it."""
         death_at = self.endings.death_at
         return death_at is not None and death_at <= at
+
+    @cached_property
+    def drugs(self) -> Drugs:
+        """Return what is ordered: only advice reads it."""
+        return Drugs(self.history)
 
     @property
     def owner(self) -> str | None:

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.decide import decide
 from cordwatch.pathway.facts import Fact, fact_of, fact_of_answer, merge_tellings
 from cordwatch.pathway.identity import IDENTITY, owners, persons
-from cordwatch.pathway.picture import Picture
 from cordwatch.pathway.relevance import is_kept
 from cordwatch.pathway.telling import rules_over
 from cordwatch_schemas.acknowledgements import Answer
@@ -36,7 +36,7 @@ class Ward:
         """What the owner of each patient knows to be published."""
         self.told: dict[str, Alert] = {}
         """What a listener has heard: of each alert the highest revision, with its first raising."""
-        self._pictures: dict[str, Picture] = {}
+        self._charts: dict[str, Chart] = {}
         self._wakes: list[tuple[datetime, str]] = []
         self._wake_of: dict[str, datetime] = {}
 
@@ -47,19 +47,17 @@ class Ward:
         if merged is known:
             return False
         self.facts[patient][fact.id] = merged
-        self._pictures.pop(patient, None)
+        self._charts.pop(patient, None)
         return True
 
     def look(self, patient: str, now: datetime) -> None:
         """Decide about *patient* at *now*, and remember what was told."""
-        decision = decide(
-            patient,
-            list(self.facts[patient].values()),
-            list(self.alerts[patient].values()),
-            self._packs,
-            now,
-            pictures=self._pictures,
-        )
+        chart = self._charts.get(patient)
+        if chart is None:
+            facts, alerts = self.facts[patient].values(), self.alerts[patient].values()
+            chart = self._charts[patient] = Chart(patient, list(facts), list(alerts), self._packs)
+        decision = decide(chart, now)
+        chart.note(decision.alerts)
         for alert in decision.alerts:
             self.alerts[patient][alert.alert_id] = alert
             known = self.told.get(alert.alert_id)
@@ -86,6 +84,7 @@ class Ward:
             known = self.alerts[owner].get(alert_id)
             if owner != patient and (known is None or rules_over(alert, known)):
                 self.alerts[owner][alert_id] = alert
+                self._charts.pop(owner, None)
                 news.add(owner)
         return news
 

@@ -176,6 +176,9 @@ class Dexamethasone:
         return falls
 
 
+_NONE = Dexamethasone((), (), (), ())
+
+
 def _stop_first(edge: tuple[datetime, Fact]) -> tuple[datetime, bool, datetime, str]:
     at, fact = edge
     return (at, fact.kind != "medication-stopped", fact.received_at, fact.id)
@@ -191,6 +194,8 @@ def _ends_systemic(stop: Fact, ordered: Collection[str], systemic: Collection[st
 
 def dexamethasone(history: History) -> Dexamethasone:
     """Return the systemic steroid history of a patient, what is not systemic left out."""
+    if not history.standing("medication-ordered", "medication-given", "medication-stopped"):
+        return _NONE
     ordered: dict[str, list[Fact]] = defaultdict(list)
     for fact in history.standing("medication-ordered"):
         if concept_of(fact) == "dexamethasone":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cordwatch.pathway.clocks import Clock, most_pressing
 from cordwatch.pathway.facts import Fact, digest
@@ -33,27 +34,52 @@ _UNPLANNED: dict[Intent, str] = {
 }
 
 
+class Way(NamedTuple):
+    """How an alert of a clock stands: the hundred that a late clock has told stand in one or two ways."""
+
+    status: AlertStatus
+    patient: str
+    ward: str | None
+    pack: str
+
+
 class Ledger:
     """What was published before, found by clock or by condition."""
 
-    def __init__(self, published: Iterable[Alert]) -> None:
-        """Sort *published*, the latest revision of every alert of one patient."""
+    def __init__(self) -> None:
+        """Begin with nothing published."""
         self.by_clock: dict[str, dict[tuple[Level, int], Alert]] = defaultdict(dict)
+        self._ways: dict[str, Counter[Way]] = defaultdict(Counter)
+        """By clock in which ways its alerts stand, and how many."""
         self.by_condition: dict[ConditionKey, dict[int, Alert]] = defaultdict(dict)
-        for alert in published:
-            if alert.clock and alert.level:
-                self.by_clock[alert.clock][alert.level, alert.repeat] = alert
-            else:
-                clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""
-                self.by_condition[alert.rule, alert.cause, clock][alert.repeat] = alert
+
+    def note(self, alert: Alert) -> None:
+        """Take note of *alert*, in the place of its earlier revision."""
+        if alert.clock and alert.level:
+            before = self.by_clock[alert.clock].get((alert.level, alert.repeat))
+            self.by_clock[alert.clock][alert.level, alert.repeat] = alert
+            self._ways[alert.clock][_way(alert)] += 1
+            if before is not None:
+                self._ways[alert.clock][_way(before)] -= 1
+        else:
+            clock = alert.clock if alert.rule in PER_CLOCK and alert.clock else ""
+            self.by_condition[alert.rule, alert.cause, clock][alert.repeat] = alert
 
     def is_open(self, key: ConditionKey) -> bool:
         """Return whether the condition *key* stands open."""
         return any(alert.status == "open" for alert in self.by_condition.get(key, {}).values())
 
+    def ways(self, clock: Clock) -> list[Way]:
+        """Return in which ways the alerts of *clock* stand."""
+        return [way for way, count in self._ways[clock.id].items() if count]
+
     def raised(self, clock: Clock) -> Raised:
         """Return the alerts of *clock*."""
         return self.by_clock.get(clock.id, {})
+
+
+def _way(alert: Alert) -> Way:
+    return Way(alert.status, alert.patient, alert.ward, alert.pack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +239,11 @@ class Telling:
         """
         place, label = self.picture.place, clock.pack.label if clock else None
         patient = self.picture.persons.meant(cause)
+        if clock and all(
+            way == ("open", patient, way.ward if place.ward is None else place.ward, label)
+            for way in self.ledger.ways(clock)
+        ):
+            return
         for known in alerts:
             update: dict[str, object] = {}
             if clock and label != known.pack and clock.due_at != known.due_at:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from cordwatch.runtime.kafka import RECONNECT_MS_MAX, BrokerUnreachable, KafkaSettings
+from cordwatch.runtime.kafka import RECONNECT_MS_MAX, KafkaSettings, unreachable
+from cordwatch.runtime.kafka_refusals import refusal_of_code
 from cordwatch.runtime.logging import get_logger
 
 AT_ONCE = 1_000
@@ -49,7 +50,7 @@ def follow(
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name there
                     at_end = True
                     yield None
-                elif error.fatal():
+                elif error.fatal() or refusal_of_code(error.code()) == "denied":
                     raise KafkaException(error)
                 else:
                     log.warning("a topic cannot be read for now", topic=topic, error=error.name())
@@ -60,7 +61,7 @@ def follow(
 def _client(settings: KafkaSettings) -> Consumer:
     return Consumer(
         {
-            "bootstrap.servers": settings.address,
+            **settings.librdkafka(),
             "group.id": "cordwatch-following",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -89,5 +90,5 @@ def _start(
     try:
         (found,) = consumer.offsets_for_times([asked], settings.timeout_s)
     except KafkaException:
-        raise BrokerUnreachable(settings.address, settings.timeout_s) from None
+        raise unreachable(settings) from None
     return found if found.error is None else TopicPartition(topic, 0, OFFSET_BEGINNING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,9 +17,20 @@ from kafka.errors import (
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
 
+from cordwatch.runtime.environment import DEVELOPMENT, Environment
+from cordwatch.runtime.kafka_refusals import KafkaRefused, denied, refusal_of
+from cordwatch.runtime.kafka_security import (
+    PLAINTEXT,
+    KafkaSecurity,
+    for_kafka_python,
+    for_librdkafka,
+)
+from cordwatch.runtime.knocking import require_entry, speaks_tls
 from cordwatch_schemas.topics import Topic
 
 T = TypeVar("T")
@@ -79,24 +90,48 @@ class KafkaSettings:
     timeout_s: float = 20.0
     api_version: tuple[int, int] | None = None
     """Only for the embedded broker, which cannot be asked."""
+    security: KafkaSecurity = PLAINTEXT
+    environment: Environment = DEVELOPMENT
 
     def client(self) -> dict[str, Any]:
-        """Return the settings that every client shares."""
+        """Return the settings that every client of kafka-python shares."""
         shared: dict[str, Any] = {
             "bootstrap_servers": self.address.split(","),
             "bootstrap_timeout_ms": round(self.timeout_s * 1000),
+            **for_kafka_python(self.security),
         }
         if self.api_version is not None:
             shared["api_version"] = self.api_version
         return shared
 
+    def librdkafka(self) -> dict[str, Any]:
+        """Return the settings that every client of librdkafka shares."""
+        return {"bootstrap.servers": self.address, **for_librdkafka(self.security)}
 
-def _reached(settings: KafkaSettings, make: Callable[[], T]) -> T:
-    """Make a client; it tries again, with growing pauses, until the time is up."""
+
+def reached(settings: KafkaSettings, make: Callable[[], T]) -> T:
+    """
+    Make a client of kafka-python; it tries again, with growing pauses, until the time is up.
+
+    Raises:
+        BrokerUnreachable: no broker answers at the address.
+        KafkaRefused: one answers, and does not let us in.
+    """
+    require_entry(settings.address, settings.security)
     try:
         return make()
     except (KafkaConnectionError, KafkaTimeoutError, OSError):
-        raise BrokerUnreachable(settings.address, settings.timeout_s) from None
+        raise unreachable(settings) from None
+
+
+def unreachable(settings: KafkaSettings) -> BrokerUnreachable | KafkaRefused:
+    """Return why a client found no broker: there is none, or it is spoken to in the wrong way."""
+    # It may have come up since the client was made, with a certificate that is none.
+    require_entry(settings.address, settings.security)
+    if not settings.security.is_secret and speaks_tls(settings.address):
+        text = f"the broker at {settings.address} speaks TLS: set kafka-security to ssl or sasl_ssl"
+        return KafkaRefused("other-protocol", text)
+    return BrokerUnreachable(settings.address, settings.timeout_s)
 
 
 @contextlib.contextmanager
@@ -107,7 +142,7 @@ def admin_client(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
     Raises:
         BrokerUnreachable: no broker answers at the address.
     """
-    client = _reached(settings, lambda: KafkaAdminClient(**settings.client()))
+    client = reached(settings, lambda: KafkaAdminClient(**settings.client()))
     try:
         yield client
     finally:
@@ -117,7 +152,7 @@ def admin_client(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
 def producer_settings(settings: KafkaSettings) -> dict[str, Any]:
     """Return how librdkafka publishes whatever must be safe."""
     return {
-        "bootstrap.servers": settings.address,
+        **settings.librdkafka(),
         "acks": "all",
         "enable.idempotence": True,
         # Where Java's clients and Faust put a key: patients are partitioned alike by all.
@@ -145,17 +180,23 @@ class Publisher:
 
         Raises:
             BrokerUnreachable: no broker answers at the address.
+            KafkaRefused: one answers, and does not let us in.
         """
+        require_entry(settings.address, settings.security)
         self._producer = Producer(producer_settings(settings))
         try:
             self._producer.list_topics(timeout=settings.timeout_s)
         except KafkaException:
-            raise BrokerUnreachable(settings.address, settings.timeout_s) from None
+            raise unreachable(settings) from None
         self._pending: list[_Sent] = []
 
-    def send(self, topic: str, key: bytes, value: bytes | None) -> None:
-        """Hand over a record (None: forget the key); it is safe only after `confirm`."""
-        self._pending.append(self._sent(topic, key, value))
+    def send(self, topic: str, key: bytes, value: bytes | None, **place: int) -> None:
+        """
+        Hand over a record (None: forget the key); it is safe only after `confirm`.
+
+        *place*: `partition`, where it is not the key's; `timestamp` in milliseconds, where it is not now.
+        """
+        self._pending.append(self._sent(topic, key, value, **place))
 
     def confirm(self) -> int:
         """
@@ -163,9 +204,10 @@ class Publisher:
 
         Raises:
             KafkaError: something was not acknowledged.
+            KafkaRefused: nothing of ours will ever be.
         """
         pending, self._pending = self._pending, []
-        if self._producer.flush(ACK_TIMEOUT_S):
+        if self._flush(ACK_TIMEOUT_S):
             raise KafkaTimeoutError("the broker does not acknowledge")
         for one in pending:
             if one.error is not None:
@@ -186,7 +228,7 @@ class Publisher:
         """
         sent = [self._sent(*record) for record in records]
         for _ in range(SLOW_ANSWERS_MAX):
-            if not self._producer.flush(SLOW_ANSWER_S):
+            if not self._flush(SLOW_ANSWER_S):
                 return [one.error for one in sent]
             still_waiting()
         raise KafkaTimeoutError("the client neither delivers nor gives up")
@@ -196,11 +238,21 @@ class Publisher:
         self._producer.purge()
         self._producer.flush(0)
 
-    def _sent(self, topic: str, key: bytes, value: bytes | None) -> _Sent:
+    def _flush(self, wait_s: float) -> int:
+        """Wait for answers; return how many are still awaited."""
+        try:
+            return int(self._producer.flush(wait_s))
+        except (KafkaException, SystemError) as error:
+            # What ends the client for good it raises wherever it happens to be, also within a callback of ours.
+            if refusal_of(error) == "denied":
+                raise denied(["to write, to any topic at all"]) from None
+            raise
+
+    def _sent(self, topic: str, key: bytes, value: bytes | None, **place: int) -> _Sent:
         one = _Sent()
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=one.delivered)
+                self._producer.produce(topic, value, key, on_delivery=one.delivered, **place)
             except BufferError:
                 self._producer.poll(BUFFER_WAIT_S)
             except KafkaException as error:
@@ -239,19 +291,42 @@ def require_topics(settings: KafkaSettings, topics: Sequence[Topic]) -> None:
 
     Raises:
         BrokerUnreachable: no broker answers.
+        KafkaRefused: the broker does not let us in, or does not show us a topic.
         MissingTopics: run `cordwatch topics apply`.
         WrongTopics: somebody else made one.
+        NotForProduction: one has too few copies for a production.
     """
     with admin_client(settings) as admin:
-        known = set(admin.list_topics())
-        missing = [one.name for one in topics if one.name not in known]
-        if missing:
-            raise MissingTopics(missing, settings.address)
-        wanted = {one.name: one.partitions for one in topics}
-        for one in admin.describe_topics(list(wanted)):
-            found, must_have = len(one["partitions"]), wanted[one["name"]]
-            if found != must_have:
-                raise WrongTopics(one["name"], found, must_have)
+        required(settings, topics, admin.describe_topics([one.name for one in topics]))
+
+
+def required(
+    settings: KafkaSettings, topics: Sequence[Topic], described: Sequence[Mapping[str, Any]]
+) -> None:
+    """
+    Refuse *topics* as the broker *described* them, where they are not as they must be.
+
+    Raises:
+        KafkaRefused, MissingTopics, WrongTopics, NotForProduction: as `require_topics`.
+    """
+    errors = {one["name"]: for_code(one["error_code"]) for one in described}
+    hidden = [name for name, error in errors.items() if error is TopicAuthorizationFailedError]
+    if hidden:
+        raise denied([f"Describe topic {name}" for name in hidden])
+    missing = [name for name, error in errors.items() if error is UnknownTopicOrPartitionError]
+    if missing:
+        raise MissingTopics(missing, settings.address)
+    wanted = {one.name: one.partitions for one in topics}
+    for one in described:
+        found, must_have = len(one["partitions"]), wanted[one["name"]]
+        if found != must_have:
+            raise WrongTopics(one["name"], found, must_have)
+    settings.environment.require_copies((one["name"], copies_of(one)) for one in described)
+
+
+def copies_of(described: Mapping[str, Any]) -> int:
+    """Return how many copies a topic has, as a broker describes it: of the partition with the fewest."""
+    return min(len(partition["replica_nodes"]) for partition in described["partitions"])
 
 
 def read_topic(
@@ -266,7 +341,7 @@ def read_topic(
         BrokerUnreachable: no broker answers at the address.
         MissingTopics: the topic does not exist.
     """
-    consumer = _reached(
+    consumer = reached(
         settings,
         lambda: KafkaConsumer(
             **settings.client(), enable_auto_commit=False, auto_offset_reset="earliest"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from importlib.metadata import version
 from typing import Any
 
 from prometheus_client import (
@@ -12,6 +13,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from cordwatch.runtime.environment import RISKS
+
 Health = Callable[[], tuple[bool, Mapping[str, Any]]]
 """Returns whether the service makes progress, and what it is doing."""
 
@@ -19,11 +22,24 @@ Health = Callable[[], tuple[bool, Mapping[str, Any]]]
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
-def tell_of_process(registry: CollectorRegistry, health: Health) -> None:
-    """Register health as a series, and memory, processor time, files and start as the client library has them."""
+def tell_of_process(
+    registry: CollectorRegistry, health: Health, accepted: Collection[str] = ()
+) -> None:
+    """Register health and *accepted* risks as series, and memory, processor time, files and start as the client library has them."""
     ProcessCollector(registry=registry)
     Gauge(
         "cordwatch_healthy",
         "1 while the process makes progress, as `/healthz` has it: that it answers is not enough",
         registry=registry,
     ).set_function(lambda: float(health()[0]))
+    Gauge(
+        "cordwatch_build_info", "1, for the version of this process", ["version"], registry=registry
+    ).labels(version("cordwatch")).set(1)
+    risks = Gauge(
+        "cordwatch_accepted_risk",
+        "1 for what a production would refuse, and somebody accepted by name (`--accepted-risks`)",
+        ["risk"],
+        registry=registry,
+    )
+    for risk in RISKS:
+        risks.labels(risk).set(risk in accepted)

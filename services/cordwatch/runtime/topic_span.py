@@ -9,9 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 
-from cordwatch.runtime.kafka import BrokerUnreachable, KafkaSettings, MissingTopics
+from cordwatch.runtime.kafka import BrokerUnreachable, KafkaSettings, MissingTopics, reached
 
 CLOCKS_APART_MAX = timedelta(hours=1)
 """A broker that stamps records itself may have another clock than whoever sent them."""
@@ -22,11 +21,12 @@ _SILENCE_POLLS_MAX = 150
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """A record with the instant that it has on its topic, in milliseconds since 1970 UTC."""
+    """A record with the instant that it has on its topic, in milliseconds since 1970 UTC, and its partition."""
 
     key: bytes | None
     value: bytes | None
     at_ms: int
+    partition: int = 0
 
 
 class TopicSpan:
@@ -46,12 +46,12 @@ class TopicSpan:
             MissingTopics: the topic does not exist.
         """
         self._settings = settings
-        try:
-            self._consumer = KafkaConsumer(
+        self._consumer = reached(
+            settings,
+            lambda: KafkaConsumer(
                 **settings.client(), enable_auto_commit=False, auto_offset_reset="earliest"
-            )
-        except (KafkaConnectionError, KafkaTimeoutError, OSError):
-            raise BrokerUnreachable(settings.address, settings.timeout_s) from None
+            ),
+        )
         partitions = self._consumer.partitions_for_topic(topic)
         if not partitions:
             self._consumer.close()
@@ -83,7 +83,9 @@ class TopicSpan:
             for partition, found in polled.items():
                 for record in found:
                     if record.offset < self._ends[partition]:
-                        yield Stamped(record.key, record.value, record.timestamp)
+                        yield Stamped(
+                            record.key, record.value, record.timestamp, partition.partition
+                        )
 
     def _starts(self, since: datetime | None) -> dict[TopicPartition, int]:
         begins: dict[TopicPartition, int] = self._consumer.beginning_offsets(self._assigned)

@@ -19,7 +19,7 @@ class Owners:
 
     def __init__(self, kafka: KafkaSettings, group: str) -> None:
         """Ask about *group*; the connection is made when it is first needed."""
-        self._admin = AdminClient({"bootstrap.servers": kafka.address, "log_level": 0})
+        self._admin = AdminClient({**kafka.librdkafka(), "log_level": 0})
         self._group = group
 
     def ask(self) -> list[set[int]] | None:

@@ -11,22 +11,25 @@ from typing import Any, Final
 import aiohttp
 from prometheus_client import CollectorRegistry
 
-from cordwatch.runtime.kafka import KafkaError, KafkaSettings, Publisher, require_topics
+from cordwatch.runtime.kafka import KafkaError, KafkaSettings, Publisher
+from cordwatch.runtime.kafka_access import require_access
+from cordwatch.runtime.kafka_refusals import exit_code_of
 from cordwatch.runtime.leading import LeadershipLost
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.synthetic.asking import ANSWER_S, ASK_EVERY_S, ask, to_ask
-from cordwatch.synthetic.hearing import READ, Hearing
+from cordwatch.synthetic.hearing import Hearing
 from cordwatch.synthetic.metrics import ROUND, SyntheticMetrics
 from cordwatch.synthetic.outside import Outside
 from cordwatch.synthetic.owners import Owners
 from cordwatch.synthetic.patients import beginning_of, ending_of, partitions_of, patients_of
 from cordwatch.synthetic.rounds import Chosen, Over, Reached, Seen, State, Tell, step
 from cordwatch.synthetic.settings import SyntheticSettings
+from cordwatch_schemas.access import SYNTHETIC, SYNTHETIC_GROUP, WATCH_GROUP
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import topic_of
-from cordwatch_schemas.topics import ADMISSIONS, IMAGING_ORDERS, SOURCES
+from cordwatch_schemas.topics import SOURCES
 
 EXIT_OK: Final = 0
 EXIT_BROKEN: Final = 70
@@ -79,7 +82,11 @@ class Synthetic:
             failed=self._failed,
         )
         self._page = MetricsServer(
-            self.registry, self.health, settings.metrics_host, settings.metrics_port
+            self.registry,
+            self.health,
+            settings.metrics_host,
+            settings.metrics_port,
+            kafka.environment.stands,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -227,7 +234,7 @@ class Synthetic:
             log.warning("another one tells now")
         else:
             log.error("reading cannot go on", exc_info=error)
-        self._exit = EXIT_BROKEN
+        self._exit = exit_code_of(error, EXIT_BROKEN)
         self._call(self._stopping.set)
 
 
@@ -238,7 +245,8 @@ def run(settings: SyntheticSettings, kafka: KafkaSettings) -> int:
     Raises:
         BrokerUnreachable, MissingTopics, WrongTopics: it cannot begin.
     """
-    require_topics(kafka, (ADMISSIONS, IMAGING_ORDERS, *READ))
+    groups = {SYNTHETIC_GROUP: settings.group, WATCH_GROUP: settings.watch_group}
+    require_access(kafka, SYNTHETIC, groups)
 
     async def main() -> int:
         return await Synthetic(settings, kafka, WallClock()).run()

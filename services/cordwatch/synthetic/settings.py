@@ -61,7 +61,9 @@ class SyntheticSettings(BaseSettings):
         9468, ge=0, le=65535, description="Their port; 0 takes a free one and logs it."
     )
     heartbeat_url: str | None = Field(
-        None, description="URL that is called after each round that is whole; none: no call."
+        None,
+        repr=False,  # whoever knows it can call it
+        description="URL that is called after each round that is whole; none: no call.",
     )
     heartbeat_alertmanagers: Names = Field(
         (),

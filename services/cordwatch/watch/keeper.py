@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from aiokafka.errors import KafkaError as AioKafkaError
 from faust.types import TP
 
+from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.watch.delay import ClockOffset, Delay
 from cordwatch.watch.effects import Durable, Effect, Record, Send, Write
@@ -29,6 +30,14 @@ IDLE_S = 1.0
 """Longest sleep of the ticker when nothing is due: gauges are set in between."""
 LOOK_AHEAD_S = 10.0
 """How often the broker is asked how far all partitions reach, though nobody is due."""
+BLIND_S = 6 * LOOK_AHEAD_S
+"""Three looks that the broker did not answer, each with its pause."""
+STALE_S = 60.0
+"""What has been unread for longer is a delay, as the rule CordwatchConsumerDelay has it."""
+NAMED_MAX = 20
+"""References in one line of the log."""
+
+log = get_logger("cordwatch.watch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,9 @@ class Keeper:
         self.progress_at: float = 0.0
         """Monotonic seconds of the last effect or idle look: what the watchdog reads."""
         self.busy_since: float | None = None
+        self.looked_at: float | None = None
+        """Monotonic seconds of the last time that the broker said how far the partitions reach."""
+        self.oldest_unread_s = 0.0
         self._broker = broker
         self._clock = clock
         self._metrics = metrics
@@ -79,6 +91,7 @@ class Keeper:
         self._asked: dict[int, list[Asked]] = {}
         self._ends: dict[TP, int] = {}
         self._reported_at = 0.0
+        self._unreadable: frozenset[str] = frozenset()
         self._delay = Delay()
         self._offsets = {topic.noun: ClockOffset() for topic in WATCHED}
 
@@ -258,8 +271,16 @@ class Keeper:
     def report(self) -> None:
         """Set what is a state: open clocks, what is not read yet and for how long, whose clock differs."""
         self.machine.report(self._clock.now())
+        self._report_unreadable()
         self._report_lag()
         self._report_delay()
+
+    def _report_unreadable(self) -> None:
+        found = frozenset(self.machine.unreadable)
+        if found - self._unreadable:
+            named = sorted(found)[:NAMED_MAX]
+            log.error("stored rows cannot be read", patients=len(found), of=named)
+        self._unreadable = found
 
     def _report_lag(self) -> None:
         for topic in WATCHED:
@@ -291,13 +312,23 @@ class Keeper:
         for tp, end in ends.items():
             if tp.partition in self.machine.partitions:
                 self._delay.seen((NOUNS[tp.topic], tp.partition), end, self._position(tp), now)
+        self.looked_at = self._clock.monotonic()
+
+    def stale(self, now: float) -> str | None:
+        """Return why what is known here is old at *now* (monotonic seconds), None if it is not."""
+        if self.looked_at is None or now - self.looked_at > BLIND_S:
+            return "the broker does not say how far the topics reach"
+        if self.oldest_unread_s > STALE_S:
+            return "records have been waiting unread"
+        return None
 
     def _report_delay(self) -> None:
         now = self._clock.machine_s()
-        for topic in WATCHED:
-            noun = topic.noun
-            self._metrics.oldest_unread_s.labels(noun).set(self._delay.oldest_s(noun, now))
+        waits = {topic.noun: self._delay.oldest_s(topic.noun, now) for topic in WATCHED}
+        for noun, oldest_s in waits.items():
+            self._metrics.oldest_unread_s.labels(noun).set(oldest_s)
             self._metrics.clock_offset_s.labels(noun).set(self._offsets[noun].offset_s(now))
+        self.oldest_unread_s = max(waits.values())
 
     def _is_read(self, partition: int, ends: Mapping[TP, int]) -> bool:
         return all(

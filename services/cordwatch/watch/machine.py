@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from cordwatch.pathway.decide import Decision, decide
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.levels import instant_of
 from cordwatch.pathway.relevance import is_kept
+from cordwatch.watch.charts import Charts, Drawn
 from cordwatch.watch.effects import Durable, Effect, Outgoing, Record, Send, Write
 from cordwatch.watch.metrics import Metrics
+from cordwatch.watch.open_clocks import OpenClocks
 from cordwatch.watch.patients import (
     NEVER,
     ROW_ID_BYTES,
@@ -22,6 +24,7 @@ from cordwatch.watch.patients import (
     Patient,
     alert_row,
     all_keys,
+    instant,
     micros,
     row_key,
     split_key,
@@ -33,10 +36,11 @@ from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.events import BadEvent
 from cordwatch_schemas.pack import Packs
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FAR_US = 1 << 62
 LOOKED_AT_ONCE = 500
 """Patients that are decided on between two acknowledgements: bounds memory and delay."""
+CHARTS_KEPT = 250
+"""Of patients with a clock. An alert in a chart takes 2 KiB; were all overdue for a day, they would take 75 MiB."""
 
 Decide = Callable[..., Decision]
 Read = Callable[[Record, str], tuple[str, Fact | None]]
@@ -59,6 +63,7 @@ class Machine:
         decide: Decide = decide,
         keep: Callable[[Fact], bool] = is_kept,
         read: Read = read_fact,
+        charts_kept: int = CHARTS_KEPT,
     ) -> None:
         """Begin without partitions, under the rules of *packs*."""
         self._packs = packs
@@ -70,13 +75,15 @@ class Machine:
         self._decide = decide
         self._keep = keep
         self._read_fact = read
+        self._charts = Charts(packs, charts_kept)
         self._patients: dict[int, dict[str, Patient]] = {}
         self._dirty: dict[int, dict[str, Patient]] = defaultdict(dict)
         self._heap: list[tuple[int, str, int]] = []
         self._due: dict[str, int] = {}
         """Who was taken from the heap and not looked at yet, and since when."""
-        self._open: Counter[str] = Counter()
-        self._rules: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.unreadable: set[str] = set()
+        """Of whom, at the last look, something could not be read."""
+        self._open = OpenClocks()
         self.positions: dict[tuple[str, int], int] = {}
         """Next offset to be read, by topic and partition."""
         self._began_at: dict[tuple[str, int], int] = {}
@@ -98,8 +105,9 @@ class Machine:
         """Forget *partitions* and all their patients: another owner has them now."""
         for partition in partitions:
             for patient in self._patients.pop(partition, {}).values():
-                self._count_open(patient, ())
+                self._open.run(patient, ())
                 self._due.pop(patient.reference, None)
+                self.unreadable.discard(patient.reference)
                 patient.wake_us = NEVER
             self._dirty.pop(partition, None)
             for offsets in (self.positions, self._began_at):
@@ -122,8 +130,8 @@ class Machine:
                     patient.vouched = UNVOUCHED
                 if row_id == WAKE_ROW_ID:
                     before = patient.open
-                    patient.restore_wake(value or b"", self._stamp, self._rules)
-                    self._recount(before, patient.open)
+                    patient.restore_wake(value or b"", self._stamp, self._open.same)
+                    self._open.recount(before, patient.open)
                 elif value is None:
                     patient.drop(row_id)
                 else:
@@ -145,7 +153,7 @@ class Machine:
             for patient in [one for one in patients.values() if one.vouched is not None]:
                 vouched, patient.vouched = patient.vouched, None
                 if patient.is_empty:
-                    self._count_open(patient, ())
+                    self._open.run(patient, ())
                     del patients[patient.reference]
                 elif vouched != patient.fingerprint:
                     patient.wake_us = NEVER
@@ -157,12 +165,7 @@ class Machine:
 
     def mismatches(self) -> int:
         """Return how many patients with a wake-up have no entry in the heap: always 0."""
-        held = {
-            reference
-            for at, reference, partition in self._heap
-            if (patient := self._patients.get(partition, {}).get(reference)) is not None
-            and patient.wake_us == at
-        }
+        held = {entry[1] for entry in self._heap if self._awaited(entry) is not None}
         waking = sum(
             patient.wake_us != NEVER
             for patients in self._patients.values()
@@ -257,10 +260,8 @@ class Machine:
     def wake_at(self) -> datetime | None:
         """Return when the next patient is due to be looked at."""
         while self._heap:
-            at, reference, partition = self._heap[0]
-            patient = self._patients.get(partition, {}).get(reference)
-            if patient is not None and patient.wake_us == at:
-                return EPOCH + timedelta(microseconds=at)
+            if self._awaited(self._heap[0]) is not None:
+                return instant(self._heap[0][0])
             heapq.heappop(self._heap)
         return None
 
@@ -276,16 +277,20 @@ class Machine:
     def _pull(self, now_us: int) -> None:
         """Move whoever is due from the heap to those who are looked at next."""
         while self._heap and self._heap[0][0] <= now_us:
-            at, reference, partition = heapq.heappop(self._heap)
-            patient = self._patients.get(partition, {}).get(reference)
-            if patient is not None and patient.wake_us == at:
-                self._due[reference] = at
-                self._dirty[partition][reference] = patient
+            entry = heapq.heappop(self._heap)
+            if (patient := self._awaited(entry)) is not None:
+                self._due[patient.reference] = patient.wake_us
+                self._dirty[patient.partition][patient.reference] = patient
+
+    def _awaited(self, entry: tuple[int, str, int]) -> Patient | None:
+        """Return the patient of an entry of the heap, None if the entry counts no more."""
+        at, reference, partition = entry
+        patient = self._patients.get(partition, {}).get(reference)
+        return patient if patient is not None and patient.wake_us == at else None
 
     def oldest_due(self) -> datetime | None:
         """Return the earliest instant at which somebody still waits to be looked at."""
-        oldest = min(self._due.values(), default=None)
-        return None if oldest is None else EPOCH + timedelta(microseconds=oldest)
+        return instant(min(self._due.values())) if self._due else None
 
     def settle(
         self,
@@ -312,33 +317,39 @@ class Machine:
             yield from self._look(some, now, stale=stale)
 
     def _look(self, patients: Sequence[Patient], now: datetime, *, stale: bool) -> Iterator[Effect]:
-        decisions: list[tuple[Patient, Decision, list[Alert]]] = []
+        decisions: list[tuple[Patient, Drawn, Decision, list[Alert]]] = []
         meant: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         messages: list[Outgoing] = []
         for patient in patients:
-            known = patient.read()
-            decision = self._decide(
-                patient.reference, known.facts, known.alerts, self._packs, now, stale=stale
-            )
+            drawn = self._charts.of(patient)
+            decision = self._decide(drawn.chart, now, stale=stale)
+            self.unreadable.discard(patient.reference)
+            if drawn.unreadable:
+                decision = decision.without_endings()
+                self.unreadable.add(patient.reference)
             for alert in decision.alerts:
                 row = alert_row(alert, sent=False)
                 meant[patient.partition][row_key(patient.reference, row)] = row[ROW_ID_BYTES:]
                 self._metrics.alert(alert)
-            alerts = [*decision.alerts, *_left_over(known.unsent, decision)]
+            alerts = [*decision.alerts, *drawn.left_over(decision)]
             # Keyed by the owner: of a merged patient every alert stays in one order.
             key = patient.reference.encode()
             messages += [
                 Outgoing("alerts", key, one.model_dump_json().encode(), self._level_at(one))
                 for one in alerts
             ]
-            decisions.append((patient, decision, alerts))
+            decisions.append((patient, drawn, decision, alerts))
         if meant:
             yield Write(meant)
         if messages:
             yield Send(messages)
         rows: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
-        for patient, decision, alerts in decisions:
+        for patient, drawn, decision, alerts in decisions:
+            nothing_came = drawn.is_of(patient)
             self._note(patient, decision, alerts, rows[patient.partition])
+            if nothing_came and decision.open_clocks and not drawn.unreadable:
+                drawn.chart.note(decision.alerts)
+                self._charts.keep(drawn.chart, patient)
         written = {partition: found for partition, found in rows.items() if found}
         if written:
             yield Write(written)
@@ -353,7 +364,7 @@ class Machine:
         due = self._due.pop(patient.reference, None)
         if decision.expired:
             rows.update(dict.fromkeys(all_keys(patient)))
-            self._count_open(patient, ())
+            self._open.run(patient, ())
             patient.wake_us = NEVER
             self._patients[patient.partition].pop(patient.reference, None)
             return
@@ -366,34 +377,20 @@ class Machine:
             # An older entry may still be there; it no longer matches and is passed over.
             heapq.heappush(self._heap, (wake_us, patient.reference, patient.partition))
         patient.wake_us = wake_us
-        self._count_open(patient, tuple(sorted(one.rule for one in decision.open_clocks)))
-        rows[wake_key(patient.reference)] = patient.wake_row(self._stamp)
+        self._open.run(patient, tuple(sorted(one.rule for one in decision.open_clocks)))
+        # Without it whoever takes over looks at once: it may be a version that reads more.
+        is_whole = patient.reference not in self.unreadable
+        rows[wake_key(patient.reference)] = patient.wake_row(self._stamp) if is_whole else None
 
     def _level_at(self, alert: Alert) -> datetime | None:
         raises = alert.kind == "clock" and alert.revision == 0
         return instant_of(alert, self._rules_by_id) if raises else None
 
-    def _count_open(self, patient: Patient, rules: tuple[str, ...]) -> None:
-        self._recount(patient.open, rules)
-        patient.open = self._rules.setdefault(rules, rules)
-
-    def _recount(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
-        if before != after:
-            for rule in before:
-                self._open[rule] -= 1
-            for rule in after:
-                self._open[rule] += 1
-
     def report(self, now: datetime) -> None:
         """Set the gauges: open clocks by rule, patients, the oldest that is due and not looked at."""
         for rule in {one.id for pack in self._packs.each for one in pack.rules}:
-            self._metrics.open_clocks.labels(rule).set(self._open[rule])
+            self._metrics.open_clocks.labels(rule).set(self._open.by_rule[rule])
+        self._metrics.unreadable_patients.set(len(self.unreadable))
         self._metrics.patients.set(sum(len(found) for found in self._patients.values()))
         oldest = self.oldest_due()
         self._metrics.oldest_overdue_s.set((now - oldest).total_seconds() if oldest else 0)
-
-
-def _left_over(unsent: Iterable[Alert], decision: Decision) -> list[Alert]:
-    """Return what a former owner meant to publish, as far as *decision* does not say it anew."""
-    told = {alert.alert_id for alert in decision.alerts}
-    return [alert for alert in unsent if alert.alert_id not in told]

@@ -75,6 +75,11 @@ class Metrics:
         self.patients = Gauge(
             "cordwatch_patients", "Patients with facts on owned partitions", registry=registry
         )
+        self.unreadable_patients = Gauge(
+            "cordwatch_unreadable_patients",
+            "Patients of whom a stored row cannot be read, so that a clock may be missing: always 0",
+            registry=registry,
+        )
         self.alerts = Counter(
             "cordwatch_alerts",
             "Alerts published, by rule and level (none: notice or advisory)",

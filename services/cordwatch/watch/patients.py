@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, reduce
 from operator import xor
 from zlib import crc32
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 
 from cordwatch.pathway.facts import Fact, decode_fact, encode_fact, merge_tellings
@@ -24,6 +23,7 @@ WAKE_ROW = "w"
 WAKE_ROW_ID = WAKE_ROW.encode()
 UNSENT = b"!"
 """Stands before the value of an alert's row until the broker has acknowledged the alert itself."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = -1
 """`wake_us` of a patient who need not be looked at until something arrives."""
 
@@ -31,13 +31,16 @@ NEVER = -1
 UNVOUCHED = -1
 """`vouched` of a patient whose rows no stored wake-up belongs to."""
 LINE_END = b"\n"
+FACT_ROW = b"f"
+ALERT_ROW = b"a"
+NO_ROWS = b""
 
 
 class BadRow(ValueError):
     """A state row that this version cannot read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
     """What the rows of a patient say."""
 
@@ -46,24 +49,40 @@ class Known:
     """Those that were published, or were about to be."""
     unsent: list[Alert]
     """Of these, those of which a former owner did not live to see that they were published."""
+    unreadable: int = 0
+    """Rows of a newer version, or damaged: they stay as they are, for one that can read them."""
 
 
 class Patient:
     """
     One patient's rows, and when to look again.
 
-    A row is its id followed by its bytes. Rows stay encoded, and all of them
-    in one piece: of a million patients few are touched in a minute.
+    A row is its id followed by its bytes. Rows stay encoded, those of facts and
+    those of alerts in one piece each: of a million patients few are touched in
+    a minute.
     """
 
-    __slots__ = ("_lines", "open", "partition", "reference", "vouched", "wake_us")
+    __slots__ = (
+        "_fingerprint",
+        "open",
+        "partition",
+        "published",
+        "reference",
+        "told",
+        "vouched",
+        "wake_us",
+    )
 
     def __init__(self, reference: str, partition: int) -> None:
         """Begin without rows."""
         self.reference = reference
         self.partition = partition
-        self._lines = b""
-        """A line end before each row: JSON has none inside."""
+        self.told = NO_ROWS
+        """The rows of facts, a line end before each: JSON has none inside. Other bytes whenever one is told."""
+        self.published = NO_ROWS
+        """The rows of alerts, likewise."""
+        self._fingerprint: int | None = None
+        """Kept of whoever is looked at, not of a million who are merely restored."""
         self.wake_us = NEVER
         self.open: tuple[str, ...] = ()
         """Rules of the clocks that run, as of the last look."""
@@ -73,17 +92,17 @@ class Patient:
     @property
     def is_empty(self) -> bool:
         """Return whether nothing is known of them."""
-        return not self._lines
+        return not self.told and not self.published
 
     @property
     def rows(self) -> tuple[bytes, ...]:
-        """Return the rows, in the order in which they came first."""
-        return tuple(self._lines.split(LINE_END)[1:])
+        """Return the rows, facts before alerts, each in the order in which they came first."""
+        return (*_split(self.told), *_split(self.published))
 
     @property
     def fingerprint(self) -> int:
         """Return a number that changes with any row, whatever their order."""
-        return reduce(xor, map(crc32, self._lines.split(LINE_END)), 0)
+        return _fingerprint_of(self.rows) if self._fingerprint is None else self._fingerprint
 
     def put(self, row: bytes) -> None:
         """
@@ -94,37 +113,46 @@ class Patient:
         """
         if LINE_END in row:
             raise BadRow("line end in a row")
-        begin = self._lines.find(LINE_END + row[:ROW_ID_BYTES])
-        if begin < 0:
-            self._lines += LINE_END + row
-        else:
-            self._replace(begin, LINE_END + row)
+        self._put(row[:ROW_ID_BYTES], row)
 
     def drop(self, row_id: bytes) -> None:
         """Forget the row of this id."""
-        begin = self._lines.find(LINE_END + row_id)
-        if begin >= 0:
-            self._replace(begin, b"")
+        self._put(row_id, b"")
 
-    def _replace(self, begin: int, line: bytes) -> None:
-        end = self._lines.find(LINE_END, begin + 1)
-        after = b"" if end < 0 else self._lines[end:]
-        self._lines = self._lines[:begin] + line + after
+    def _put(self, row_id: bytes, row: bytes) -> None:
+        """Set *row* in the place of the one with this id; an empty one drops it."""
+        is_fact = row_id[:1] == FACT_ROW
+        lines = self.told if is_fact else self.published
+        line = LINE_END + row if row else b""
+        begin, before = lines.find(LINE_END + row_id), b""
+        if begin < 0:
+            lines += line
+        else:
+            end = lines.find(LINE_END, begin + 1)
+            before, after = (lines[begin:], b"") if end < 0 else (lines[begin:end], lines[end:])
+            lines = lines[:begin] + line + after
+        if is_fact:
+            self.told = lines
+        else:
+            self.published = lines
+        if self._fingerprint is not None:
+            self._fingerprint ^= crc32(before[1:]) ^ crc32(row)
 
     def find(self, row_id: bytes) -> bytes | None:
         """Return the row of this id."""
-        begin = self._lines.find(LINE_END + row_id) + 1
+        lines = self.told if row_id[:1] == FACT_ROW else self.published
+        begin = lines.find(LINE_END + row_id) + 1
         if begin == 0:
             return None
-        end = self._lines.find(LINE_END, begin)
-        return self._lines[begin:] if end < 0 else self._lines[begin:end]
+        end = lines.find(LINE_END, begin)
+        return lines[begin:] if end < 0 else lines[begin:end]
 
     def learn(self, fact: Fact) -> bytes | None:
         """Take in *fact*; return the row to write, None if it told nothing new."""
-        known_row = self.find(b"f" + fact.id.encode())
+        known_row = self.find(FACT_ROW + fact.id.encode())
+        known = _fact_of(known_row) if known_row is not None else None
         merged = fact
-        if known_row is not None:
-            known = _fact(known_row)
+        if known is not None:
             merged = merge_tellings(known, fact)
             if merged is known:
                 return None
@@ -140,14 +168,14 @@ class Patient:
             BadRow: it cannot be read.
         """
         try:
-            if row[:1] == b"f":
+            if row[:1] == FACT_ROW:
                 return self.learn(_fact(row))
             alert = _alert(row)
-        except (ValueError, ValidationError):
+        except ValueError:
             raise BadRow("unreadable row") from None
         known_row = self.find(row[:ROW_ID_BYTES])
-        if known_row is not None and known_row != row:
-            known = _alert(known_row)
+        known = _alert_of(known_row) if known_row is not None else None
+        if known_row is not None and known is not None and known_row != row:
             same_but_sent = known == alert and is_unsent(known_row)
             if not same_but_sent and not rules_over(alert, known):
                 return None
@@ -158,34 +186,39 @@ class Patient:
 
     def facts(self) -> list[Fact]:
         """Return the facts, decoded."""
-        return [_fact(row) for row in self.rows if row[:1] == b"f"]
+        return self.read().facts
 
     def belonging_elsewhere(self, rows: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         """Return those of *rows* that are another patient's by a merge or move, or its undoing, and whose."""
-        if not may_tell_identity(self._lines):
+        if not may_tell_identity(self.told):
             return
         who = persons(self.facts())
         for row in rows:
-            is_fact = row[:1] == b"f"
-            found = owners(_fact(row), who) if is_fact else {who.owner_of_alert(_alert(row))}
+            if row[:1] == FACT_ROW:
+                found = owners(fact, who) if (fact := _fact_of(row)) else set()
+            else:
+                found = {who.owner_of_alert(alert)} if (alert := _alert_of(row)) else set()
             for owner in sorted(found - {self.reference}):
                 yield owner, row
 
     def read(self) -> Known:
-        """Return everything that is known, decoded."""
+        """Return everything that is known, decoded, and how many rows cannot be."""
         known = Known([], [], [])
         for row in self.rows:
-            if row[:1] == b"f":
-                known.facts.append(_fact(row))
-            elif row[:1] == b"a":
-                known.alerts.append(_alert(row))
+            if row[:1] == FACT_ROW and (fact := _fact_of(row)) is not None:
+                known.facts.append(fact)
+            elif row[:1] == ALERT_ROW and (alert := _alert_of(row)) is not None:
+                known.alerts.append(alert)
                 if is_unsent(row):
-                    known.unsent.append(known.alerts[-1])
+                    known.unsent.append(alert)
+            else:
+                known.unreadable += 1
         return known
 
     def wake_row(self, pack: str) -> bytes:
         """Return what spares a restart the deciding: valid only for exactly these rows and pack."""
-        content = {"w": self.wake_us, "n": self.fingerprint, "k": pack, "o": self.open}
+        self._fingerprint = self.fingerprint
+        content = {"w": self.wake_us, "n": self._fingerprint, "k": pack, "o": self.open}
         return json.dumps(content, separators=(",", ":")).encode()
 
     def restore_wake(
@@ -203,29 +236,53 @@ class Patient:
             self.vouched = UNVOUCHED
 
 
+def _split(lines: bytes) -> list[bytes]:
+    return lines.split(LINE_END)[1:]
+
+
+def _fingerprint_of(rows: Iterable[bytes]) -> int:
+    return reduce(xor, map(crc32, rows), 0)
+
+
+@lru_cache(maxsize=4_096)
 def _fact(row: bytes) -> Fact:
+    # One more fact about a patient, and all that were told before are read again, of a merged one more than once.
     return decode_fact(row[1:ROW_ID_BYTES].decode(), row[ROW_ID_BYTES:])
+
+
+def _fact_of(row: bytes) -> Fact | None:
+    try:
+        return _fact(row)
+    except ValueError:
+        return None
+
+
+def _alert_of(row: bytes) -> Alert | None:
+    try:
+        return _alert(row)
+    except ValueError:
+        return None
 
 
 def tells_identity(row: bytes) -> bool:
     """Return whether *row* may say who is who: cheap, and never wrong about a no."""
-    return row[:1] == b"f" and may_tell_identity(row)
+    return row[:1] == FACT_ROW and may_tell_identity(row)
 
 
 def fact_row(fact: Fact) -> bytes:
     """Return the row of a fact."""
-    return b"f" + fact.id.encode() + encode_fact(fact)
+    return FACT_ROW + fact.id.encode() + encode_fact(fact)
 
 
 def alert_row(alert: Alert, *, sent: bool) -> bytes:
     """Return the row of an alert: *sent*, or about to be."""
     value = alert.model_dump_json(exclude_defaults=True).encode()
-    return b"a" + alert.alert_id.encode() + (value if sent else UNSENT + value)
+    return ALERT_ROW + alert.alert_id.encode() + (value if sent else UNSENT + value)
 
 
 def is_unsent(row: bytes) -> bool:
     """Return whether *row* is that of an alert about to be sent."""
-    return row[:1] == b"a" and row[ROW_ID_BYTES : ROW_ID_BYTES + 1] == UNSENT
+    return row[:1] == ALERT_ROW and row[ROW_ID_BYTES : ROW_ID_BYTES + 1] == UNSENT
 
 
 @lru_cache(maxsize=16_384)
@@ -260,6 +317,11 @@ def split_key(key: bytes) -> tuple[str, bytes]:
 def micros(instant: datetime | None) -> int:
     """Return *instant* in microseconds since 1970 UTC, `NEVER` for None."""
     return NEVER if instant is None else round(instant.timestamp() * 1_000_000)
+
+
+def instant(us: int) -> datetime:
+    """Return the instant that is *us* microseconds since 1970 UTC."""
+    return EPOCH + timedelta(microseconds=us)
 
 
 def all_keys(patient: Patient) -> Iterator[bytes]:

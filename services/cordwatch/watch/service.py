@@ -15,9 +15,13 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from cordwatch.runtime.kafka import KafkaSettings, require_topics
+from cordwatch.runtime.kafka import KafkaSettings
+from cordwatch.runtime.kafka_access import require_access
+from cordwatch.runtime.kafka_refusals import exit_code_of
+from cordwatch.runtime.kafka_security import for_aiokafka
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
+from cordwatch.watch.credentials import credentials
 from cordwatch.watch.fast_consumer import (
     FAUST_LOG,
     PARTITION_FETCH_BYTES,
@@ -31,10 +35,11 @@ from cordwatch.watch.metrics import Metrics
 from cordwatch.watch.row_batches import BATCH_BYTES, send_rows
 from cordwatch.watch.settings import WatchSettings
 from cordwatch.watch.watchdog import Watchdog
+from cordwatch_schemas.access import WATCH, WATCH_GROUP
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
 from cordwatch_schemas.synthetic_pack import WithSynthetic
-from cordwatch_schemas.topics import FACTS, PARTITIONS, TOPICS, WATCHED
+from cordwatch_schemas.topics import FACTS, PARTITIONS, WATCHED
 
 EXIT_OK = 0
 EXIT_BROKEN = 70
@@ -62,7 +67,7 @@ class WatchApp(faust.App):  # type: ignore[misc]
     def fail(self, error: BaseException) -> None:
         """End the process where Faust would start a part of itself again, past what was not done."""
         log.error("a part of Faust failed", exc_info=error)
-        os._exit(EXIT_BROKEN)
+        os._exit(exit_code_of(error, EXIT_BROKEN))
 
     async def _on_agent_error(self, _: Any, error: BaseException) -> None:
         self.fail(error)
@@ -83,12 +88,15 @@ class WatchApp(faust.App):  # type: ignore[misc]
 class FaustBroker:
     """What the keeper needs of Kafka, through Faust's own consumer and producer."""
 
-    def __init__(self, app: WatchApp, kafka: str) -> None:
+    def __init__(self, app: WatchApp, kafka: KafkaSettings) -> None:
         """Use the connections of *app*, and one of its own for asking about offsets."""
         self._app = app
         # On the consumer's connection a question waits behind a fetch that waits for records.
         self._asking = aiokafka.AIOKafkaConsumer(
-            bootstrap_servers=kafka, enable_auto_commit=False, group_id=None
+            bootstrap_servers=kafka.address,
+            enable_auto_commit=False,
+            group_id=None,
+            **for_aiokafka(kafka.security),
         )
 
     async def start(self) -> None:
@@ -127,7 +135,8 @@ def make_app(settings: WatchSettings, group: str) -> WatchApp:
     """Return a Faust app with the settings that lose nothing (docs/faust-traps.md)."""
     return WatchApp(
         group,
-        broker=";".join(f"kafka://{one.strip()}" for one in settings.kafka.split(",")),
+        broker=";".join(f"kafka://{one.strip()}" for one in settings.kafka.address.split(",")),
+        broker_credentials=credentials(settings.kafka.security),
         store="memory://",
         processing_guarantee="at_least_once",
         autodiscover=False,
@@ -206,7 +215,7 @@ class Watch:
             raise
         except BaseException as error:
             log.error("watch cannot go on", exc_info=error)  # noqa: TRY400 - an error of a task
-            self.end("unexpected error")
+            self.end("unexpected error", exit_code_of(error, EXIT_BROKEN))
 
     async def _on_assigned(self, _: Any, *__: Any, **___: Any) -> None:
         self._recovery_began = self.settings.clock.monotonic()
@@ -238,10 +247,10 @@ class Watch:
         recovery = self.app.tables.recovery
         return not recovery.in_recovery and not self.app.rebalancing and recovery.completed.is_set()
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: str, code: int = EXIT_BROKEN) -> None:
         """Leave at once, without another commit: what is durable is on the broker."""
         log.error("ending", reason=reason)
-        os._exit(EXIT_BROKEN)
+        os._exit(code)
 
     def stuck(self, now: float) -> str | None:
         """Return what the watchdog finds wrong at *now* (monotonic seconds)."""
@@ -263,14 +272,33 @@ class Watch:
         return ready and wrong is None, {
             "ready": ready,
             "wrong": wrong,
+            "stale": self.keeper.stale(now),
             "partitions": len(self.machine.partitions),
             "progress_age_s": round(now - self.keeper.progress_at, 3),
         }
 
+    def is_live(self) -> bool:
+        """Return whether it gets on by itself, for `/livez`: a recovery within its budget does, and a backlog."""
+        return self.stuck(self.settings.clock.monotonic()) is None
+
+    def may_be_relied_on(self) -> bool:
+        """Return whether all rows are back, their wake-ups are in the heap, and nothing is stale, for `/readyz`."""
+        now = self.settings.clock.monotonic()
+        # The ticker begins, and a recovery is over, only after the heap has been made anew.
+        has_its_heap = self._ticker is not None and self._recovery_began is None
+        is_getting_on = self._is_ready() and self.stuck(now) is None
+        return has_its_heap and is_getting_on and self.keeper.stale(now) is None
+
     async def run(self, ready: Callable[[str], None] | None = None) -> int:
         """Run until told to stop; return the exit code."""
+        at = (self.settings.metrics_host, self.settings.metrics_port)
         server = MetricsServer(
-            self.registry, self.health, self.settings.metrics_host, self.settings.metrics_port
+            self.registry,
+            self.health,
+            *at,
+            self.settings.kafka.environment.stands,
+            live=self.is_live,
+            ready=self.may_be_relied_on,
         )
         server.start()
         log.info("metrics", address=server.address)
@@ -321,14 +349,14 @@ def _forget_to_look_at_the_state() -> None:
 
 def verify_topics(settings: WatchSettings) -> None:
     """
-    Refuse to run on topics that are missing or are not as they must be.
+    Refuse to run on topics that are missing or are not as they must be, or that others may use alone.
 
     Raises:
         BrokerUnreachable: no broker answers.
+        KafkaRefused: the broker does not let us in, or does not allow what watch does.
         MissingTopics, WrongTopics: see `cordwatch topics plan`.
     """
-    kafka = KafkaSettings(settings.kafka, settings.broker_timeout_s, settings.api_version)
-    require_topics(kafka, TOPICS)
+    require_access(settings.kafka, WATCH, {WATCH_GROUP: settings.group})
 
 
 def run(settings: WatchSettings, ready: Callable[[str], None] | None = None) -> int:

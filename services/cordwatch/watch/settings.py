@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.wall_clock import WallClock
 
 
@@ -11,8 +12,7 @@ from cordwatch.runtime.wall_clock import WallClock
 class WatchSettings:
     """Settings of one watch worker; the defaults fit a single host."""
 
-    kafka: str = "127.0.0.1:9092"
-    """Bootstrap addresses, with commas."""
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
     group: str = "cordwatch-watch"
     pack: str = "mescc-lymphoma"
     """Name of a shipped pack, a pack's file, or a file that says which pack where."""
@@ -24,7 +24,4 @@ class WatchSettings:
     hold_s: float = 60.0
     """How long alerts wait for a source that cannot be read up to now, before they go out marked."""
     recovery_budget_s: float = 600.0
-    broker_timeout_s: float = 60.0
-    api_version: tuple[int, int] | None = None
-    """Only for the embedded broker, which cannot be asked."""
     clock: WallClock = field(default_factory=WallClock)

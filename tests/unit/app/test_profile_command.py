@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cordwatch.app.cli import cordwatch
-from cordwatch.app.commands.options import source_of, translated
+from cordwatch.app.commands.source_options import source_of, translated
 from cordwatch.feeds.profile import Profile, load_profile
 from cordwatch_schemas.positions import BadYaml, read_yaml
 

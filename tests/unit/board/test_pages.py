@@ -129,3 +129,13 @@ async def test_what_was_told_is_folded_but_for_the_last() -> None:
         assert (shown.count("by on-call: told"), rest.count("by on-call: told")) == (3, 37)
         assert "17:39" in shown.split("Who was told")[1]
         assert "Before that: 37" in rest
+
+
+async def test_an_accepted_risk_stands_on_every_page() -> None:
+    """Somebody answers for it, and whoever looks at the board knows; where none is accepted nothing is said."""
+    line = "Accepted in this deployment: plaintext-kafka: it can be read"
+    async with browser([], T(7)) as one:
+        assert "Accepted in this deployment" not in await opened(one, "/")
+        one.site.state.accepted_risks = ("plaintext-kafka: it can be read",)
+        for path in ("/", "/wall"):
+            assert line in await opened(one, path)

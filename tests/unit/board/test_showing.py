@@ -251,6 +251,26 @@ async def test_a_row_that_ends_leaves_the_order() -> None:
     assert channel.news(state.look())["order"] == []
 
 
+async def test_a_page_of_a_clock_hears_of_what_is_not_about_a_clock() -> None:
+    """Who saw a notice that no clock runs for changes no row; the page that shows it is told all the same."""
+    state = state_of(projected(kept(TWO, T(8))), 8)
+    (row, other) = state.open_rows(T(8))
+    hub = Hub(state)
+    mine, theirs = (hub.channel(Topic(View(), only=one.id)) for one in (row, other))
+    before = [one.news(state.look())["mark"] for one in (mine, theirs)]
+    version = state.projection.version
+    seen = an_acknowledgement("a-notice-without-a-clock", T(7.9), patient=row.patient)
+    for record in answered(seen):
+        state.projection.take(*record)
+    state.projection.refresh()
+    assert state.projection.version == version
+    after = [one.news(state.look())["mark"] for one in (mine, theirs)]
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+    again = state_of(projected([*answered(seen), *kept(TWO, T(8))]), 8)
+    assert Hub(again).channel(Topic(View(), only=row.id)).news(again.look())["mark"] == after[0]
+
+
 async def test_readers_with_and_without_names_share_no_row() -> None:
     """Rows are made once for all who see them alike: names are only in those of who may see them."""
     records = [*kept(TWO[:3], T(8)), an_identity("A", "ZEBRAFINCH^ZOE", T(0))]

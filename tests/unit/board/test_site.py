@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from cordwatch.board.access import ALLOWS, ROLES
 from cordwatch.board.look import static_file
 from cordwatch.board.routes import ROUTES
 from cordwatch.board.security import HEADERS, Allowance
+from cordwatch.board.settings import BoardSettings
 from cordwatch.board.site import Route
 from tests.builders import T, a_suspicion, an_admission, known_lymphoma
 from tests.unit.board.browsing import Browser, browser
@@ -101,6 +103,72 @@ async def test_errors_carry_the_headers_too(path: str, status: int) -> None:
         answer = await one.client.get(path, headers=one.headers("viewer"))
         assert answer.status == status
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("path", ["/", "/wall", "/api/clocks"])
+async def test_an_error_of_ours_says_nothing_of_itself(
+    path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One sentence, with the headers of every answer; that it went wrong is in the log, and the board goes on."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError(f"of {NAME}, {NUMBER}")
+
+    async with browser(RECORDS, T(7)) as one:
+        monkeypatch.setattr(type(one.site.state), "counted", broken)
+        monkeypatch.setattr(type(one.site.state), "open_rows", broken)
+        answer = await one.client.get(path, headers=one.headers("coordinator"))
+        text = await answer.text()
+        assert (answer.status, "It has been logged." in text) == (500, True)
+        assert not re.search(f"{NAME}|{NUMBER}|RuntimeError|Traceback|\\.py", text)
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+        assert "a page could not be made" in caplog.text
+        assert (await one.client.get("/static/board.css")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_secure"),
+    [
+        ({}, False),
+        ({"url": "http://127.0.0.1:8080"}, False),
+        ({"url": "https://board.example"}, True),
+        ({"tls_cert": Path("board.pem"), "tls_key": Path("board.key")}, True),
+    ],
+)
+def test_a_board_knows_that_browsers_come_over_tls(
+    settings: dict[str, Any], is_secure: bool
+) -> None:
+    """Where it ends TLS itself, or its own address says that a proxy does."""
+    assert BoardSettings(**settings).is_secure is is_secure
+
+
+@pytest.mark.parametrize(("is_secure", "told"), [(True, True), (False, False)])
+async def test_a_board_over_tls_tells_browsers_to_stay_there(is_secure: bool, told: bool) -> None:
+    """For a year, with all hosts below it, on every answer; one in the clear says nothing that nobody would believe."""
+    async with browser(RECORDS, T(7)) as one:
+        one.site.is_secure = is_secure
+        for path in ("/", "/static/board.css", "/nothing", "/api/clocks"):
+            answer = await one.client.get(path, headers=one.headers("viewer"))
+            found = answer.headers.get("Strict-Transport-Security")
+            assert found == ("max-age=31536000; includeSubDomains" if told else None), path
+
+
+@pytest.mark.parametrize(
+    ("is_secure", "name"), [(True, "__Host-cordwatch-form"), (False, "cordwatch-form")]
+)
+async def test_the_cookie_of_the_forms_is_for_this_board_alone(is_secure: bool, name: str) -> None:
+    """No script reads it and no other site sends it; over TLS no other host, and nobody in the clear, can have set it."""
+    async with browser(RECORDS, T(7)) as one:
+        one.site.is_secure = is_secure
+        (row,) = one.site.state.open_rows(T(7))
+        answer = await one.client.get(f"/clock/{row.id}", headers=one.headers("clinician"))
+        (cookie,) = answer.cookies.values()
+        assert cookie.key == name
+        assert (cookie["samesite"], cookie["httponly"], cookie["path"]) == ("Strict", True, "/")
+        assert bool(cookie["secure"]) is is_secure
+        assert cookie["domain"] == ""
+        (set_cookie,) = answer.headers.getall("Set-Cookie")
+        assert "Domain" not in set_cookie
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,22 @@ def test_every_panel_has_a_unit_a_description_and_what_no_data_means(path: Path)
     assert len(set(ids)) == len(ids)
 
 
+def _nulls(value: Any, path: str = "") -> list[str]:
+    """Return where in *value* nothing stands although something was named."""
+    if isinstance(value, dict):
+        return [one for key, inner in value.items() for one in _nulls(inner, f"{path}.{key}")]
+    if isinstance(value, list):
+        return [one for inner in value for one in _nulls(inner, f"{path}[]")]
+    return [path] if value is None else []
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda one: one.stem)
+def test_nothing_is_null_that_grafana_takes_for_an_object(path: Path) -> None:
+    """Its own types allow it in one place: the threshold from which on the first colour counts."""
+    nulls = set(_nulls(json.loads(path.read_text())))
+    assert nulls == {".panels[].fieldConfig.defaults.thresholds.steps[].value"}
+
+
 @pytest.mark.parametrize(("name", "panel"), PANELS, ids=IDS)
 def test_no_panel_asks_for_a_series_that_there_is_not(name: str, panel: Panel) -> None:
     """A series that was renamed would leave an empty panel, which looks like a quiet one."""

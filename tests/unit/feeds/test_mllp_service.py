@@ -71,10 +71,10 @@ async def send(feeds: Feeds, message: bytes) -> tuple[asyncio.StreamReader, asyn
     return reader, writer
 
 
-def health(port: int) -> tuple[int, dict[str, object]]:
-    """Return status and state of `/healthz`."""
+def health(port: int, path: str = "/healthz") -> tuple[int, dict[str, object]]:
+    """Return status and state of `/healthz`, or of another *path*."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as page:
             return page.status, json.loads(page.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
@@ -108,6 +108,13 @@ async def test_while_the_broker_is_away_it_is_not_well_and_ends_with_one(
                 await asyncio.sleep(0.005)
         status, state = await asyncio.to_thread(health, port)
         assert (status, state["broker_away"]) == (503, True)
+        # No reason to kill it: another gateway would have the same broker, and senders to reconnect.
+        assert [
+            (await asyncio.to_thread(health, port, one))[0] for one in ("/livez", "/readyz")
+        ] == [
+            200,
+            503,
+        ]
         assert feeds.registry.get_sample_value("cordwatch_feeds_broker_away") == 1
         os.kill(os.getpid(), signal.SIGTERM)
         async with asyncio.timeout(PATIENCE_S):

@@ -287,14 +287,15 @@ def test_what_no_rule_reads_is_not_kept() -> None:
 
 def test_a_former_owner_that_lags_behind_changes_nothing() -> None:
     """What a listener has heard under a higher revision stands."""
-    ward = Ward(PACK)
-    ward.learn("A", fact_of(b.a_suspicion()))
+    ward, behind = Ward(PACK), Ward(PACK)
+    for one in (ward, behind):
+        one.learn("A", fact_of(b.a_suspicion()))
     ward.look("A", T(6))
     [(name, heard)] = ward.told.items()
-    ward.told[name] = heard.model_copy(update={"revision": 9})
-    ward.alerts.clear()
-    ward.look("A", T(6))
-    assert ward.told[name].revision == 9
+    behind.told[name] = heard.model_copy(update={"revision": 9})
+    behind.look("A", T(6))
+    assert [one.revision for one in behind.alerts["A"].values()] == [0]
+    assert behind.told[name].revision == 9
 
 
 def test_a_code_of_no_table_names_no_drug() -> None:

@@ -1,5 +1,6 @@
 """What is told becomes a fact, with one identity, and one row that holds all of it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -201,3 +202,16 @@ def test_a_fact_without_values_is_read_as_one() -> None:
     """An admission without a ward has nothing else to say: its row has no values, and it none."""
     fact = fact_of(b.an_admission(T(0), facility=None, ward=None))
     assert decode_fact(fact.id, encode_fact(fact)).values == {}
+
+
+def test_what_a_newer_version_added_to_a_row_is_kept() -> None:
+    """Also when the fact is told again and the row is written anew: an upgrade may be rolled back and forth."""
+    fact = fact_of(b.a_suspicion(at=T(2)))
+    newer = encode_fact(fact)[:-1] + b',"z":{"a":1},"A":2}'
+    read = decode_fact(fact.id, newer)
+    assert read.unknown == (("A", 2), ("z", {"a": 1}))
+    assert replace(read, unknown=()) == fact
+    told_again = replace(fact, received_at=T(1))
+    row = encode_fact(merge_tellings(read, told_again))
+    assert row == encode_fact(told_again)[:-1] + b',"A":2,"z":{"a":1}}'
+    assert merge_tellings(fact, read).unknown == read.unknown

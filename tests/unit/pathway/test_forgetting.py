@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.decide import Decision, decide
 from cordwatch.pathway.facts import fact_of
 from cordwatch_schemas.alerts import Alert
@@ -32,7 +33,7 @@ def looked_at(*told: Event) -> list[tuple[float, Decision]]:
     found: list[tuple[float, Decision]] = []
     now = T(2)
     while True:
-        decision = decide("A", facts, list(alerts.values()), PACKS, now)
+        decision = decide(Chart("A", facts, list(alerts.values()), PACKS), now)
         alerts |= {one.alert_id: one for one in decision.alerts}
         found.append(((now - T(0)) / timedelta(days=1), decision))
         if decision.wake_at is None:
@@ -66,12 +67,12 @@ def test_what_is_over_for_longer_than_it_is_kept_is_told_before_it_is_forgotten(
     """A watch that stood still for two months closes what it had told, and only then drops it."""
     begun = (an_admission(T(0)), a_suspicion(T(0)))
     facts = [fact for one in begun if (fact := fact_of(one)) is not None]
-    known = decide("A", facts, [], PACKS, T(6)).alerts
+    known = decide(Chart("A", facts, [], PACKS), T(6)).alerts
     done = fact_of(an_mri_done(T(7)))
     assert done is not None
     now = T(24 * 60)
-    told = decide("A", [*facts, done], known, PACKS, now)
+    told = decide(Chart("A", [*facts, done], known, PACKS), now)
     assert {one.status for one in told.alerts} == {"resolved"}
     assert (told.expired, told.wake_at) == (False, now)
     closed = {one.alert_id: one for one in (*known, *told.alerts)}
-    assert decide("A", [*facts, done], list(closed.values()), PACKS, now).expired
+    assert decide(Chart("A", [*facts, done], list(closed.values()), PACKS), now).expired

@@ -63,6 +63,37 @@ def test_health_is_progress(address: str, well: dict[str, bool]) -> None:
     assert get(address, "/healthz")[0] == 503
 
 
+def test_live_and_ready_are_answered_apart(well: dict[str, bool]) -> None:
+    """Who recovers is live, and neither well nor ready: killed, it would recover for ever."""
+    said = {"live": True, "ready": False}
+    well["well"] = False
+    server = MetricsServer(
+        CollectorRegistry(),
+        lambda: (well["well"], dict(well)),
+        "127.0.0.1",
+        0,
+        live=lambda: said["live"],
+        ready=lambda: said["ready"],
+    )
+    server.start()
+    paths = ("/healthz", "/livez", "/readyz")
+    assert [get(server.address, one)[0] for one in paths] == [503, 200, 503]
+    said |= {"live": False, "ready": True}
+    assert [get(server.address, one)[0] for one in paths] == [503, 503, 200]
+    # Whoever looks at one of them sees why.
+    assert {get(server.address, one)[1] for one in paths} == {json.dumps({"well": False})}
+    server.stop()
+
+
+def test_where_nothing_else_is_said_health_stands_for_both(
+    address: str, well: dict[str, bool]
+) -> None:
+    """A service that hangs whenever it is not well needs no other answer."""
+    assert (get(address, "/livez")[0], get(address, "/readyz")[0]) == (200, 200)
+    well["well"] = False
+    assert (get(address, "/livez")[0], get(address, "/readyz")[0]) == (503, 503)
+
+
 def test_nothing_else_is_served(address: str) -> None:
     """No table row, to nobody."""
     assert get(address, "/table/facts/A/")[0] == 404

@@ -31,7 +31,10 @@ def test_the_source_topics_are_those_that_events_stand_on() -> None:
 
 def test_sources_outlive_the_longest_outage() -> None:
     """Seven days of outage are promised to be survived."""
-    assert all(topic.retention_s > 7 * topics.DAY_S for topic in topics.WATCHED)
+    assert topics.LONGEST_OUTAGE_S == 7 * topics.DAY_S
+    assert all(topic.retention_s > topics.LONGEST_OUTAGE_S for topic in topics.WATCHED)
+    expiring = [topic for topic in topics.TOPICS if topic.retention_s != topics.FOREVER]
+    assert all(topic.retention_s >= topics.LONGEST_OUTAGE_S for topic in expiring)
 
 
 def test_state_is_compacted_and_never_expires() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from datetime import datetime, timedelta
 from math import isnan
 from typing import Any
 
+import pytest
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from cordwatch.runtime.logging import configure_logging
 from cordwatch.runtime.wall_clock import WallClock
-from cordwatch.watch.keeper import Keeper
+from cordwatch.watch.keeper import BLIND_S, Keeper
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.alerts import Alert
@@ -220,6 +223,34 @@ async def test_a_partition_that_is_read_no_more_does_not_look_quiet() -> None:
     assert ward.unread_s() == 0
 
 
+async def test_who_has_never_seen_how_far_the_topics_reach_is_stale() -> None:
+    """Right after a start nothing is unread, because nobody has looked."""
+    ward = Ward()
+    await ward.keeper.recovered([0])
+    blind = "the broker does not say how far the topics reach"
+    assert ward.keeper.stale(ward.clock.monotonic()) == blind
+    await ward.keeper.look_ahead()
+    looked_at = ward.keeper.looked_at
+    assert looked_at is not None
+    assert ward.keeper.stale(looked_at + BLIND_S) is None
+    assert ward.keeper.stale(looked_at + BLIND_S + 0.1) == blind
+
+
+async def test_who_lags_by_more_than_a_minute_is_stale_until_all_is_read() -> None:
+    """The same minute as in the rule that wakes somebody."""
+    ward = Ward()
+    await ward.keeper.recovered([0])
+    ward.broker.ends_by_topic[TP(ADMISSIONS.name, 0)] = 1
+    await ward.keeper.look_ahead()
+    for waited_s, told in ((60, None), (61, "records have been waiting unread")):
+        ward.clock.shown = T(0) + timedelta(seconds=waited_s)
+        ward.keeper.report()
+        assert ward.keeper.stale(ward.clock.monotonic()) == told
+    await ward.tell(a_suspicion(at=T(0), patient="A"))
+    ward.keeper.report()
+    assert ward.keeper.stale(ward.clock.monotonic()) is None
+
+
 async def test_a_clock_that_is_wrong_is_seen_by_the_stamps_of_records() -> None:
     """A record from the future means that our clock is behind; what took long says nothing."""
     ward = Ward()
@@ -250,3 +281,19 @@ async def test_a_record_without_a_stamp_is_read_like_any_other() -> None:
     await ward.keeper.take([(TP(ADMISSIONS.name, 0), [bare])])
     assert isnan(ward.gauge("cordwatch_clock_offset_seconds"))
     assert ward.registry.get_sample_value("cordwatch_patients") == 1
+
+
+async def test_whose_rows_cannot_be_read_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """By reference, so that the ward can be told; not every second."""
+    configure_logging("info", "json")
+    ward = Ward()
+    ward.machine.own([0])
+    ward.machine.restore(0, [(b"mr_1|f" + b"0" * 24, b'{"v":2}')])
+    await ward.keeper.recovered([0])
+    await ward.keeper.tick()
+    for _ in range(3):
+        ward.keeper.report()
+    lines = [line for line in capsys.readouterr().err.splitlines() if "cannot be read" in line]
+    assert len(lines) == 1
+    assert json.loads(lines[0])["of"] == ["mr_1"]
+    assert ward.registry.get_sample_value("cordwatch_unreadable_patients") == 1

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
+from cordwatch.pathway.chart import Chart
 from cordwatch.pathway.simulation import simulate
 from cordwatch.watch.effects import Durable, Effect, Record, Send, Write
-from cordwatch.watch.machine import Machine
+from cordwatch.watch.machine import CHARTS_KEPT, Machine
 from cordwatch.watch.metrics import Metrics
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.base import Event
@@ -94,9 +95,9 @@ class Log:
                 self.committed.update(effect.offsets)
 
 
-def a_machine(log: Log) -> Machine:
+def a_machine(log: Log, charts_kept: int = CHARTS_KEPT) -> Machine:
     """Return a worker that has just taken over everything."""
-    machine = Machine(PACK, Metrics(PACK, CollectorRegistry()))
+    machine = Machine(PACK, Metrics(PACK, CollectorRegistry()), charts_kept=charts_kept)
     machine.own(range(PARTITIONS))
     for partition in range(PARTITIONS):
         machine.restore(partition, list(log.facts[partition].items()))
@@ -247,9 +248,9 @@ def test_a_look_costs_what_is_due_not_what_is_open() -> None:
     run(machine, log, T(10.5))
     real = machine._decide
 
-    def counted(patient: str, *args: object, **kwargs: object) -> object:
-        looked.append(patient)
-        return real(patient, *args, **kwargs)
+    def counted(chart: Chart, *args: object, **kwargs: object) -> object:
+        looked.append(chart.patient)
+        return real(chart, *args, **kwargs)
 
     machine._decide = counted  # type: ignore[assignment]
     at = machine.wake_at()

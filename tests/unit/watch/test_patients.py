@@ -47,12 +47,38 @@ def test_an_id_inside_another_row_is_not_taken_for_a_row() -> None:
     assert len(patient.rows) == 1
 
 
+def test_what_is_noted_about_an_alert_changes_nothing_of_what_was_told() -> None:
+    """What was worked out from the rows of facts holds as long as they are the same bytes."""
+    alert = b"a" + b"4" * 24
+    patient = a_patient(alert + b"x", ONE + b"a", OTHER + b"b")
+    told = patient.told
+    patient.put(alert + b"y")
+    assert patient.told is told
+    assert patient.rows == (ONE + b"a", OTHER + b"b", alert + b"y")
+    patient.put(LAST + b"c")
+    assert patient.told != told
+
+
 def test_the_fingerprint_is_of_the_rows_whatever_their_order() -> None:
     """Compaction keeps the last of each row, not their order."""
     rows = [ONE + b"a", OTHER + b"b", LAST + b"c"]
     assert a_patient(*rows).fingerprint == a_patient(*reversed(rows)).fingerprint
     assert a_patient(*rows).fingerprint != a_patient(*rows[:2]).fingerprint
     assert a_patient(*rows).fingerprint != a_patient(*rows[:2], LAST + b"d").fingerprint
+
+
+def test_the_fingerprint_is_kept_up_to_date() -> None:
+    """Once it was asked for, it goes along with every row that comes, changes or goes."""
+    rows = [ONE + b"a", OTHER + b"b", b"a" + b"4" * 24 + b"c"]
+    patient = a_patient(*rows)
+    patient.wake_row("pack")
+    for put in (LAST + b"d", rows[0], ONE + b"e", rows[2] + b"f", b"a" + b"5" * 24):
+        patient.put(put)
+        assert patient.fingerprint == a_patient(*patient.rows).fingerprint
+    for row in (OTHER, ONE, b"a" + b"5" * 24, OTHER):
+        patient.drop(row)
+        assert patient.fingerprint == a_patient(*patient.rows).fingerprint
+    assert patient.fingerprint != a_patient(*rows).fingerprint
 
 
 def test_a_row_with_a_line_end_is_none_of_ours() -> None:

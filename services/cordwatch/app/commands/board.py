@@ -97,6 +97,14 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> ZoneInfo:
     help="header: common or alternative names of the proxies' certificates, with commas."
     " Takes --tls-client-ca.",
 )
+@click.option(
+    "--forwarded-by",
+    envvar=f"{_ENV}FORWARDED_BY",
+    callback=_networks,
+    metavar="LIST",
+    help="Proxies that are believed about where a reader sits (X-Forwarded-For), addresses and CIDR,"
+    " with commas: for the audit trail and the limits alone. [default: none]",
+)
 @click.option("--jwt-issuer", envvar=f"{_ENV}JWT_ISSUER", help="jwt: `iss` of the tokens.")
 @click.option("--jwt-audience", envvar=f"{_ENV}JWT_AUDIENCE", help="jwt: `aud` of the tokens.")
 @click.option(
@@ -120,7 +128,8 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> ZoneInfo:
 @click.option(
     "--url",
     envvar=f"{_ENV}URL",
-    help="CDS Hooks: address of this board, as browsers and the record system know it.",
+    help="Address of this board, as browsers and the record system know it. With https cookies are for"
+    " TLS alone, wherever it ends. CDS Hooks takes it.",
 )
 @click.option(
     "--patient-system",

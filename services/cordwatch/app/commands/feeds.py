@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from cordwatch.app.commands.options import kafka_of, key_of, source_of, source_options
+from cordwatch.app.commands.options import kafka_of
 from cordwatch.app.commands.settings_options import settings_of, settings_options
+from cordwatch.app.commands.source_options import key_of, source_of, source_options
 from cordwatch.feeds.fhir_exchange.settings import FhirSettings
 from cordwatch.feeds.profile import Profiles
 from cordwatch.feeds.service import run

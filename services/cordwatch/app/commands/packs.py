@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from cordwatch.app.commands.faults import faults_told, tell_fault
-from cordwatch.app.commands.options import kafka_of, source_of, source_options
+from cordwatch.app.commands.options import kafka_of
+from cordwatch.app.commands.source_options import source_of, source_options
 from cordwatch.pathway.difference import (
     Difference,
     Standing,

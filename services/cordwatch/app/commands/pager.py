@@ -86,7 +86,7 @@ def run(ctx: click.Context, /, pack: str, **options: Any) -> None:
         )
         return people.run(inside, InletMetrics(running.registry))
 
-    sys.exit(run_service(made, kafka, beside))
+    sys.exit(run_service(made, kafka, beside, group=settings.group))
 
 
 for one in (check, pages, preview_, test_, who):

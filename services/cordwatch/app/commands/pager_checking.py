@@ -52,7 +52,7 @@ def check(ctx: click.Context, plan_file: Path, pack: str, *, offline: bool, as_j
         plan = load_plan(plan_file, rules_of(load_packs(pack)))
     found = [_gap(one.what, one.text) for one in gaps(plan)]
     if not offline:
-        found += asyncio.run(_tried(plan))
+        found += asyncio.run(tried(plan))
     for one in found:
         shown = f"{one['kind']}: {one['text']}"
         click.echo(json.dumps(one) if as_json else shown)
@@ -73,7 +73,7 @@ def _summary(plan_file: Path, plan: Plan, *, offline: bool) -> str:
     )
 
 
-async def _tried(plan: Plan) -> list[dict[str, str]]:
+async def tried(plan: Plan) -> list[dict[str, str]]:
     """Return what came of trying every destination, all at once."""
     outcomes = await asyncio.gather(*(_try(plan, name) for name in plan.destinations))
     return [

@@ -12,7 +12,7 @@ import click
 from ruamel.yaml import YAML
 
 from cordwatch.app.commands.faults import faults_told
-from cordwatch.app.commands.options import key_of, known_of
+from cordwatch.app.commands.source_options import key_of, known_of
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.profile import DEFAULT, Profiles, load_profile
 from cordwatch.feeds.trial import MASKED, FieldTried, Trial, trial

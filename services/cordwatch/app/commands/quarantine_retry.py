@@ -11,13 +11,14 @@ from typing import Any
 import click
 
 from cordwatch.app.commands.groups import groups
-from cordwatch.app.commands.options import kafka_of, source_of, source_options
+from cordwatch.app.commands.options import kafka_of
 from cordwatch.app.commands.quarantine_selection import (
     require_selection,
     selection_of,
     selection_options,
     shelf_of,
 )
+from cordwatch.app.commands.source_options import source_of, source_options
 from cordwatch.feeds.gateway import WRITTEN
 from cordwatch.feeds.quarantine import (
     Held,

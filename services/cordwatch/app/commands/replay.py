@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from cordwatch.app.commands.groups import groups
-from cordwatch.app.commands.options import kafka_of, source_of, source_options, translated
+from cordwatch.app.commands.options import kafka_of
 from cordwatch.app.commands.replay_raw import of_files, raw_options, replay_raw
+from cordwatch.app.commands.source_options import source_of, source_options, translated
 from cordwatch.feeds.gateway import WRITTEN, Translated, derived_records, raw_record
 from cordwatch.runtime.kafka import Publisher, require_topics
 from cordwatch.runtime.wall_clock import WallClock

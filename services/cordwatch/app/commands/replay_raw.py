@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import click
 
-from cordwatch.app.commands.options import kafka_of, pack_option, source_of
+from cordwatch.app.commands.options import kafka_of, pack_option
 from cordwatch.app.commands.packs import json_lines, text_lines
 from cordwatch.app.commands.simulate import instant
+from cordwatch.app.commands.source_options import source_of
 from cordwatch.app.rereading.reading import Selection
 from cordwatch.app.rereading.running import Found, find, publish
 from cordwatch.pathway.difference import Difference, differences

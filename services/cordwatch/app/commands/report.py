@@ -11,8 +11,9 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from cordwatch.app.commands.options import kafka_of, pack_option, source_of, source_options
+from cordwatch.app.commands.options import kafka_of, pack_option
 from cordwatch.app.commands.simulate import instant, read_files
+from cordwatch.app.commands.source_options import source_of, source_options
 from cordwatch.app.kept import facts_of
 from cordwatch.feeds.gateway import Told
 from cordwatch.feeds.source import Sources

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
@@ -23,14 +24,34 @@ _METAVARS: dict[Any, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an option stands for where the command line does not give it."""
+
+    model: type[BaseSettings]
+    prefix: str
+    variable: str
+    """Of the environment."""
+    default: str
+    is_secret: bool
+    """What it says is not to be shown."""
+
+
+class SettingsOption(click.Option):
+    """An option that is a setting."""
+
+    def __init__(self, *declared: Any, setting: Setting, **given: Any) -> None:
+        """Make the option, and remember what it stands for."""
+        super().__init__(*declared, **given)
+        self.setting = setting
+
+
 def settings_options(model: type[BaseSettings], prefix: str = "") -> Callable[[F], F]:
     """Add an option for each setting of *model*, its name behind *prefix*."""
 
     def add(command: F) -> F:
-        environment = str(model.model_config.get("env_prefix"))
         for name, field in reversed(model.model_fields.items()):
-            variable = f"{environment}{name.upper()}"
-            command = _settings_option(prefix + name, field, variable)(command)
+            command = _settings_option(model, prefix, name, field)(command)
         return command
 
     return add
@@ -60,16 +81,22 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _settings_option(name: str, field: FieldInfo, variable: str) -> Callable[[F], F]:
+def _settings_option(
+    model: type[BaseSettings], prefix: str, name: str, field: FieldInfo
+) -> Callable[[F], F]:
     default: Any = None if field.is_required() else field.default
     is_list = isinstance(default, tuple)
     told = ",".join(default) if is_list else default
     shown = f" [default: {told}]" if default not in {None, ()} else ""
     choices = typing.get_args(field.annotation) if name == "mllp" else ()
     metavar = "|".join(map(str, choices)) or _METAVARS.get(field.annotation or str, "FILE")
+    variable = f"{model.model_config.get('env_prefix')}{name.upper()}"
+    otherwise = "" if told is None else str(told)
     return click.option(
-        _option(name),
-        name,
+        _option(prefix + name),
+        prefix + name,
+        cls=SettingsOption,
+        setting=Setting(model, prefix, variable, otherwise, is_secret=not field.repr),
         metavar="LIST" if is_list else metavar,
         help=f"{field.description}{shown} [{variable}]",
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from cordwatch.app.commands.options import pack_option, source_of, source_options, translated
+from cordwatch.app.commands.options import pack_option
+from cordwatch.app.commands.source_options import source_of, source_options, translated
 from cordwatch.feeds.gateway import Told, Translated
 from cordwatch.feeds.source import Sources
 from cordwatch.pathway.explain import explain as explain_patient

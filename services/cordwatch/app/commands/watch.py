@@ -65,15 +65,13 @@ def watch(
     """
     kafka, clock = demo_of(ctx, demo)
     settings = WatchSettings(
-        kafka=kafka.address,
+        kafka=kafka,
         group=group,
         pack=pack,
         metrics_host=metrics_host,
         metrics_port=metrics_port,
         session_timeout_s=session_timeout,
         hold_s=hold,
-        broker_timeout_s=kafka.timeout_s,
-        api_version=kafka.api_version,
         clock=clock,
     )
     sys.exit(run(settings))

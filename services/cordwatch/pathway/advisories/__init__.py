@@ -7,14 +7,24 @@ what holds. Another one is an entry in the pack and a predicate here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from cordwatch.pathway.advisories import course, imaging, pain, steroids, treatment
 from cordwatch.pathway.notices import Condition
 from cordwatch.pathway.picture import Picture
 
-Advisory = Callable[[Picture, datetime], Iterator[Condition]]
+Advisory = Callable[[Picture, datetime], Iterable[Condition]]
+
+
+def _by_facts_alone(advisory: Callable[[Picture], Iterator[Condition]]) -> Advisory:
+    """Return *advisory*, which time does not change, as one of those that it may."""
+
+    def found(picture: Picture) -> tuple[Condition, ...]:
+        return tuple(advisory(picture))
+
+    return lambda picture, _: picture.once(found)
+
 
 ADVISORIES: tuple[Advisory, ...] = (
     imaging.wrong_modality,
@@ -25,18 +35,18 @@ ADVISORIES: tuple[Advisory, ...] = (
     steroids.other_drug,
     steroids.abrupt_stop,
     steroids.before_biopsy,
-    treatment.surgery_contraindicated,
-    treatment.surgery_indicated,
+    _by_facts_alone(treatment.surgery_contraindicated),
+    _by_facts_alone(treatment.surgery_indicated),
     treatment.no_radiotherapy,
-    treatment.vertebroplasty_followup,
+    _by_facts_alone(treatment.vertebroplasty_followup),
     pain.no_dental_measures,
     pain.bone_agent_alone,
     pain.no_risk_screen,
     pain.opioid_not_reassessed,
     pain.no_first_line,
     pain.no_anti_inflammatory,
-    course.neurolymphomatosis_masked,
-    course.surveillance_due,
+    _by_facts_alone(course.neurolymphomatosis_masked),
+    _by_facts_alone(course.surveillance_due),
     course.support_not_offered,
 )
 

@@ -12,7 +12,7 @@ from cordwatch.pathway.starts import concepts_of
 SUPPORT = ("physiotherapy", "behavioural", "psychosocial")
 
 
-def neurolymphomatosis_masked(picture: Picture, _: datetime) -> Iterator[Condition]:
+def neurolymphomatosis_masked(picture: Picture) -> Iterator[Condition]:
     """A neuropathy like CIDP got better under steroid or IVIG: lymphoma in the nerves does so too."""
     likely = [one for one in picture.history.standing("diagnosed") if "cidp" in concepts_of(one)]
     better = [
@@ -24,7 +24,7 @@ def neurolymphomatosis_masked(picture: Picture, _: datetime) -> Iterator[Conditi
             yield Condition("neurolymphomatosis.masked", one, since)
 
 
-def surveillance_due(picture: Picture, _: datetime) -> Iterator[Condition]:
+def surveillance_due(picture: Picture) -> Iterator[Condition]:
     """Managed without operation or radiation, and the spine was not imaged for longer than agreed (switch)."""
     managed = [
         one

@@ -26,7 +26,7 @@ def wrong_modality(picture: Picture, now: datetime) -> Iterator[Condition]:
         if any(study.is_mri for study in counted):
             continue
         for study in sorted(others, key=partial(_by_time, picture)):
-            cause = _first_told(picture, study)
+            cause = picture.once(_first_told, study.key)
             heard_at = _first_fact(study).start_at
             yield Condition("mri.wrong-modality", cause, max(heard_at, since), (clock,))
 
@@ -52,7 +52,7 @@ def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
                     since = max(order.start_at, order.received_at + wait)
                 else:
                     since = _scan_at(study, clock)
-                cause = _first_told(picture, study)
+                cause = picture.once(_first_told, study.key)
                 since = max(since, clock.start_at)
                 yield Condition("mri.partial-coverage", cause, since, (clock,), missing)
 
@@ -70,7 +70,8 @@ def no_contrast(picture: Picture, now: datetime) -> Iterator[Condition]:
             one.is_mri and one.contrast and _made(one, end_at) for one in picture.endings.studies
         )
         if study.contrast is False and not made_up and end_at <= now:
-            yield Condition("mri.no-contrast", _first_told(picture, study), end_at, (clock,))
+            cause = picture.once(_first_told, study.key)
+            yield Condition("mri.no-contrast", cause, end_at, (clock,))
 
 
 def _first_fact(study: Study) -> Fact:
@@ -79,15 +80,15 @@ def _first_fact(study: Study) -> Fact:
 
 def _by_time(picture: Picture, study: Study) -> tuple[object, ...]:
     """Sort by what happened first; of two at one instant by what was heard of first, else by their numbers."""
-    fact, told = _first_fact(study), _first_told(picture, study)
+    fact, told = _first_fact(study), picture.once(_first_told, study.key)
     heard = (fact.received_at, told.received_at)
     return (fact.start_at, *heard, told.sent_as, told.numbers, study.key)
 
 
-def _first_told(picture: Picture, study: Study) -> Fact:
-    """Return the fact that first told of *study*: a scan that is re-timed is no new cause."""
+def _first_told(picture: Picture, study: str) -> Fact:
+    """Return the fact that first told of the *study* of this name: a scan that is re-timed is no new cause."""
     about = (fact for fact in picture.history.facts if fact.kind in TELLING)
-    mine = [fact for fact in about if picture.history.study(fact) == study.key]
+    mine = [fact for fact in about if picture.history.study(fact) == study]
     return min(mine, key=lambda fact: (fact.received_at, fact.numbers, fact.id))
 
 

@@ -31,7 +31,7 @@ def no_dental_measures(picture: Picture, now: datetime) -> Iterator[Condition]:
 
 def bone_agent_alone(picture: Picture, now: datetime) -> Iterator[Condition]:
     """A bone agent is ordered for a patient in pain, and it stands in the place of an analgesic."""
-    pain, orders = _pain(picture), _bone_agents(picture, now)
+    pain, orders = picture.once(_pain), _bone_agents(picture, now)
     if pain is not None and orders and not picture.drugs.active(ANALGESICS, now):
         since = max(orders[0].start_at, pain.start_at)
         cause = picture.history.first_told(orders[0])
@@ -64,7 +64,7 @@ def opioid_not_reassessed(picture: Picture, now: datetime) -> Iterator[Condition
 
 def no_first_line(picture: Picture, now: datetime) -> Iterator[Condition]:
     """Neuropathic pain without a drug for it, or with a tricyclic that interacts with another drug."""
-    pain = _pain(picture, "neuropathic")
+    pain = picture.once(_pain, "neuropathic")
     if pain is None:
         return
     rivals = _interacting(picture, pain, now)
@@ -80,7 +80,7 @@ def no_first_line(picture: Picture, now: datetime) -> Iterator[Condition]:
 
 def no_anti_inflammatory(picture: Picture, now: datetime) -> Iterator[Condition]:
     """Inflammatory or skeletal pain without an NSAID or acetaminophen."""
-    pain = _pain(picture, "inflammatory", "skeletal")
+    pain = picture.once(_pain, "inflammatory", "skeletal")
     if pain is not None and not picture.drugs.active(ANTI_INFLAMMATORY, now):
         yield Condition("pain.inflammatory", pain, pain.start_at)
 

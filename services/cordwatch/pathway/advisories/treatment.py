@@ -21,9 +21,9 @@ _INDICATIONS = {
 }
 
 
-def surgery_contraindicated(picture: Picture, _: datetime) -> Iterator[Condition]:
+def surgery_contraindicated(picture: Picture) -> Iterator[Condition]:
     """Surgery is planned although something speaks against it; an absolute indication is named beside."""
-    against = _contraindications(picture)
+    against = picture.once(_contraindications)
     if not against or not picture.is_of_interest:
         return
     detail = ", ".join(name for _, name in against)
@@ -37,7 +37,7 @@ def surgery_contraindicated(picture: Picture, _: datetime) -> Iterator[Condition
             yield Condition("surgery.contraindicated", plan, since, detail=detail)
 
 
-def surgery_indicated(picture: Picture, _: datetime) -> Iterator[Condition]:
+def surgery_indicated(picture: Picture) -> Iterator[Condition]:
     """An absolute indication is recorded, and no surgeon was heard or operation planned since."""
     heard = [
         fact.done_at
@@ -71,7 +71,7 @@ def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
                 Condition("rt.regimen", cause, cause.start_at, detail=detail, until=until)
             )
     yield from sorted(causes, key=lambda one: _first_heard(one.cause))
-    against = _contraindications(picture)
+    against = picture.once(_contraindications)
     for clock in picture.open_clocks(now):
         if clock.rule.satisfied_by == "treatment-started" and against:
             half = clock.start_at + (clock.due_at - clock.start_at) / 2
@@ -81,7 +81,7 @@ def no_radiotherapy(picture: Picture, now: datetime) -> Iterator[Condition]:
                 yield Condition("rt.regimen", clock.cause, since, (clock,), detail=detail)
 
 
-def vertebroplasty_followup(picture: Picture, _: datetime) -> Iterator[Condition]:
+def vertebroplasty_followup(picture: Picture) -> Iterator[Condition]:
     """Relief is expected within days of a vertebroplasty; nobody has asked about the pain since."""
     if not picture.is_of_interest:
         return

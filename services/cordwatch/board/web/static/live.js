@@ -4,6 +4,8 @@
   const SILENT_MS = 8000, AGAIN_MS = 2000, REDRAW_MS = 2000, TURN_MS = 12000, FREEZE_S = 60;
   const root = document.documentElement;
   const rows = document.getElementById("rows");
+  /* Painted: the rows below the screen are laid out too. */
+  requestAnimationFrame(() => setTimeout(() => rows && rows.classList.remove("begins")));
   /* What was searched for by the server is a page of its moment, and says so. */
   if (!rows || !rows.dataset.stream) return;
   const status = document.getElementById("status");

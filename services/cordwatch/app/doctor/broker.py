@@ -1,0 +1,214 @@
+"""What there is to know of Kafka: name, door, certificates, rights, topics, groups, disk."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from cryptography import x509
+
+from cordwatch.app.doctor.probing import Finding, Probe, good, probed, unknown
+from cordwatch.feeds.trouble.operations import operational_alerts
+from cordwatch.runtime import topics_admin
+from cordwatch.runtime.group_progress import group_progress
+from cordwatch.runtime.kafka import KafkaSettings, admin_client
+from cordwatch.runtime.kafka_access import require_access
+from cordwatch.runtime.kafka_refusals import KafkaRefused
+from cordwatch.runtime.kafka_security import BadSecurity, tls_context
+from cordwatch.runtime.knocking import require_entry
+from cordwatch_schemas.access import ACCESS, PAGER_GROUP, WATCH_GROUP
+from cordwatch_schemas.topics import ALERTS, DAY_S, WATCHED
+
+CONNECT_S = 2.0
+DAYS_LEFT_MIN = 21
+"""A certificate is renewed before it is urgent."""
+FREE_SHARE_MIN = 0.15
+STEPS_SHOWN = 3
+SECURITY_PAGE = "docs/kafka-security.md"
+
+
+def names(kafka: KafkaSettings) -> Finding:
+    """Look up every broker's name."""
+    lost = [host for host, port in _places(kafka) if not _looked_up(host, port)]
+    if lost:
+        cure = "mend the name in --kafka, or DNS of this host"
+        return Finding("bad", f"no address for {', '.join(lost)}", cure)
+    return good(f"{len(_places(kafka))} names have addresses")
+
+
+def door(kafka: KafkaSettings) -> Finding:
+    """Connect to every broker, all at once."""
+    tried = {f"{host}:{port}": partial(_connect, host, port) for host, port in _places(kafka)}
+    found = probed(tried, 2 * CONNECT_S)
+    closed = [name for name, one in found.items() if one.state != "good"]
+    if len(closed) == len(found):
+        cure = "start the broker, or mend --kafka, or let this host through"
+        return Finding("bad", f"nobody answers at {', '.join(closed)}", cure)
+    if closed:
+        return Finding("bad", f"no answer at {', '.join(closed)}", "start this broker")
+    return good(f"{len(found)} answer")
+
+
+def is_open(found: Finding) -> bool:
+    """Return whether anybody answers, by what `door` found."""
+    return not found.found.startswith("nobody")
+
+
+def _places(kafka: KafkaSettings) -> list[tuple[str, int]]:
+    found = []
+    for one in kafka.address.split(","):
+        host, _, port = one.strip().rpartition(":")
+        found.append((host.strip("[]"), int(port) if port.isdecimal() else 9092))
+    return found
+
+
+def _looked_up(host: str, port: int) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError):
+        return False
+
+
+def _connect(host: str, port: int) -> Finding:
+    socket.create_connection((host, port), CONNECT_S).close()
+    return good("answers")
+
+
+def probes(kafka: KafkaSettings, copies: int, service: str, now: datetime) -> dict[str, Probe]:
+    """Return what to ask a broker that answers."""
+    return {
+        "kafka entry": partial(_entry, kafka),
+        "kafka certificates": partial(_certificates, kafka, now),
+        "kafka rights": partial(_rights, kafka, service),
+        "topics": partial(_topics, kafka, copies),
+        "retention": partial(_retention, kafka, copies),
+        "kafka disk": partial(_disk, kafka),
+        "watch": partial(_watch, kafka),
+        "pager group": partial(_pager, kafka),
+        "feeds": partial(_feeds, kafka),
+    }
+
+
+def _entry(kafka: KafkaSettings) -> Finding:
+    try:
+        require_entry(kafka.address, kafka.security)
+        with admin_client(kafka) as admin:
+            count = len(admin.list_topics())
+    except (KafkaRefused, BadSecurity) as error:
+        return Finding("bad", str(error).splitlines()[0], f"see {SECURITY_PAGE}")
+    return good(f"it lets us in ({kafka.security.protocol}), and has {count} topics")
+
+
+def _certificates(kafka: KafkaSettings, now: datetime) -> Finding:
+    if not kafka.security.is_secret:
+        return unknown("Kafka is spoken to in the clear: there are none")
+    ends: list[tuple[str, datetime]] = []
+    if kafka.security.cert is not None:
+        own = x509.load_pem_x509_certificate(kafka.security.cert.read_bytes())
+        ends.append(("ours (kafka-cert)", own.not_valid_after_utc))
+    context = tls_context(kafka.security)
+    for host, port in _places(kafka):
+        try:
+            with (
+                socket.create_connection((host, port), CONNECT_S) as plain,
+                context.wrap_socket(plain, server_hostname=host) as secret,
+            ):
+                shown = secret.getpeercert(binary_form=True)
+        except (OSError, ssl.SSLError):
+            continue
+        if shown:
+            ends.append(
+                (f"{host}:{port}", x509.load_der_x509_certificate(shown).not_valid_after_utc)
+            )
+    left = [(name, int((end - now).total_seconds() // DAY_S)) for name, end in ends]
+    told = ", ".join(f"{name} {days} days" for name, days in left)
+    if not left:
+        return Finding("bad", "no broker shows one that we trust", f"see {SECURITY_PAGE}")
+    if min(days for _, days in left) < DAYS_LEFT_MIN:
+        return Finding(
+            "bad",
+            f"left: {told}",
+            "renew it; services take a new file by themselves or when started anew",
+        )
+    return good(f"left: {told}")
+
+
+def _rights(kafka: KafkaSettings, service: str) -> Finding:
+    access = next(one for one in ACCESS if one.service == service)
+    try:
+        require_access(kafka, access)
+    except KafkaRefused as error:
+        return Finding(
+            "bad", str(error).splitlines()[0], f"cordwatch topics acls --service {service}"
+        )
+    what = "may do" if kafka.security.is_secret else "may do, as anybody who comes,"
+    return good(f"we {what} all that `{service}` does")
+
+
+def _topics(kafka: KafkaSettings, copies: int) -> Finding:
+    off = [one for one in topics_admin.plan(kafka, copies) if one.action != "none"]
+    if off:
+        return Finding("bad", _steps(off), "cordwatch topics plan, then cordwatch topics apply")
+    return good("as the registry has them")
+
+
+def _steps(steps: Sequence[topics_admin.Step]) -> str:
+    told = [f"{one.topic}: {one.detail}" for one in steps[:STEPS_SHOWN]]
+    more = [f"{len(steps) - STEPS_SHOWN} more"] if len(steps) > STEPS_SHOWN else []
+    return "; ".join(told + more)
+
+
+def _retention(kafka: KafkaSettings, copies: int) -> Finding:
+    short = [
+        one
+        for one in topics_admin.plan(kafka, copies)
+        if one.action == "alter" and "retention.ms" in one.detail
+    ]
+    if short:
+        return Finding("bad", _steps(short), "cordwatch topics apply")
+    hours = min(one.retention_s for one in WATCHED) // 3_600
+    return good(f"what watch has not read is kept for {hours} hours at least")
+
+
+def _disk(kafka: KafkaSettings) -> Finding:
+    with admin_client(kafka) as admin:
+        told = admin.describe_log_dirs([ALERTS.name])
+    shares = [
+        one["usable_bytes"] / one["total_bytes"]
+        for broker in told
+        for one in broker["log_dirs"]
+        if one.get("total_bytes", -1) > 0
+    ]
+    if not shares:
+        return unknown("the broker does not say how full its disk is")
+    found = f"{min(shares):.0%} of the fullest disk is free"
+    if min(shares) < FREE_SHARE_MIN:
+        return Finding(
+            "bad", found, "give the broker more room: a full disk stops every acknowledgement"
+        )
+    return good(found)
+
+
+def _watch(kafka: KafkaSettings) -> Finding:
+    found = group_progress(kafka, WATCH_GROUP, [one.name for one in WATCHED])
+    if not found.is_running:
+        return Finding("bad", "no worker runs: nobody is watched", "cordwatch watch")
+    unread = ", ".join(f"{count} of {topic}" for topic, count in found.unread)
+    return good(f"it runs, {f'and has to read {unread}' if unread else 'and has read everything'}")
+
+
+def _pager(kafka: KafkaSettings) -> Finding:
+    if group_progress(kafka, PAGER_GROUP, [ALERTS.name]).is_running:
+        return good("it runs")
+    return Finding("bad", "no pager runs: nobody is told", "cordwatch pager run --plan PLAN")
+
+
+def _feeds(kafka: KafkaSettings) -> Finding:
+    open_ = [one for one in operational_alerts(kafka) if one.status == "open"]
+    if open_:
+        kinds: Sequence[str] = sorted({one.kind for one in open_})
+        return Finding("bad", f"{len(open_)} open: {', '.join(kinds)}", "cordwatch operations")
+    return good("no feed is silent, quarantine is as usual")

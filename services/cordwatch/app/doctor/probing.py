@@ -1,0 +1,75 @@
+"""Probes, each on a thread of its own: one that hangs is told of, and waited for no longer."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+CURE_OF_ANY = "mend what stands above first, then ask again"
+
+State = Literal["good", "bad", "unknown"]
+
+PATIENCE_S = 5.0
+"""For all probes together: with what comes before and after, ten seconds are enough for any broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a probe found; never more than names of settings, topics and machines, so that it may be pasted."""
+
+    state: State
+    found: str
+    cure: str = ""
+    """What mends it, as a command or a place to look; empty where nothing is to be mended."""
+
+
+Probe = Callable[[], Finding]
+
+
+def good(found: str) -> Finding:
+    """Return that all is as it should be."""
+    return Finding("good", found)
+
+
+def unknown(why: str) -> Finding:
+    """Return that nobody looked, and why: that is no sign of health."""
+    return Finding("unknown", why)
+
+
+def probed(probes: Mapping[str, Probe], patience_s: float = PATIENCE_S) -> dict[str, Finding]:
+    """Return what each of *probes* found, in their order; who has not answered in time is unknown."""
+    answers: queue.Queue[tuple[str, Finding]] = queue.Queue()
+
+    def ask(name: str, probe: Probe) -> None:
+        try:
+            answers.put((name, probe()))
+        except Exception as error:  # noqa: BLE001 - a probe that breaks must not hide the others
+            answers.put((name, Finding("bad", _said(error), CURE_OF_ANY)))
+
+    for name, probe in probes.items():
+        threading.Thread(target=ask, args=(name, probe), name=name, daemon=True).start()
+    found: dict[str, Finding] = {}
+    end = time.monotonic() + patience_s
+    while len(found) < len(probes):
+        try:
+            name, finding = answers.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            break
+        found[name] = finding
+    late = unknown(f"no answer within {patience_s:g} s")
+    return {name: found.get(name, late) for name in probes}
+
+
+def _said(error: Exception) -> str:
+    """Return what our own errors say for people, and of any other no more than its kind: it may quote what it read."""
+    ours = type(error).__module__.startswith("cordwatch")
+    return str(error).splitlines()[0] if ours and str(error) else f"failed: {type(error).__name__}"
+
+
+def all_good(findings: Sequence[Finding]) -> bool:
+    """Return whether nothing is bad; what nobody could look at does not count."""
+    return all(one.state != "bad" for one in findings)

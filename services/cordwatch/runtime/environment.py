@@ -1,0 +1,91 @@
+"""What a production refuses, unless somebody accepts the risk by its name: and then it is told wherever people look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+EnvironmentName = Literal["development", "production"]
+COPIES_MIN: Final = 3
+
+RISKS: Final = {
+    "plaintext-kafka": "what goes to and from Kafka can be read and changed on the way",
+    "low-replication": "one broker that is lost can take acknowledged messages with it",
+}
+"""What may be accepted, by name, and what it means: the words of the board."""
+
+
+class NotForProduction(ValueError):
+    """A production would run on what it must not; names the setting, and the risk that could be accepted instead."""
+
+
+class UnknownRisk(ValueError):
+    """Nobody can accept what has no meaning here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Whether patients depend on this one, and which risks somebody answers for."""
+
+    name: EnvironmentName = "development"
+    accepted: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """
+        Refuse a risk that is none of ours: a slip of the pen accepts nothing.
+
+        Raises:
+            UnknownRisk: names those that there are.
+        """
+        unknown = sorted(self.accepted - RISKS.keys())
+        if unknown:
+            raise UnknownRisk(f"{', '.join(unknown)}: no such risk; there are {', '.join(RISKS)}")
+
+    @property
+    def stands(self) -> tuple[str, ...]:
+        """Return the risks that are accepted where it counts, in their order."""
+        if self.name != "production":
+            return ()
+        return tuple(name for name in RISKS if name in self.accepted)
+
+    def told(self) -> tuple[str, ...]:
+        """Return each accepted risk with what it means, for people."""
+        return tuple(f"{name}: {RISKS[name]}" for name in self.stands)
+
+    def require_secret(self, *, is_secret: bool) -> None:
+        """
+        Refuse to speak to Kafka in the clear.
+
+        Raises:
+            NotForProduction: it is in the clear, and nobody accepted that.
+        """
+        if not is_secret:
+            self._refuse(
+                "plaintext-kafka",
+                "kafka-security (CORDWATCH_KAFKA_SECURITY) is plaintext: set ssl or sasl_ssl",
+            )
+
+    def require_copies(self, copies: Iterable[tuple[str, int]]) -> None:
+        """
+        Refuse topics, each with its number of copies, that one broker can lose.
+
+        Raises:
+            NotForProduction: one has too few, and nobody accepted that.
+        """
+        few = [f"{name} has {count}" for name, count in copies if count < COPIES_MIN]
+        if few:
+            self._refuse(
+                "low-replication",
+                f"replication (CORDWATCH_REPLICATION) is below {COPIES_MIN}: {', '.join(few)}",
+            )
+
+    def _refuse(self, risk: str, why: str) -> None:
+        if self.name == "production" and risk not in self.accepted:
+            raise NotForProduction(
+                f"environment is production, and {why}.\n"
+                f"Or accept by name that {RISKS[risk]}: CORDWATCH_ACCEPTED_RISKS={risk}"
+            )
+
+
+DEVELOPMENT: Final = Environment()
