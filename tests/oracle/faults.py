@@ -34,14 +34,14 @@ FAULTS = (
     Fault(
         "repeats never end",
         "levels",
-        "newest = (min(now, until) - clock.due_at)",
-        "newest = (now - clock.due_at)",
+        "newest = (min(now, until)",
+        "newest = (max(now, now)",
     ),
     Fault(
         "late by is always nothing",
         "telling",
-        "late_by_s=(self.now - step.at)",
-        "late_by_s=0 * (self.now - step.at)",
+        "(self.now - step.at)",
+        "0 * (self.now - step.at)",
     ),
     Fault("nothing steps a severity up", "telling", "if self._lacking(clock):\n", "if False:\n"),
     Fault("what is silent silences others", "telling", "            and not other.is_silent\n", ""),
@@ -93,8 +93,8 @@ FAULTS = (
     Fault(
         "a dose at the very start does not count",
         "endings",
-        "if dose.done_at >= (before_at",
-        "if dose.done_at > (before_at",
+        "if dose.done_at >= (",
+        "if dose.done_at > (",
     ),
     Fault(
         "a dose from before counts unordered",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cordwatch.pathway.facts import Fact
@@ -24,8 +24,7 @@ _KINDS = (
 class Course:
     """One course of radiotherapy, or one operation, that may treat the cord."""
 
-    key: str
-    facts: dict[str, Fact] = field(default_factory=dict)
+    facts: dict[str, Fact]
     """The standing fact of each kind."""
 
     def get(self, kind: str) -> Fact | None:
@@ -86,10 +85,9 @@ def courses(history: History) -> Sequence[Course]:
     for fact in history.standing(*_KINDS):
         gathered[fact.values.get("treatment_number") or fact.id].append(fact)
     found = []
-    for key, facts in sorted(gathered.items()):
-        course = Course(key)
-        for fact in sorted(facts, key=lambda one: (one.known_at, one.id)):
-            course.facts[fact.kind] = fact
+    for _, facts in sorted(gathered.items()):
+        told = sorted(facts, key=lambda one: (one.known_at, one.id))
+        course = Course({fact.kind: fact for fact in told})
         if course.treats_cord:
             found.append(course)
     return found

@@ -118,7 +118,6 @@ def fact_of(event: Event) -> Fact:
     out of the identity, so the same thing in two messages is one fact.
     """
     values = event.model_dump(mode="json", exclude=set(_ENVELOPE), exclude_defaults=True)
-    values.pop("kind", None)
     codes = tuple(sorted((code.system, code.code) for code in event.codes))
     kind: str = event.kind  # type: ignore[attr-defined]
     undated = event.occurred_precision == "unstated"

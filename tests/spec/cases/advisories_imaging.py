@@ -51,6 +51,16 @@ WRONG_MODALITY = Page(
         ),
         Case(
             "raised",
+            "A radiograph and a CT, heard of together: told once",
+            (
+                SUSPECTED,
+                a_ct_done(T(2), received_at=T(3)),
+                an_mri_done(T(1), SPINE_RADIOGRAPH, received_at=T(3)),
+            ),
+            (tells(T(3)),),
+        ),
+        Case(
+            "raised",
             "A scintigraphy",
             (SUSPECTED, an_mri_done(T(2), SPINE_SCINTIGRAPHY)),
             (tells(T(2)),),
@@ -239,6 +249,12 @@ NO_CONTRAST = Page(
             _PLAIN,
             (tells(T(3)),),
             until=T(12),
+        ),
+        Case(
+            "raised",
+            "It closes two clocks, and is told once",
+            (known_lymphoma(), a_back_pain(T(0)), *_PLAIN),
+            (tells(T(3)),),
         ),
         Case(
             "raised",

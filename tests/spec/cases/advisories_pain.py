@@ -16,6 +16,7 @@ from tests.builders import (
     a_drug_order,
     a_drug_stop,
     a_pain_record,
+    a_radicular_pain,
     a_retraction,
     a_risk_screen,
     known_lymphoma,
@@ -99,6 +100,12 @@ BONE_AGENT_ALONE = Page(
             "raised",
             "Back pain of an assessment is pain",
             (KNOWN, a_back_pain(T(0)), _ALONE[2]),
+            (tells(T(1)),),
+        ),
+        Case(
+            "raised",
+            "So is radicular pain",
+            (KNOWN, a_radicular_pain(T(0)), _ALONE[2]),
             (tells(T(1)),),
         ),
         Case(

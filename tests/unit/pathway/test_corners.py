@@ -245,6 +245,16 @@ def test_records_that_correct_each_other_end() -> None:
     assert rules(events, 9) == [("mri.mescc-suspected", "withdrawn")]
 
 
+def test_a_record_that_was_corrected_into_such_a_circle_ends_too() -> None:
+    """It is no part of the circle itself, and the way there is walked once."""
+    chain = [("R1", None), ("R2", "R1"), ("R3", "R2"), ("R4", "R3"), ("R3", "R4")]
+    events = [
+        b.a_suspicion(T(n), received_at=T(n and 6 + n), record_id=record, corrects=corrects)
+        for n, (record, corrects) in enumerate(chain)
+    ]
+    assert rules(events, 10.5) == [("mri.mescc-suspected", "withdrawn")]
+
+
 def test_the_instant_of_a_level_is_known_only_under_its_own_pack() -> None:
     """Of each level and repeat; none of what has no level, or of a rule that is gone."""
     rules_by_id = {(PACK.label, one.id): one for one in PACK.rules}

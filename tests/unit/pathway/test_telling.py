@@ -232,6 +232,19 @@ def test_what_is_told_again_from_a_file_is_marked_and_pages_nobody(replayed: boo
     }
 
 
+def test_what_moves_with_the_patient_says_what_it_said() -> None:
+    """An MRI was ordered since: the alert of before is told to the new ward, and is not worded anew."""
+    heard = [
+        b.an_admission(T(-2)),
+        b.a_suspicion(T(0)),
+        b.an_mri_ordered(T(6.5)),
+        b.a_transfer(T(7), "ICU"),
+    ]
+    (alert,) = simulate(heard, load_pack("mescc-lymphoma"), T(8))
+    assert (alert.ward, alert.revision) == ("ICU", 1)
+    assert alert.reason == "MRI of the whole spine not done, nor ordered"
+
+
 def test_what_has_already_ended_so_is_not_closed_again() -> None:
     """Of several only the others; and no doubt is named twice."""
     one, other = (b.a_suspicion(T(at)) for at in (0, 1))

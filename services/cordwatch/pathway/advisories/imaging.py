@@ -59,7 +59,6 @@ def partial_coverage(picture: Picture, now: datetime) -> Iterator[Condition]:
 
 def no_contrast(picture: Picture, now: datetime) -> Iterator[Condition]:
     """The MRI that stopped a clock was made without contrast, and none with contrast since."""
-    seen: set[str] = set()
     for clock in picture.clocks:
         if not clock.is_mri or clock.end is None or clock.end.status != "satisfied":
             continue
@@ -70,11 +69,9 @@ def no_contrast(picture: Picture, now: datetime) -> Iterator[Condition]:
         made_up = any(
             one.is_mri and one.contrast and _made(one, end_at) for one in picture.endings.studies
         )
-        if study.contrast is False and not made_up and scan.id not in seen and end_at <= now:
-            seen.add(scan.id)
-            yield Condition(
-                "mri.no-contrast", picture.once(_first_told, study.key), end_at, (clock,)
-            )
+        if study.contrast is False and not made_up and end_at <= now:
+            cause = picture.once(_first_told, study.key)
+            yield Condition("mri.no-contrast", cause, end_at, (clock,))
 
 
 def _first_fact(study: Study) -> Fact:

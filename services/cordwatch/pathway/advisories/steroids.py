@@ -57,7 +57,8 @@ def high_dose(picture: Picture, now: datetime) -> Iterator[Condition]:
     ordered = False
     for one in steroid.dosages:
         maximum = picture.where.policy_of(one.fact).high_dose_mg
-        if one.is_active(now) and max(one.daily_mg or 0, dose_mg(one.fact) or 0) > maximum:
+        amounts = (one.daily_mg, dose_mg(one.fact))
+        if one.is_active(now) and any(mg is not None and mg > maximum for mg in amounts):
             ordered = True
             yield Condition(
                 "steroid.high-dose", picture.history.first_told(one.fact), one.begins_at
