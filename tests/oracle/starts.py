@@ -135,7 +135,7 @@ def readings(facts: list[Fact], thing: str) -> list[Fact]:
         (fact for fact in said if fact.thing == thing),
         key=lambda f: (
             f.recorded_at,
-            -f.at.timestamp(),
+            f.at,
             f.event.finding == "positive",
             f.key,
         ),

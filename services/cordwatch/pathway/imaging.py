@@ -273,7 +273,7 @@ def _gather(key: str, facts: Sequence[Fact]) -> Study:
     study.readings.sort(
         key=lambda one: (
             one.known_at,
-            -one.start_at.timestamp(),
+            one.start_at,
             one.values.get("finding") == "positive",
             # Said twice at one time: the first that was heard counts, or the second would page again.
             one.received_at,

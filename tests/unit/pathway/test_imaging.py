@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -206,6 +206,27 @@ def test_what_waits_to_be_read_is_the_last_reading_without_a_finding() -> None:
     assert study(read, silent).unclassified == fact_of(silent)
     assert study(silent, b.a_report(T(3), "negative")).unclassified is None
     assert study(b.an_mri_done(T(1))).unclassified is None
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "since"),
+    [
+        ("negative", "positive", T(2)),
+        ("positive", "negative", None),
+        ("positive", "positive", T(1)),
+    ],
+)
+def test_of_two_readings_that_become_known_together_the_later_dated_has_the_last_word(
+    earlier: str, later: str, since: datetime | None
+) -> None:
+    """A feed that was away tells both at once, and says of neither when it was written."""
+    told = [
+        b.a_report(T(at), finding, received_at=T(5), record_id=f"R{at}")
+        for at, finding in ((1, earlier), (2, later))
+    ]
+    for order in (told, told[::-1]):
+        found = study(*order).positive_since
+        assert (found.at if found else None) == since
 
 
 def test_of_two_readings_of_one_instant_the_positive_one_is_the_last() -> None:
