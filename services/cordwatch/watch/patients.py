@@ -203,17 +203,15 @@ class Patient:
 
     def read(self) -> Known:
         """Return everything that is known, decoded, and how many rows cannot be."""
-        known = Known([], [], [])
-        for row in self.rows:
-            if row[:1] == FACT_ROW and (fact := _fact_of(row)) is not None:
-                known.facts.append(fact)
-            elif row[:1] == ALERT_ROW and (alert := _alert_of(row)) is not None:
-                known.alerts.append(alert)
-                if is_unsent(row):
-                    known.unsent.append(alert)
-            else:
-                known.unreadable += 1
-        return known
+        told, published = _split(self.told), _split(self.published)
+        try:
+            facts, alerts = list(map(_fact, told)), list(map(_alert, published))
+        except ValueError:
+            told = [row for row in told if _is_readable(row)]
+            published = [row for row in published if _is_readable(row)]
+            facts, alerts = list(map(_fact, told)), list(map(_alert, published))
+        unsent = [alert for alert, row in zip(alerts, published, strict=True) if is_unsent(row)]
+        return Known(facts, alerts, unsent, len(self.rows) - len(facts) - len(alerts))
 
     def wake_row(self, pack: str) -> bytes:
         """Return what spares a restart the deciding: valid only for exactly these rows and pack."""
@@ -257,6 +255,10 @@ def _fact_of(row: bytes) -> Fact | None:
         return None
 
 
+def _is_readable(row: bytes) -> bool:
+    return (_fact_of(row) if row[:1] == FACT_ROW else _alert_of(row)) is not None
+
+
 def _alert_of(row: bytes) -> Alert | None:
     try:
         return _alert(row)
@@ -288,6 +290,8 @@ def is_unsent(row: bytes) -> bool:
 @lru_cache(maxsize=16_384)
 def _alert(row: bytes) -> Alert:
     # An overdue clock is looked at every quarter of an hour, with all that it has told before.
+    if row[:1] != ALERT_ROW:
+        raise BadRow("a row of another kind")
     return Alert.model_validate_json(row[ROW_ID_BYTES:].removeprefix(UNSENT))
 
 
