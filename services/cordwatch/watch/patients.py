@@ -204,6 +204,7 @@ class Patient:
     def read(self) -> Known:
         """Return everything that is known, decoded, and how many rows cannot be."""
         told, published = _split(self.told), _split(self.published)
+        count = len(told) + len(published)
         try:
             facts, alerts = list(map(_fact, told)), list(map(_alert, published))
         except ValueError:
@@ -211,7 +212,7 @@ class Patient:
             published = [row for row in published if _is_readable(row)]
             facts, alerts = list(map(_fact, told)), list(map(_alert, published))
         unsent = [alert for alert, row in zip(alerts, published, strict=True) if is_unsent(row)]
-        return Known(facts, alerts, unsent, len(self.rows) - len(facts) - len(alerts))
+        return Known(facts, alerts, unsent, count - len(facts) - len(alerts))
 
     def wake_row(self, pack: str) -> bytes:
         """Return what spares a restart the deciding: valid only for exactly these rows and pack."""
