@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from itertools import count
 from pathlib import Path
 from string import ascii_uppercase
@@ -27,6 +28,7 @@ from grafana_foundation_sdk.models.dashboard import (
     ThresholdsMode,
 )
 
+from cordwatch.app.generated_files import write_or_check
 from deploy.grafana.clinical_timeliness import CLINICAL_TIMELINESS
 from deploy.grafana.feeds import FEEDS
 from deploy.grafana.on_call_burden import ON_CALL_BURDEN
@@ -112,16 +114,8 @@ def page(dashboard: Dashboard) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the dashboards, or with `--check` say which are not up to date (exit code 1)."""
-    stale = []
-    for dashboard in DASHBOARDS:
-        path, text = FOLDER / f"{dashboard.name}.json", page(dashboard)
-        if "--check" not in arguments:
-            path.write_text(text, encoding="utf-8")
-        elif not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(path.name)
-    for name in stale:
-        sys.stderr.write(f"deploy/grafana/dashboards/{name} is not up to date: make docs\n")
-    return 1 if stale else 0
+    files = {f"{one.name}.json": partial(page, one) for one in DASHBOARDS}
+    return write_or_check(FOLDER, files, arguments)
 
 
 if __name__ == "__main__":

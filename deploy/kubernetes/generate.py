@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
+from cordwatch.app.generated_files import write_or_check
 from cordwatch.runtime.acl_words import strimzi_user
 from cordwatch.runtime.topics_admin import wanted_config
 from cordwatch.watch.settings import WatchSettings
@@ -139,16 +140,7 @@ FILES: Final = {
 
 def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` say which are not up to date (exit code 1)."""
-    stale = []
-    for name, made in FILES.items():
-        path, text = FOLDER / name, made()
-        if "--check" not in arguments:
-            path.write_text(text, encoding="utf-8")
-        elif not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(name)
-    for name in stale:
-        sys.stderr.write(f"deploy/kubernetes/{name} is not up to date: make docs\n")
-    return 1 if stale else 0
+    return write_or_check(FOLDER, FILES, arguments)
 
 
 if __name__ == "__main__":
