@@ -21,6 +21,7 @@ from cordwatch.runtime.kafka_refusals import KafkaRefused, refusal_of, refusal_o
 from cordwatch.runtime.kafka_security import KafkaSecurity, for_librdkafka, tls_context
 from cordwatch.runtime.wall_clock import WallClock
 
+PORT: Final = 9092
 KNOCK_S: Final = 5.0
 PASSWORD_LOOK_S: Final = 0.5
 PASSWORD_LOOKS_MAX: Final = 10
@@ -40,8 +41,8 @@ def require_entry(address: str, security: KafkaSecurity) -> None:
     if not security.is_secret:
         return
     context = tls_context(security)
-    for one in address.split(","):
-        if _knock(one.strip(), security, context):
+    for host, port in places_of(address):
+        if _knock(host, port, security, context):
             break
     else:
         return
@@ -53,8 +54,7 @@ def speaks_tls(address: str) -> bool:
     """Return whether somebody at *address* answers in TLS: to whoever asked in the clear and heard nothing."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    for one in address.split(","):
-        host, port = _host_and_port(one.strip())
+    for host, port in places_of(address):
         try:
             with (
                 socket.create_connection((host, port), KNOCK_S) as plain,
@@ -66,9 +66,8 @@ def speaks_tls(address: str) -> bool:
     return False
 
 
-def _knock(address: str, security: KafkaSecurity, context: ssl.SSLContext) -> bool:
+def _knock(host: str, port: int, security: KafkaSecurity, context: ssl.SSLContext) -> bool:
     """Return whether anybody is there; a handshake, and an answer to a first question."""
-    host, port = _host_and_port(address)
     try:
         plain = socket.create_connection((host, port), KNOCK_S)
     except OSError:
@@ -78,7 +77,7 @@ def _knock(address: str, security: KafkaSecurity, context: ssl.SSLContext) -> bo
             secret.sendall(_QUESTION)
             return bool(secret.recv(1))
     except ssl.SSLError as error:
-        raise _refused(error, address, host, security) from None
+        raise _refused(error, f"{host}:{port}", host, security) from None
     except OSError:
         # It hung up, or said nothing in time: what that means, the client's own tries tell.
         return False
@@ -150,6 +149,10 @@ def _prove_password(address: str, security: KafkaSecurity) -> None:
             )
 
 
-def _host_and_port(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port) if port.isdecimal() else 9092
+def places_of(address: str) -> list[tuple[str, int]]:
+    """Return host and port of each broker that *address* names, with commas."""
+    found = []
+    for one in address.split(","):
+        host, _, port = one.strip().rpartition(":")
+        found.append((host.strip("[]"), int(port) if port.isdecimal() else PORT))
+    return found

@@ -78,9 +78,9 @@ def doctor(
     copies = replication or (COPIES_MIN if kafka.environment.name == "production" else 1)
     probes = here.probes(os.environ, zone, pack, plan, key_file)
     probes |= services.probes(addresses, version("cordwatch"))
-    door = broker.door(kafka)
+    door, is_open = broker.door(kafka)
     of_broker = broker.probes(kafka, copies, service, WallClock().now())
-    if broker.is_open(door):
+    if is_open:
         probes |= of_broker
         of_broker = {}
     found = {"kafka names": broker.names(kafka), "kafka door": door}

@@ -18,7 +18,7 @@ from cordwatch.runtime.kafka import KafkaSettings, admin_client
 from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.kafka_refusals import KafkaRefused
 from cordwatch.runtime.kafka_security import BadSecurity, tls_context
-from cordwatch.runtime.knocking import require_entry
+from cordwatch.runtime.knocking import places_of, require_entry
 from cordwatch_schemas.access import ACCESS, PAGER_GROUP, WATCH_GROUP
 from cordwatch_schemas.topics import ALERTS, DAY_S, WATCHED
 
@@ -32,37 +32,26 @@ SECURITY_PAGE = "docs/kafka-security.md"
 
 def names(kafka: KafkaSettings) -> Finding:
     """Look up every broker's name."""
-    lost = [host for host, port in _places(kafka) if not _looked_up(host, port)]
+    lost = [host for host, port in places_of(kafka.address) if not _looked_up(host, port)]
     if lost:
         cure = "mend the name in --kafka, or DNS of this host"
         return Finding("bad", f"no address for {', '.join(lost)}", cure)
-    return good(f"{len(_places(kafka))} names have addresses")
+    return good(f"{len(places_of(kafka.address))} names have addresses")
 
 
-def door(kafka: KafkaSettings) -> Finding:
-    """Connect to every broker, all at once."""
-    tried = {f"{host}:{port}": partial(_connect, host, port) for host, port in _places(kafka)}
+def door(kafka: KafkaSettings) -> tuple[Finding, bool]:
+    """Connect to every broker, all at once; return what was found, and whether anybody answers."""
+    tried = {
+        f"{host}:{port}": partial(_connect, host, port) for host, port in places_of(kafka.address)
+    }
     found = probed(tried, 2 * CONNECT_S)
     closed = [name for name, one in found.items() if one.state != "good"]
     if len(closed) == len(found):
         cure = "start the broker, or mend --kafka, or let this host through"
-        return Finding("bad", f"nobody answers at {', '.join(closed)}", cure)
+        return Finding("bad", f"nobody answers at {', '.join(closed)}", cure), False
     if closed:
-        return Finding("bad", f"no answer at {', '.join(closed)}", "start this broker")
-    return good(f"{len(found)} answer")
-
-
-def is_open(found: Finding) -> bool:
-    """Return whether anybody answers, by what `door` found."""
-    return not found.found.startswith("nobody")
-
-
-def _places(kafka: KafkaSettings) -> list[tuple[str, int]]:
-    found = []
-    for one in kafka.address.split(","):
-        host, _, port = one.strip().rpartition(":")
-        found.append((host.strip("[]"), int(port) if port.isdecimal() else 9092))
-    return found
+        return Finding("bad", f"no answer at {', '.join(closed)}", "start this broker"), True
+    return good(f"{len(found)} answer"), True
 
 
 def _looked_up(host: str, port: int) -> bool:
@@ -110,7 +99,7 @@ def _certificates(kafka: KafkaSettings, now: datetime) -> Finding:
         own = x509.load_pem_x509_certificate(kafka.security.cert.read_bytes())
         ends.append(("ours (kafka-cert)", own.not_valid_after_utc))
     context = tls_context(kafka.security)
-    for host, port in _places(kafka):
+    for host, port in places_of(kafka.address):
         try:
             with (
                 socket.create_connection((host, port), CONNECT_S) as plain,
@@ -131,7 +120,7 @@ def _certificates(kafka: KafkaSettings, now: datetime) -> Finding:
         return Finding(
             "bad",
             f"left: {told}",
-            "renew it; services take a new file by themselves or when started anew",
+            "renew it, and start the services anew",
         )
     return good(f"left: {told}")
 
@@ -141,9 +130,7 @@ def _rights(kafka: KafkaSettings, service: str) -> Finding:
     try:
         require_access(kafka, access)
     except KafkaRefused as error:
-        return Finding(
-            "bad", str(error).splitlines()[0], f"cordwatch topics acls --service {service}"
-        )
+        return Finding("bad", str(error).splitlines()[0], f"cordwatch topics acls {service}")
     what = "may do" if kafka.security.is_secret else "may do, as anybody who comes,"
     return good(f"we {what} all that `{service}` does")
 
