@@ -103,9 +103,12 @@ class Gateway:
 class Sender:
     """One connection's worth of messages, sent until each has its AA."""
 
-    def __init__(self, ids: list[str], window: int) -> None:
-        """Send *ids*, up to *window* of them unanswered."""
+    def __init__(
+        self, ids: list[str], window: int, message: Callable[[str], bytes] = an_admission
+    ) -> None:
+        """Send the *message* of each of *ids*, up to *window* of them unanswered."""
         self.waiting = ids
+        self._message = message
         self.acknowledged: list[str] = []
         self._window = window
 
@@ -119,7 +122,7 @@ class Sender:
         try:
             while self.waiting:
                 while sent < min(self._window, len(self.waiting)):
-                    writer.write(frame(an_admission(self.waiting[sent])))
+                    writer.write(frame(self._message(self.waiting[sent])))
                     sent += 1
                 async with asyncio.timeout(ANSWER_S_MAX):
                     content = await reader.readuntil(b"\x1c\r")

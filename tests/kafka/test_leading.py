@@ -6,9 +6,11 @@ import threading
 import time
 
 import pytest
+from kafka import TopicPartition
+from kafka.errors import KafkaError
 
 from cordwatch.runtime.kafka import KafkaSettings
-from cordwatch.runtime.leading import member_of, wait_for_lead
+from cordwatch.runtime.leading import Member
 from cordwatch.runtime.topics_admin import apply
 from cordwatch_schemas.topics import PAGES
 from tests.kafka_harness.real_kafka import RealKafka
@@ -16,6 +18,8 @@ from tests.kafka_harness.real_kafka import RealKafka
 SESSION_S = 6.0
 STARTS = 6
 LEADS_S_MAX = 12.0
+OTHERS = 4
+LOOK_S = 0.2
 
 
 @pytest.mark.timeout(240)
@@ -24,10 +28,9 @@ def test_whoever_starts_alone_leads(private_kafka: RealKafka) -> None:
     kafka = KafkaSettings(private_kafka.bootstrap)
     apply(kafka, replication=1)
     for number in range(STARTS):
-        member = member_of(kafka, f"group-{number}", PAGES, SESSION_S)
+        member = Member(kafka, f"group-{number}", PAGES, SESSION_S)
         until = time.monotonic() + LEADS_S_MAX
-        assert wait_for_lead(member, lambda until=until: time.monotonic() > until)  # type: ignore[misc]
-        assert len(member.assignment()) == 1
+        assert member.wait_for_lead(lambda until=until: time.monotonic() > until)  # type: ignore[misc]
         threading.Thread(target=member.close, daemon=True).start()
 
 
@@ -36,14 +39,57 @@ def test_of_two_one_leads_and_the_other_follows_it(private_kafka: RealKafka) -> 
     """And one that is stopped while it waits does not lead."""
     kafka = KafkaSettings(private_kafka.bootstrap)
     apply(kafka, replication=1)
-    first, second = (member_of(kafka, "group", PAGES, SESSION_S) for _ in range(2))
-    assert wait_for_lead(first, lambda: False)
+    first, second = (Member(kafka, "group", PAGES, SESSION_S) for _ in range(2))
+    assert first.wait_for_lead(lambda: False)
     looks = iter((False, False, True, True))
-    with_both = threading.Thread(target=lambda: [first.poll(timeout_ms=200) for _ in range(40)])
+
+    def stay() -> None:
+        for _ in range(40):
+            first.leads()
+            time.sleep(LOOK_S)
+
+    with_both = threading.Thread(target=stay)
     with_both.start()
-    led = wait_for_lead(second, lambda: next(looks))
+    led = second.wait_for_lead(lambda: next(looks))
     with_both.join()
     assert led is False
     first.close()
-    assert wait_for_lead(second, lambda: False)
+    assert second.wait_for_lead(lambda: False)
     second.close()
+
+
+@pytest.mark.timeout(120)
+def test_who_leads_goes_on_leading_when_others_come(private_kafka: RealKafka) -> None:
+    """A rolling restart of those who stand by stops nobody who tells."""
+    kafka = KafkaSettings(private_kafka.bootstrap)
+    apply(kafka, replication=1)
+    first = Member(kafka, "group", PAGES, SESSION_S)
+    assert first.wait_for_lead(lambda: False)
+    until = time.monotonic() + LEADS_S_MAX
+    led: list[bool] = []
+
+    def come() -> None:
+        member = Member(kafka, "group", PAGES, SESSION_S)
+        led.append(member.wait_for_lead(lambda: time.monotonic() > until))
+        member.close()
+
+    others = [threading.Thread(target=come) for _ in range(OTHERS)]
+    for one in others:
+        one.start()
+    lead, taken = set[bool](), list[bool]()
+    while any(one.is_alive() for one in others):
+        lead.add(first.leads())
+        taken.append(_commits(first))
+        time.sleep(LOOK_S)
+    assert (lead, led) == ({True}, [False] * OTHERS)
+    # Those who came are in it by now, and what is read is noted again.
+    assert taken[-1], taken
+    first.close()
+
+
+def _commits(member: Member) -> bool:
+    try:
+        member.commit({TopicPartition(PAGES.name, 0): 0})
+    except KafkaError:
+        return False
+    return True

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from pydantic import TypeAdapter, ValidationError
 
 from cordwatch.runtime.kafka import KafkaSettings
-from cordwatch.runtime.leading import LeadershipLost, member_of, wait_for_lead
+from cordwatch.runtime.leading import LeadershipLost, Member
 from cordwatch.runtime.logging import get_logger
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.alerts import Alert
@@ -103,9 +103,9 @@ class Intake:
             self._failed(error)
 
     def _follow(self) -> None:
-        member = member_of(self._kafka, self._group, PAGES, self._session_timeout_s)
+        member = Member(self._kafka, self._group, PAGES, self._session_timeout_s)
         try:
-            if not wait_for_lead(member, self._stop.is_set):
+            if not member.wait_for_lead(self._stop.is_set):
                 return
             # The ledger is read by another client.
             is_whole = self._lead()
@@ -119,13 +119,12 @@ class Intake:
         finally:
             member.close()
 
-    def _read(self, member: KafkaConsumer, reader: KafkaConsumer, *, is_whole: bool) -> None:
+    def _read(self, member: Member, reader: KafkaConsumer, *, is_whole: bool) -> None:
         parts = self._placed(member, reader, is_whole=is_whole)
         ends = reader.end_offsets(parts)
         is_first = True
         while not self._stop.is_set():
-            member.poll(timeout_ms=0)
-            if not member.assignment():
+            if not member.leads():
                 raise LeadershipLost
             polled = reader.poll(timeout_ms=POLL_MS, max_records=2_000)
             for part in polled:
@@ -137,7 +136,7 @@ class Intake:
                 self._commit(member, reader, list(polled))
 
     def _placed(
-        self, member: KafkaConsumer, reader: KafkaConsumer, *, is_whole: bool
+        self, member: Member, reader: KafkaConsumer, *, is_whole: bool
     ) -> list[TopicPartition]:
         """Place *reader* where the last one was, and return what it reads."""
         parts = []
@@ -167,13 +166,11 @@ class Intake:
                     found.append(one)
         return tuple(found)
 
-    def _commit(
-        self, member: KafkaConsumer, reader: KafkaConsumer, parts: list[TopicPartition]
-    ) -> None:
+    def _commit(self, member: Member, reader: KafkaConsumer, parts: list[TopicPartition]) -> None:
         if not parts:
             return
         try:
-            member.commit({one: OffsetAndMetadata(reader.position(one), "", -1) for one in parts})
+            member.commit({one: reader.position(one) for one in parts})
         except KafkaError as error:
             # Read again after a restart, and known then: nothing is told twice.
             log.warning("offsets are not committed", error=type(error).__name__)

@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from pydantic import ValidationError
 
 from cordwatch.runtime.kafka import KafkaSettings
-from cordwatch.runtime.leading import LeadershipLost, member_of, wait_for_lead
+from cordwatch.runtime.leading import LeadershipLost, Member
 from cordwatch.synthetic.rounds import Seen
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pages import LedgerEntry
@@ -63,9 +63,9 @@ class Hearing:
             self._failed(error)
 
     def _follow(self) -> None:
-        member = member_of(self._kafka, self._group, PAGES, self._session_timeout_s)
+        member = Member(self._kafka, self._group, PAGES, self._session_timeout_s)
         try:
-            if not wait_for_lead(member, self._stop.is_set):
+            if not member.wait_for_lead(self._stop.is_set):
                 return
             reader = KafkaConsumer(**self._kafka.client(), enable_auto_commit=False)
             try:
@@ -75,7 +75,7 @@ class Hearing:
         finally:
             member.close()
 
-    def _read(self, member: KafkaConsumer, reader: KafkaConsumer) -> None:
+    def _read(self, member: Member, reader: KafkaConsumer) -> None:
         parts = [
             TopicPartition(topic.name, one) for topic in READ for one in range(topic.partitions)
         ]
@@ -84,8 +84,7 @@ class Hearing:
             reader.seek(part, end)
         self._lead()
         while not self._stop.is_set():
-            member.poll(timeout_ms=0)
-            if not member.assignment():
+            if not member.leads():
                 raise LeadershipLost
             polled = reader.poll(timeout_ms=POLL_MS)
             seen = [one for part, found in polled.items() for one in seen_in(part.topic, found)]
