@@ -17,7 +17,7 @@ AGREEMENT ?=
 MUTANTS ?=
 MINUTES ?= 10
 
-.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim kubernetes dockerfiles image demo bench docs lock clean
+.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim kubernetes dockerfiles image bundle airgap demo bench docs lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -110,8 +110,18 @@ dockerfiles: ## Every Dockerfile by hadolint
 
 # Docker's, on whatever BASE can be had.
 BASE ?= python:3.11-slim
+IMAGES ?= cordwatch:0.1.0
 image: ## Build the image (needs a Docker engine): make image BASE=python:3.11-slim
 	docker build --build-arg BASE=$(BASE) --file deploy/Dockerfile --tag cordwatch:0.1.0 .
+
+BUNDLER := build/venv-image
+bundle: ## Everything for a hospital without a way out, in dist/, with the image of make image; IMAGES="one another", IMAGES= for none
+	test -x $(BUNDLER)/bin/cyclonedx-py || { "$(PYTHON)" -m venv $(BUNDLER) && \
+		$(BUNDLER)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/image/build.lock ; }
+	$(BUNDLER)/bin/python -m deploy.airgap.bundle $(IMAGES)
+
+airgap: ## The bundle, installed and its demo run in a network namespace without a route, packets counted
+	"$(PYTHON)" -m deploy.airgap.rehearsal dist/cordwatch-*.tar
 
 demo: venv ## A day on the wards on an embedded broker, with board and pager; DEMO=once ends by itself
 	$(BIN)/cordwatch demo $(if $(filter once,$(DEMO)),--once)
