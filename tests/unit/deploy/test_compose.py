@@ -193,7 +193,31 @@ def test_kafka_makes_no_topic_by_itself() -> None:
 def test_the_image_is_not_root_and_checks_every_hash() -> None:
     """The user is a number, so that an orchestrator can see it; nothing unlocked gets in."""
     assert "\nUSER 65532:65532\n" in IMAGE
-    assert "--require-hashes -r requirements.lock" in IMAGE
+    installs = re.findall(r"pip(?: --python \S+)? install(.+?)(?:&&|\n(?! ))", IMAGE, re.DOTALL)
+    assert [re.findall(r"--require-hashes|--no-index", one) for one in installs] == [
+        ["--require-hashes"],
+        ["--require-hashes"],
+        ["--no-index"],
+    ]
+
+
+def test_the_image_holds_nothing_of_its_making() -> None:
+    """One copy into nothing: no layer in which a compiler or pip is hidden; what is told to stop is cordwatch itself."""
+    last = IMAGE.rpartition("\nFROM ")[2]
+    assert last.startswith("scratch\nCOPY --from=root /image /\n")
+    assert re.findall(r"^(?:COPY|ADD|RUN)\b", last, re.MULTILINE) == ["COPY"]
+    assert '\nENTRYPOINT ["cordwatch"]\n' in last
+
+
+def test_what_makes_the_image_is_locked_as_it_was_tested() -> None:
+    """Where both lock files have a package they have the same one."""
+    of_tests, of_build = (
+        dict(one.split(" ;")[0].split("==") for one in pins(lock) if "==" in one)
+        for lock in ("requirements.lock", "deploy/image/build.lock")
+    )
+    both = of_tests.keys() & of_build.keys()
+    assert {"hatchling", "packaging"} <= both
+    assert {name: of_build[name] for name in both} == {name: of_tests[name] for name in both}
 
 
 def test_the_image_has_what_was_tested() -> None:
