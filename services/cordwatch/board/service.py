@@ -30,6 +30,7 @@ from cordwatch.board.routes import ROUTES
 from cordwatch.board.settings import BoardSettings
 from cordwatch.board.site import Site, make_app
 from cordwatch.board.wording import STATE_WORDS
+from cordwatch.runtime.certificates_in_use import of_kafka, of_listener
 from cordwatch.runtime.kafka import KafkaSettings, Publisher
 from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.logging import get_logger
@@ -225,6 +226,7 @@ class Board:
             self.kafka.environment.stands,
             live=self.pulse.is_live,
             ready=self.shows,
+            certificates=[of_kafka(self.kafka.security), of_listener(self.settings)],
         )
         server.start()
         self.pulse.start()

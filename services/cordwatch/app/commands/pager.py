@@ -20,6 +20,7 @@ from cordwatch.pager.service import Pager
 from cordwatch.pager.service import run as run_service
 from cordwatch.pager.settings import PagerSettings
 from cordwatch.pager.transports.build import transports_of
+from cordwatch.runtime.certificates_in_use import of_kafka, of_listener
 from cordwatch_schemas.pack_choice import load_packs
 
 
@@ -76,6 +77,7 @@ def run(ctx: click.Context, /, pack: str, **options: Any) -> None:
             group=settings.group,
             session_timeout_s=settings.session_timeout_s,
             metrics_at=(settings.metrics_host, settings.metrics_port),
+            certificates=[of_kafka(kafka.security), of_listener(settings)],
         )
 
     def beside(running: Pager) -> Any:
