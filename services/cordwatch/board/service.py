@@ -210,10 +210,11 @@ class Board:
             BrokerUnreachable, MissingTopics: it cannot begin.
         """
         self._loop = asyncio.get_running_loop()
+        # It waits for the broker: until it is there SIGTERM is not ours to hear.
+        self.reader.connect()
         stop = asyncio.Event()
         for one in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(one, stop.set)
-        self.reader.connect()
         # What is read at the start is no garbage; `_caught_up` has it looked for again.
         gc.disable()
         self.reader.start()
