@@ -87,6 +87,13 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return authority
 
 
+def replace(path: Path, *contents: Path) -> None:
+    """Put the *contents* of files where *path* is, all at once, as whoever renews certificates does."""
+    made = path.with_suffix(".new")
+    made.write_bytes(b"".join(one.read_bytes() for one in contents))
+    made.replace(path)
+
+
 def trusting(authority: Authority, own: tuple[Path, Path] | None = None) -> ssl.SSLContext:
     """Return how a sender connects that trusts *authority* and shows its *own* certificate."""
     context = ssl.create_default_context(cafile=authority.certificate)

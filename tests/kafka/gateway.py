@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -112,10 +113,12 @@ class Sender:
         self.acknowledged: list[str] = []
         self._window = window
 
-    async def send_until_done_or_cut(self, port: int, answered: Callable[[], None]) -> None:
+    async def send_until_done_or_cut(
+        self, port: int, answered: Callable[[], None], tls: ssl.SSLContext | None = None
+    ) -> None:
         """Send what waits; return when all is answered or the other side has gone."""
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
         except OSError:
             return
         sent = 0

@@ -29,6 +29,7 @@ from tests.pager.real_alertmanager import free_port
 PERIOD_S, PATIENCE_S = 4, 3
 CLI = (sys.executable, "-m", "cordwatch.app.cli")
 WAIT_S_MAX = 60.0
+SERVICES = ("watch", "pager", "board", "feeds", "synthetic")
 
 
 @dataclass
@@ -42,11 +43,13 @@ class House:
     ports: dict[str, int] = field(default_factory=dict)
     reached: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """How a service reaches Kafka, where it is not in the clear."""
+    more: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further options of a service."""
 
     def command(self, name: str) -> tuple[str, ...]:
         """Return how a service is started."""
         reached = self.reached.get(name, ("--kafka", self.bench.address))
-        return (*CLI, *reached, *self._arguments()[name])
+        return (*CLI, *reached, *self._arguments()[name], *self.more.get(name, ()))
 
     def _arguments(self) -> dict[str, tuple[str, ...]]:
         at = {name: ("--metrics-port", str(port)) for name, port in self.ports.items()}
@@ -55,7 +58,7 @@ class House:
             "watch": ("watch", "--session-timeout", "6", *at["watch"]),
             "pager": ("pager", "run", "--plan", str(self.bench.plan), *at["pager"]),
             "board": ("board", "--port", str(self.ports["site"]), *at["board"]),
-            "feeds": ("feeds", "--port", "0", *at["feeds"]),
+            "feeds": ("feeds", "--port", str(self.ports["mllp"]), *at["feeds"]),
             "synthetic": (
                 *("synthetic", "--period-s", str(PERIOD_S), "--patience-s", str(PATIENCE_S)),
                 *("--boards", board, "--others", feeds, "--session-timeout-s", "6"),
@@ -102,14 +105,17 @@ async def get(session: aiohttp.ClientSession, url: str) -> str:
 
 @asynccontextmanager
 async def house(
-    bench: Bench, folder: Path, outside: str, reached: dict[str, tuple[str, ...]] | None = None
+    bench: Bench,
+    folder: Path,
+    outside: str,
+    reached: dict[str, tuple[str, ...]] | None = None,
+    more: dict[str, tuple[str, ...]] | None = None,
 ) -> AsyncIterator[House]:
     """Run all services."""
-    found = House(bench, folder, outside, reached=reached or {})
-    names = ("watch", "pager", "board", "feeds", "synthetic")
-    found.ports = {name: free_port() for name in (*names, "site")}
+    found = House(bench, folder, outside, reached=reached or {}, more=more or {})
+    found.ports = {name: free_port() for name in (*SERVICES, "site", "mllp")}
     try:
-        for name in names:
+        for name in SERVICES:
             found.start(name)
         yield found
     finally:
@@ -196,8 +202,7 @@ async def test_one_that_is_told_to_stop_ends_and_another_tells(
     """Exit code 0, and the group is left, so that who stands by need not wait for the session to end."""
     bench = Bench(private_kafka, tmp_path, "http://127.0.0.1:1/nobody")
     running = House(bench, tmp_path, "http://127.0.0.1:1")
-    names = ("watch", "pager", "board", "feeds", "site", "synthetic")
-    running.ports = {name: free_port() for name in names}
+    running.ports = {name: free_port() for name in (*SERVICES, "site", "mllp")}
     running.start("synthetic")
     first = running.processes["synthetic"]
     try:

@@ -19,6 +19,8 @@ ADMIN: Final = "admin"
 """May do everything, as the broker itself may."""
 PASSWORD: Final = "correct-horse-battery"  # noqa: S105 - of brokers that live for a minute
 STORE: Final = "keystore-of-a-test"
+BROKER: Final = "broker"
+"""Whom its own certificate is for; the store of that name is read at each start."""
 
 _LISTENERS: Final = ("SASL", "MUTUAL", "EXPIRED", "MISNAMED")
 """Passwords; certificates of both sides; a certificate that has ended; one for another host."""
@@ -64,8 +66,8 @@ class SecuredKafka:
 def secured(folder: Path, ca: Authority, users: tuple[str, ...]) -> SecuredKafka:
     """Return a broker, not started yet, that knows *users* and the administrator by `PASSWORD`."""
     ports = dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
-    right, ended = _store(ca, "broker"), _store(ca, "ended", has_ended=True)
-    misnamed = _store(ca, "elsewhere", names="DNS:elsewhere.example")
+    right, ended = store(ca, BROKER), store(ca, "ended", has_ended=True)
+    misnamed = store(ca, "elsewhere", names="DNS:elsewhere.example")
     stores = {"SASL": right, "MUTUAL": right, "EXPIRED": ended, "MISNAMED": misnamed}
     scram = [_scram(user, "SCRAM-SHA-512") for user in (ADMIN, *users)]
     scram.append(_scram(ADMIN, "SCRAM-SHA-256"))
@@ -76,7 +78,7 @@ def _scram(user: str, mechanism: Mechanism) -> str:
     return f"--add-scram={mechanism}=[name={user},password={PASSWORD}]"
 
 
-def _store(ca: Authority, whom: str, *, names: str = "", has_ended: bool = False) -> Path:
+def store(ca: Authority, whom: str, *, names: str = "", has_ended: bool = False) -> Path:
     """Return a store with key and certificate, as Java reads it."""
     cert, key = ca.issue(whom, names=names)
     if has_ended:

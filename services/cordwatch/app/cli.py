@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cordwatch.app.kafka_options import kafka_security_options
+from cordwatch.runtime.starting import leave_when_told
 
 EXIT_FINDING = 1
 EXIT_USAGE = 2
@@ -166,6 +167,7 @@ def _refused(error: BaseException) -> tuple[str, int] | None:
 
 def main() -> None:
     """Run the command line; errors are told in a line, never with what a message held."""
+    leave_when_told()
     try:
         cordwatch(standalone_mode=True)
     except KeyboardInterrupt:

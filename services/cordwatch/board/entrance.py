@@ -15,6 +15,7 @@ from cordwatch.board.keys import KeyFile, Keys, KeysByAddress, KeySet, NoKeys
 from cordwatch.board.settings import BadAccess, BoardSettings
 from cordwatch.board.signing import Anybody, ByHeader, ByToken, SignIn
 from cordwatch.runtime.addresses import is_secure
+from cordwatch.runtime.tls_files import trusting
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +84,15 @@ def _keys(settings: BoardSettings, path: Path | None, url: str | None, whose: st
         return KeyFile(path)
     if url is None or not is_secure(url):
         raise BadAccess(f"--{whose}-keys-url is an https address (http: loopback only)")
-    return KeysByAddress(url, settings.clock, _trusting(settings.keys_ca))
+    return KeysByAddress(url, settings.clock, _believing(settings.keys_ca))
 
 
-def _trusting(path: Path | None) -> ssl.SSLContext | None:
+def _believing(path: Path | None) -> ssl.SSLContext | None:
     if path is None:
         return None
     path.open("rb").close()
     try:
-        return ssl.create_default_context(cafile=path)
+        return trusting(path)
     except ssl.SSLError:
         raise BadAccess("--keys-ca: there is no certificate in it") from None
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from cordwatch.runtime.following import go_on_with
 from cordwatch.runtime.kafka import (
     RECONNECT_MS_MAX,
     KafkaSettings,
@@ -21,6 +22,7 @@ from cordwatch.runtime.kafka import (
     unreachable,
 )
 from cordwatch.runtime.kafka_refusals import refusal_of_code
+from cordwatch.runtime.kafka_security import renewal_of
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.topics import Topic
 
@@ -53,7 +55,9 @@ class Reader:
         self._settings, self._topics, self._clock = settings, topics, clock
         self._take, self._caught_up = take, caught_up
         self._stop = threading.Event()
+        self._renewal = renewal_of(settings.security)
         self._consumer = _client(settings)
+        self._starts: list[TopicPartition] = []
         self._answered_at = clock.monotonic()
         self._read_at = clock.monotonic()
         self._waiting: set[tuple[str, int]] = set()
@@ -77,7 +81,8 @@ class Reader:
             raise MissingTopics(missing, self._settings.address)
         found = [(one.name, part) for one in self._topics for part in known[one.name].partitions]
         self._waiting = set(found)
-        self._consumer.assign([TopicPartition(*one, OFFSET_BEGINNING) for one in found])
+        self._starts = [TopicPartition(*one, OFFSET_BEGINNING) for one in found]
+        self._consumer.assign(self._starts)
 
     def start(self) -> None:
         """Begin to read, and to ask whether the broker is there."""
@@ -109,6 +114,9 @@ class Reader:
             self._consumer.close()
 
     def _read_once(self) -> None:
+        if self._renewal.is_due():
+            self._renewal = renewal_of(self._settings.security)
+            self._consumer = go_on_with(_client(self._settings), self._consumer, self._starts)
         first = self._consumer.poll(QUIET_S)
         # Whatever else is here already: waiting for more would hold up the first.
         polled = [] if first is None else [first, *self._consumer.consume(AT_ONCE, 0)]
@@ -140,13 +148,19 @@ class Reader:
 
     def _ask(self) -> None:
         # A client of its own: asked through the consumer while that reads, no answer ever came back.
-        asking = AdminClient({**self._settings.librdkafka(), "log_level": 0})
+        asking, renewal = _asking(self._settings), renewal_of(self._settings.security)
         while not self._stop.wait(ASK_EVERY_S):
+            if renewal.is_due():
+                asking, renewal = _asking(self._settings), renewal_of(self._settings.security)
             try:
                 asking.list_topics(self._topics[0].name, timeout=ASK_EVERY_S)
             except KafkaException:
                 continue
             self._answered_at = self._clock.monotonic()
+
+
+def _asking(settings: KafkaSettings) -> AdminClient:
+    return AdminClient({**settings.librdkafka(), "log_level": 0})
 
 
 def _client(settings: KafkaSettings) -> Consumer:

@@ -30,6 +30,7 @@ from cordwatch.board.routes import ROUTES
 from cordwatch.board.settings import BoardSettings
 from cordwatch.board.site import Site, make_app
 from cordwatch.board.wording import STATE_WORDS
+from cordwatch.runtime.certificates_in_use import of_kafka, of_listener
 from cordwatch.runtime.kafka import KafkaSettings, Publisher
 from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.logging import get_logger
@@ -209,10 +210,11 @@ class Board:
             BrokerUnreachable, MissingTopics: it cannot begin.
         """
         self._loop = asyncio.get_running_loop()
+        # It waits for the broker: until it is there SIGTERM is not ours to hear.
+        self.reader.connect()
         stop = asyncio.Event()
         for one in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(one, stop.set)
-        self.reader.connect()
         # What is read at the start is no garbage; `_caught_up` has it looked for again.
         gc.disable()
         self.reader.start()
@@ -225,6 +227,7 @@ class Board:
             self.kafka.environment.stands,
             live=self.pulse.is_live,
             ready=self.shows,
+            certificates=[of_kafka(self.kafka.security), of_listener(self.settings)],
         )
         server.start()
         self.pulse.start()

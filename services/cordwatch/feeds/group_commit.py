@@ -52,6 +52,9 @@ class Sink(Protocol):
     def send(self, records: Sequence[Record], answered: Callable[[Errors], None]) -> None:
         """Send *records*, at least one; *answered* hears, on any thread, for each why it is not safe, or None."""
 
+    def is_outdated(self) -> bool:
+        """Return whether another one would connect otherwise: certificates were replaced."""
+
     def close(self) -> None:
         """Let go; what is on its way is answered for as not safe."""
 
@@ -96,7 +99,8 @@ class _Sent:
         if self._answer.done():
             return
         slow()
-        if waited_s >= GIVEN_UP_S:
+        # The broker may know the old certificates no more; with new ones all of it goes again.
+        if waited_s >= GIVEN_UP_S or self.sink.is_outdated():
             self.give_up()
         else:
             waited_s += SLOW_ANSWER_S
@@ -215,6 +219,7 @@ class GroupCommit:
                     await asyncio.sleep(0)
             # Something before it may have failed meanwhile.
             await self._may_send.wait()
+            await self._renew()
             one = _UnderWay(jobs, reading, self._hand_over(reading.records))
             self._under_way.append(one)
             self._to_settle.put_nowait(one)
@@ -295,6 +300,17 @@ class GroupCommit:
         for one in self._under_way:
             one.sent.give_up()
         await asyncio.sleep(pause_s)
+        self._sink = self._connect()
+
+    async def _renew(self) -> None:
+        """Take a new client where certificates were replaced, once nothing is on its way by the old one."""
+        if self._sink is None or not self._sink.is_outdated():
+            return
+        if self._under_way:
+            self._is_behind = True
+            self._may_send.clear()
+            await self._may_send.wait()
+        await self._disconnect()
         self._sink = self._connect()
 
     async def _disconnect(self) -> None:

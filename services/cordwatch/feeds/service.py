@@ -29,6 +29,7 @@ from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.feeds.source import Sources
 from cordwatch.feeds.trouble.listening import Listening
 from cordwatch.feeds.trouble.operations import Operations, Remembered, remembered
+from cordwatch.runtime.certificates_in_use import Certificates, of_kafka, of_listener
 from cordwatch.runtime.group_publisher import GroupPublisher
 from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.kafka_access import require_access
@@ -126,6 +127,7 @@ class Feeds:
             *at,
             self._kafka.environment.stands,
             live=self.pulse.is_live,
+            certificates=self._certificates(),
         )
         page.start()
         self.pulse.start()
@@ -152,6 +154,10 @@ class Feeds:
         if self._is_broken:
             return EXIT_BROKEN
         return EXIT_UNANSWERED if unanswered else EXIT_OK
+
+    def _certificates(self) -> list[Certificates]:
+        found = [of_kafka(self._kafka.security), of_listener(self.settings)]
+        return [*found, of_listener(self.fhir.settings, "fhir-tls")] if self.fhir else found
 
     async def _recall(self) -> None:
         """Read what was answered in the last days, before anything is taken in."""

@@ -23,7 +23,11 @@ class FeedsSettings(Listening):
     """Settings of one gateway; each description is the help of its option."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CORDWATCH_FEEDS_", frozen=True, hide_input_in_errors=True, extra="ignore"
+        env_prefix="CORDWATCH_FEEDS_",
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        extra="ignore",
     )
 
     name: str = Field(

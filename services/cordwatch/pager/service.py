@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from cordwatch.pager.plan import NOWHERE, Plan
 from cordwatch.pager.transports.nowhere import NowhereTransport
 from cordwatch.pager.transports.transport import ATTEMPT_S_MAX, Outcome, Page, Transport
 from cordwatch.pager.troubles import Troubles
+from cordwatch.runtime.certificates_in_use import Certificates
 from cordwatch.runtime.kafka import KafkaError, KafkaSettings, read_topic
 from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.kafka_refusals import exit_code_of
@@ -71,6 +72,7 @@ class Pager:
         group: str = PAGER_GROUP,
         session_timeout_s: float = 10.0,
         metrics_at: tuple[str, int] = ("127.0.0.1", 0),
+        certificates: Sequence[Certificates] = (),
     ) -> None:
         """Put the parts together; nothing runs yet."""
         self.plan = plan
@@ -82,7 +84,9 @@ class Pager:
         self.metrics.touch(self.transports.values())
         self.machine: Machine | None = None
         accepted = kafka.environment.stands
-        self._page = MetricsServer(self.registry, self.health, *metrics_at, accepted)
+        self._page = MetricsServer(
+            self.registry, self.health, *metrics_at, accepted, certificates=certificates
+        )
         self._intake = Intake(
             kafka,
             group,
@@ -139,9 +143,8 @@ class Pager:
         log.info("metrics", address=self._page.address)
         self._intake.start()
         self._looked_at = self._clock.monotonic()
-        own = (self._turns(), self._looks(), self._tells())
-        tasks = [asyncio.create_task(one) for one in own]
-        tasks += [asyncio.create_task(self._beside(one)) for one in beside]
+        works = (self._turns(), self._looks(), self._tells(), *(one() for one in beside))
+        tasks = [asyncio.create_task(one) for one in works]
         try:
             stop = asyncio.create_task(self._stopping.wait())
             done, _ = await asyncio.wait({stop, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -153,9 +156,6 @@ class Pager:
         finally:
             self._page.stop()
         return self._exit
-
-    async def _beside(self, start: Callable[[], Any]) -> None:
-        await start()
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         """Let attempts come to their end and be written; what is not is told again under its own key."""

@@ -16,7 +16,11 @@ class PagerSettings(Listening):
     """Settings of one pager; each description is the help of its option."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CORDWATCH_PAGER_", frozen=True, hide_input_in_errors=True, extra="ignore"
+        env_prefix="CORDWATCH_PAGER_",
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        extra="ignore",
     )
 
     plan: Path = Field(description="File with the pager plan (docs/pager-plan.md).")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from cordwatch.runtime.kafka import RECONNECT_MS_MAX, KafkaSettings, unreachable
 from cordwatch.runtime.kafka_refusals import refusal_of_code
+from cordwatch.runtime.kafka_security import renewal_of
 from cordwatch.runtime.logging import get_logger
 
 AT_ONCE = 1_000
@@ -32,11 +33,16 @@ def follow(
     Raises:
         BrokerUnreachable: no broker answers at the start.
     """
+    renewal = renewal_of(settings.security)
     consumer = _client(settings)
     try:
-        consumer.assign([_start(consumer, settings, topic, since)])
+        start = _start(consumer, settings, topic, since)
+        consumer.assign([start])
         at_end = False
         while True:
+            if renewal.is_due():
+                renewal = renewal_of(settings.security)
+                consumer = go_on_with(_client(settings), consumer, [start])
             first = consumer.poll(QUIET_S)
             if first is None:
                 if at_end:
@@ -76,6 +82,15 @@ def _client(settings: KafkaSettings) -> Consumer:
         },
         logger=_client_log,
     )
+
+
+def go_on_with(consumer: Consumer, before: Consumer, starts: Sequence[TopicPartition]) -> Consumer:
+    """Return *consumer*, reading on where the one *before* was, which is closed; where that had read nothing, from *starts*."""
+    asked = [TopicPartition(one.topic, one.partition) for one in starts]
+    reached = zip(before.position(asked), starts, strict=True)
+    consumer.assign([start if at.offset < 0 else at for at, start in reached])
+    before.close()
+    return consumer
 
 
 def _tell(error: KafkaError) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
-from cordwatch.runtime.kafka import KafkaError, KafkaSettings, as_error, producer_settings
+from cordwatch.runtime.deliveries import as_error
+from cordwatch.runtime.kafka import KafkaError, KafkaSettings, producer_settings
+from cordwatch.runtime.kafka_security import renewal_of
 
 POLL_S = 0.2
 CLOSE_S = 2.0
@@ -32,6 +34,7 @@ class GroupPublisher:
 
     def __init__(self, settings: KafkaSettings) -> None:
         """Begin to connect; a broker that is away is waited for."""
+        self._renewal = renewal_of(settings.security)
         self._producer = Producer(
             {
                 **producer_settings(settings),
@@ -57,6 +60,10 @@ class GroupPublisher:
                 self._producer.produce(topic, value, key, on_delivery=partial(group.settle, place))
             except KafkaException as error:
                 group.settle(place, error.args[0])
+
+    def is_outdated(self) -> bool:
+        """Return whether certificates were replaced since it was made: it connects with the old ones for ever."""
+        return self._renewal.is_due()
 
     def close(self) -> None:
         """Give up what is on its way: each record is answered for as not safe, and may have arrived."""

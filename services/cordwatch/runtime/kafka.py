@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from kafka.errors import (
     for_code,
 )
 
+from cordwatch.runtime.deliveries import Sent, as_error
 from cordwatch.runtime.environment import DEVELOPMENT, Environment
 from cordwatch.runtime.kafka_refusals import KafkaRefused, denied, refusal_of
 from cordwatch.runtime.kafka_security import (
@@ -29,6 +31,7 @@ from cordwatch.runtime.kafka_security import (
     KafkaSecurity,
     for_kafka_python,
     for_librdkafka,
+    renewal_of,
 )
 from cordwatch.runtime.knocking import require_entry, speaks_tls
 from cordwatch_schemas.topics import Topic
@@ -171,7 +174,9 @@ class Publisher:
     Sends records and knows when every one of them is safe: `acks=all`, nothing assumed.
 
     By librdkafka: it frames and checks records outside of Python's lock, at a
-    fraction of the time (docs/adr/0017-librdkafka-publishes.md).
+    fraction of the time (docs/adr/0017-librdkafka-publishes.md). It reads
+    certificates only when it is made: where they were replaced another one is
+    made as soon as nothing is on its way.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -183,12 +188,15 @@ class Publisher:
             KafkaRefused: one answers, and does not let us in.
         """
         require_entry(settings.address, settings.security)
+        self._settings, self._renewal = settings, renewal_of(settings.security)
         self._producer = Producer(producer_settings(settings))
+        # The board's answers are sent by several threads.
+        self._sending = threading.Lock()
         try:
             self._producer.list_topics(timeout=settings.timeout_s)
         except KafkaException:
             raise unreachable(settings) from None
-        self._pending: list[_Sent] = []
+        self._pending: list[Sent] = []
 
     def send(self, topic: str, key: bytes, value: bytes | None, **place: int) -> None:
         """
@@ -196,7 +204,9 @@ class Publisher:
 
         *place*: `partition`, where it is not the key's; `timestamp` in milliseconds, where it is not now.
         """
-        self._pending.append(self._sent(topic, key, value, **place))
+        with self._sending:
+            self._renew()
+            self._pending.append(self._sent(topic, key, value, **place))
 
     def confirm(self) -> int:
         """
@@ -207,7 +217,8 @@ class Publisher:
             KafkaRefused: nothing of ours will ever be.
         """
         pending, self._pending = self._pending, []
-        if self._flush(ACK_TIMEOUT_S):
+        if self._flush(self._producer, ACK_TIMEOUT_S):
+            self._renew(is_stuck=True)
             raise KafkaTimeoutError("the broker does not acknowledge")
         for one in pending:
             if one.error is not None:
@@ -226,9 +237,13 @@ class Publisher:
         Raises:
             KafkaTimeoutError: the client neither delivers nor gives up; any record may have arrived or not.
         """
-        sent = [self._sent(*record) for record in records]
+        with self._sending:
+            self._renew()
+            # Ours, though another thread renews it meanwhile: it does so only when all of this is answered.
+            producer = self._producer
+            sent = [self._sent(*record) for record in records]
         for _ in range(SLOW_ANSWERS_MAX):
-            if not self._flush(SLOW_ANSWER_S):
+            if not self._flush(producer, SLOW_ANSWER_S):
                 return [one.error for one in sent]
             still_waiting()
         raise KafkaTimeoutError("the client neither delivers nor gives up")
@@ -238,18 +253,34 @@ class Publisher:
         self._producer.purge()
         self._producer.flush(0)
 
-    def _flush(self, wait_s: float) -> int:
+    def _renew(self, *, is_stuck: bool = False) -> None:
+        """
+        Take a client with the certificates of now, where they are others: when no record is on its way.
+
+        Or when none gets there: the broker may know the old ones no more.
+        """
+        if not self._renewal.is_due():
+            return
+        # What it has to tell besides counts as on its way, until it is heard.
+        self._producer.poll(0)
+        if is_stuck:
+            self.close()
+        if is_stuck or len(self._producer) == 0:
+            self._renewal = renewal_of(self._settings.security)
+            self._producer = Producer(producer_settings(self._settings))
+
+    def _flush(self, producer: Producer, wait_s: float) -> int:
         """Wait for answers; return how many are still awaited."""
         try:
-            return int(self._producer.flush(wait_s))
+            return int(producer.flush(wait_s))
         except (KafkaException, SystemError) as error:
             # What ends the client for good it raises wherever it happens to be, also within a callback of ours.
             if refusal_of(error) == "denied":
                 raise denied(["to write, to any topic at all"]) from None
             raise
 
-    def _sent(self, topic: str, key: bytes, value: bytes | None, **place: int) -> _Sent:
-        one = _Sent()
+    def _sent(self, topic: str, key: bytes, value: bytes | None, **place: int) -> Sent:
+        one = Sent()
         while True:
             try:
                 self._producer.produce(topic, value, key, on_delivery=one.delivered, **place)
@@ -260,29 +291,6 @@ class Publisher:
                 return one
             else:
                 return one
-
-
-class _Sent:
-    """A record on its way: what came of it."""
-
-    __slots__ = ("error",)
-
-    def __init__(self) -> None:
-        self.error: KafkaError | None = None
-
-    def delivered(self, error: Any, _: object) -> None:
-        """Note the broker's answer."""
-        if error is not None:
-            self.error = as_error(error)
-
-
-def as_error(error: Any) -> KafkaError:
-    """Return librdkafka's word on a record as the one error family that the rest of cordwatch knows."""
-    code = int(error.code())
-    # Negative ones are its own: given up, no broker, purged.
-    kind = for_code(code) if code >= 0 else KafkaTimeoutError
-    found: KafkaError = kind(error.name())
-    return found
 
 
 def require_topics(settings: KafkaSettings, topics: Sequence[Topic]) -> None:

@@ -4,7 +4,9 @@ How Kafka is spoken to in secret: said once, and put in the words of each client
 Three clients speak to it: kafka-python, librdkafka (confluent-kafka), and
 aiokafka under Faust. What they are given here is all that they know of it.
 Secrets are read from their files when a client is made and are kept nowhere
-else; nothing here can be printed that holds one.
+else; nothing here can be printed that holds one. Certificates are read again
+when they were replaced: by the two in Python at their next connection, by a
+client of librdkafka when it is made anew (`renewal_of`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
+
+from cordwatch.runtime.tls_files import Renewal, RenewedContext, trust
 
 Protocol = Literal["plaintext", "ssl", "sasl_ssl"]
 Mechanism = Literal["SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -80,6 +84,11 @@ class KafkaSecurity:
         return self.protocol != "plaintext"
 
     @property
+    def certificates(self) -> tuple[Path | None, ...]:
+        """Return the files that are replaced when a certificate is renewed."""
+        return self.ca, self.cert, self.key, self.key_password_file
+
+    @property
     def has_password(self) -> bool:
         """Return whether a name and a password say who we are."""
         return self.protocol == "sasl_ssl"
@@ -88,23 +97,35 @@ class KafkaSecurity:
 PLAINTEXT: Final = KafkaSecurity()
 
 
-def tls_context(security: KafkaSecurity) -> ssl.SSLContext:
+def tls_context(security: KafkaSecurity) -> RenewedContext:
     """
-    Return how the broker is verified, its name included, and what is shown to it.
+    Return how the broker is verified, its name included, and what is shown to it; each connection as the files are then.
 
     Raises:
         BadSecurity: a file does not hold what it should.
         OSError: a file cannot be read.
     """
+
+    def load(context: ssl.SSLContext) -> None:
+        _load(context, security)
+
+    return RenewedContext.of(ssl.PROTOCOL_TLS_CLIENT, security.certificates, load)
+
+
+def renewal_of(security: KafkaSecurity) -> Renewal:
+    """Return what tells a client of librdkafka that its certificates are old: it reads them only when it is made."""
+    return Renewal(security.certificates, lambda: tls_context(security))
+
+
+def _load(context: ssl.SSLContext, security: KafkaSecurity) -> None:
     for path in (security.ca, security.cert, security.key):
         if path is not None:
             # For its own error, which names the file.
             path.open("rb").close()
     try:
-        context = ssl.create_default_context(cafile=security.ca)
+        trust(context, security.ca)
     except ssl.SSLError:
         raise BadSecurity("kafka-ca: no certificate in it") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     if security.cert is not None:
         password = _secret(security.key_password_file) or ""
         try:
@@ -114,7 +135,6 @@ def tls_context(security: KafkaSecurity) -> ssl.SSLContext:
             raise BadSecurity(
                 "kafka-cert, kafka-key: not a certificate and its key, or a wrong password"
             ) from None
-    return context
 
 
 def for_kafka_python(security: KafkaSecurity) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from cordwatch.runtime.certificates_in_use import Certificates
 from cordwatch.runtime.process_metrics import Health, tell_of_process
 
 
@@ -34,13 +35,14 @@ class MetricsServer:
         *,
         live: Callable[[], bool] | None = None,
         ready: Callable[[], bool] | None = None,
+        certificates: Iterable[Certificates] = (),
     ) -> None:
         """
-        Bind to *host* and *port* (0: any free one, see `address`); health and *accepted* risks become series too.
+        Bind to *host* and *port* (0: any free one, see `address`); health, *accepted* risks and *certificates* become series too.
 
         Without *live* or *ready*, health stands for it.
         """
-        tell_of_process(registry, health, accepted)
+        tell_of_process(registry, health, accepted, certificates)
         handler = _answering(registry, health, {"/healthz": None, "/livez": live, "/readyz": ready})
         self._server = ThreadingHTTPServer((host, port), handler)
         self._server.daemon_threads = True

@@ -9,6 +9,8 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Protocol
 
+from cordwatch.runtime.tls_files import RenewedContext
+
 _PROBES = 4
 
 
@@ -43,9 +45,9 @@ class TlsFiles(Protocol):
     def tls_client_ca(self) -> Path | None: ...  # noqa: D102
 
 
-def tls_context(settings: TlsFiles) -> ssl.SSLContext | None:
+def tls_context(settings: TlsFiles) -> RenewedContext | None:
     """
-    Return how connections are secured, None where they are not.
+    Return how connections are secured, each as the files are when it begins; None where they are not.
 
     Raises:
         BadTls: a file does not hold what it should.
@@ -53,28 +55,39 @@ def tls_context(settings: TlsFiles) -> ssl.SSLContext | None:
     """
     if settings.tls_cert is None or settings.tls_key is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    cert, key, client_ca = settings.tls_cert, settings.tls_key, settings.tls_client_ca
+    password_file = settings.tls_key_password_file
+
+    def load(context: ssl.SSLContext) -> None:
+        _load(context, cert, key, password_file)
+        if client_ca is not None:
+            _want_certificates(context, client_ca)
+
+    paths = (cert, key, password_file, client_ca)
+    return RenewedContext.of(ssl.PROTOCOL_TLS_SERVER, paths, load)
+
+
+def _load(context: ssl.SSLContext, cert: Path, key: Path, password_file: Path | None) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    password = b""
-    if settings.tls_key_password_file is not None:
-        password = settings.tls_key_password_file.read_bytes().strip()
-    for path in (settings.tls_cert, settings.tls_key):
+    password = password_file.read_bytes().strip() if password_file is not None else b""
+    for path in (cert, key):
         path.open("rb").close()
     try:
         # Given as a function, so that an encrypted key never asks at the terminal.
-        context.load_cert_chain(settings.tls_cert, settings.tls_key, lambda: password)
+        context.load_cert_chain(cert, key, lambda: password)
     except (ssl.SSLError, ValueError):
         raise BadTls(
             "tls_cert, tls_key: not a certificate and its key, or a wrong password"
         ) from None
-    if settings.tls_client_ca is not None:
-        settings.tls_client_ca.open("rb").close()
-        try:
-            context.load_verify_locations(settings.tls_client_ca)
-        except ssl.SSLError:
-            raise BadTls("tls_client_ca: no certificate in it") from None
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
+
+
+def _want_certificates(context: ssl.SSLContext, client_ca: Path) -> None:
+    client_ca.open("rb").close()
+    try:
+        context.load_verify_locations(client_ca)
+    except ssl.SSLError:
+        raise BadTls("tls_client_ca: no certificate in it") from None
+    context.verify_mode = ssl.CERT_REQUIRED
 
 
 def watch_for_death(one: socket.socket, keepalive_s: int) -> None:

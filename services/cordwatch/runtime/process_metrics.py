@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +13,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from cordwatch.runtime.certificates_in_use import Certificates, tell_of_certificates
 from cordwatch.runtime.environment import RISKS
 
 Health = Callable[[], tuple[bool, Mapping[str, Any]]]
@@ -23,9 +24,12 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 def tell_of_process(
-    registry: CollectorRegistry, health: Health, accepted: Collection[str] = ()
+    registry: CollectorRegistry,
+    health: Health,
+    accepted: Collection[str] = (),
+    certificates: Iterable[Certificates] = (),
 ) -> None:
-    """Register health and *accepted* risks as series, and memory, processor time, files and start as the client library has them."""
+    """Register health, *accepted* risks and *certificates* as series, and memory, processor time, files and start as the client library has them."""
     ProcessCollector(registry=registry)
     Gauge(
         "cordwatch_healthy",
@@ -41,5 +45,6 @@ def tell_of_process(
         ["risk"],
         registry=registry,
     )
+    tell_of_certificates(registry, certificates)
     for risk in RISKS:
         risks.labels(risk).set(risk in accepted)

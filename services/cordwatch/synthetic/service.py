@@ -11,6 +11,7 @@ from typing import Any, Final
 import aiohttp
 from prometheus_client import CollectorRegistry
 
+from cordwatch.runtime.certificates_in_use import of_kafka
 from cordwatch.runtime.kafka import KafkaError, KafkaSettings, Publisher
 from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.kafka_refusals import exit_code_of
@@ -87,6 +88,7 @@ class Synthetic:
             settings.metrics_host,
             settings.metrics_port,
             kafka.environment.stands,
+            certificates=[of_kafka(kafka.security)],
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()

@@ -17,7 +17,11 @@ class SyntheticSettings(BaseSettings):
     """Settings of the service; each description is the help of its option."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CORDWATCH_SYNTHETIC_", frozen=True, hide_input_in_errors=True, extra="ignore"
+        env_prefix="CORDWATCH_SYNTHETIC_",
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        extra="ignore",
     )
 
     name: str = Field(

@@ -15,6 +15,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from cordwatch.runtime.certificates_in_use import of_kafka
 from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.kafka_refusals import exit_code_of
@@ -299,6 +300,7 @@ class Watch:
             self.settings.kafka.environment.stands,
             live=self.is_live,
             ready=self.may_be_relied_on,
+            certificates=[of_kafka(self.settings.kafka.security)],
         )
         server.start()
         log.info("metrics", address=server.address)

@@ -57,6 +57,15 @@ def test_every_option_of_every_service_is_shown(service: str) -> None:
     assert not [one for one in options if "clock" in one or "embedded" in one]
 
 
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_a_variable_with_nothing_in_it_says_nothing(service: str) -> None:
+    """As docker-compose.yml hands on what its own environment does not name: by the service too, not here alone."""
+    without = shown(service, "--json")
+    empty = shown(service, "--json", **dict.fromkeys(known_variables(), ""))
+    assert told(empty) == told(without)
+    assert (empty.exit_code, empty.stderr) == (without.exit_code, without.stderr)
+
+
 def test_a_default_is_what_the_service_takes_by_itself() -> None:
     """The table is made from the options, the service from its settings: they say the same."""
     found = told(shown("feeds", "--json"))

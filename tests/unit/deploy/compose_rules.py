@@ -12,6 +12,11 @@ from ruamel.yaml import YAML
 ROOT: Final = Path(__file__).parents[3]
 DEFAULT: Final = re.compile(r"\$\{\w+:-([^}]*)\}")
 """A value that the environment may replace, and what stands there otherwise."""
+VARIABLE: Final = re.compile(r"\$\{(\w+):([-+])([^}]*)\}")
+"""The same, or a value that stands there only where the environment says anything."""
+
+FILES: Final = "/run/secrets"
+"""Where secrets are files: those of Compose, and the folders of certificates."""
 
 Service = Mapping[str, Any]
 Rule = Callable[[Service], bool]
@@ -50,10 +55,29 @@ def written() -> dict[str, Any]:
     return found
 
 
-def read(text: str) -> dict[str, Any]:
-    """Return the file as it counts where the environment names nothing."""
-    found: dict[str, Any] = YAML(typ="safe").load(DEFAULT.sub(r"\1", text))
-    return found
+def read(text: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the file as it counts in an environment; where that names nothing, unless it is given."""
+    named = environment or {}
+
+    def value(found: re.Match[str]) -> str:
+        name, how, told = found.groups()
+        if how == "+":
+            return told if named.get(name) else ""
+        return named.get(name) or told
+
+    counts: dict[str, Any] = YAML(typ="safe").load(VARIABLE.sub(value, text))
+    return counts
+
+
+def environment_of(*names: str) -> dict[str, str]:
+    """Return what the environment files of these names say, as Compose reads them."""
+    lines = [
+        line
+        for name in names
+        for line in (ROOT / f"deploy/compose/{name}.env").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    return dict(line.split("=", 1) for line in lines)
 
 
 def is_one_shot(service: Service) -> bool:
@@ -70,8 +94,11 @@ def _has_no_secret_in_sight(service: Service) -> bool:
     command = service.get("command", [])
     words = command.split() if isinstance(command, str) else command
     options = [word.partition("=")[0].lstrip("-") for word in words if word.startswith("--")]
-    names = [*service.get("environment", {}), *(one.replace("-", "_") for one in options)]
-    return not any(SECRET_NAME.search(name) for name in names)
+    told = dict(service.get("environment", {}))
+    told |= {one.replace("-", "_"): "on the command line" for one in options}
+    held = [str(value or "") for name, value in told.items() if SECRET_NAME.search(name)]
+    # The name of a file below a mount is no secret, and neither is nothing.
+    return all(not value or value.startswith(f"{FILES}/") for value in held)
 
 
 def _only_reads_the_host(mount: str | Mapping[str, Any]) -> bool:

@@ -10,11 +10,21 @@ from ruamel.yaml import YAML
 from cordwatch.app.commands.secret_files import NAMES
 from cordwatch.pager.plan import load_plan
 from tests.kafka_harness.libraries import KAFKA_VERSION
-from tests.unit.deploy.compose_rules import DEFAULT, ROOT, RULES, broken, is_one_shot, read, written
+from tests.unit.deploy.compose_rules import (
+    DEFAULT,
+    ROOT,
+    RULES,
+    broken,
+    environment_of,
+    is_one_shot,
+    read,
+    written,
+)
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = read(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+BROKERS = ("kafka", "kafka-2", "kafka-3")
 OURS = ("feeds", "watch", "pager", "board", "synthetic")
 PORTS = {"feeds": 9465, "watch": 9464, "pager": 9466, "board": 9467, "synthetic": 9468}
 IMAGE = (ROOT / "deploy/Dockerfile").read_text()
@@ -40,12 +50,15 @@ def test_the_services_of_this_deployment() -> None:
         "demo always": {"phones", "door"},
         "demo once": {"day"},
         "ops always": {"prometheus", "alertmanager", "grafana"},
+        "tls once": {"certificates"},
+        "ha always": {"kafka-2", "kafka-3"},
     }
 
 
-def test_every_service_obeys_every_rule() -> None:
-    """No exception, not for one service and not for one rule."""
-    assert broken(SERVICES) == []
+@pytest.mark.parametrize("named", [(), ("demo",), ("tls",), ("ha",), ("tls", "ha")])
+def test_every_service_obeys_every_rule(named: tuple[str, ...]) -> None:
+    """No exception, not for one service and not for one rule, whichever environment file is named."""
+    assert broken(read(TEXT, environment_of(*named))["services"]) == []
 
 
 BREACHES: list[tuple[str, dict[str, Any]]] = [
@@ -65,6 +78,7 @@ BREACHES: list[tuple[str, dict[str, Any]]] = [
     ("image does not float", {"image": "grafana/grafana:latest"}),
     ("image does not float", {"image": "grafana/grafana"}),
     ("no secret in sight", {"environment": {"GF_SECURITY_ADMIN_PASSWORD": "admin"}}),
+    ("no secret in sight", {"environment": {"CORDWATCH_KAFKA_KEY": "/etc/ssl/own.key"}}),
     ("no secret in sight", {"command": ["feeds", "--proxy-secret=changeme"]}),
     ("no secret in sight", {"command": "board --api-token abc"}),
     ("host is only read", {"volumes": ["./deploy:/etc/cordwatch"]}),
@@ -129,6 +143,74 @@ def test_the_ports_of_health_are_those_that_prometheus_asks() -> None:
     }
 
 
+CLIENTS = ("topics", *OURS, "day")
+
+
+def test_with_tls_nobody_speaks_in_the_clear() -> None:
+    """Each by a certificate of its own, brokers and their controllers among themselves too; HL7 only from who shows one."""
+    services = read(TEXT, environment_of("tls", "ha"))["services"]
+    for name in CLIENTS:
+        told = services[name]["environment"]
+        security = [told[f"CORDWATCH_KAFKA_{one}"] for one in ("SECURITY", "CA", "CERT", "KEY")]
+        own = "/run/secrets/tls/own.pem"
+        assert security == ["ssl", "/run/secrets/tls/ca.pem", own, own]
+    for name in BROKERS:
+        told = services[name]["environment"]
+        spoken = dict(
+            one.split(":") for one in told["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+        )
+        listens = dict(one.split("://") for one in told["KAFKA_LISTENERS"].split(","))
+        assert spoken.keys() == listens.keys()
+        clear = {listens[one] for one, how in spoken.items() if how != "SSL"}
+        assert clear == {"127.0.0.1:39092"}
+        assert told["KAFKA_SSL_CLIENT_AUTH"] == "required"
+        assert "127.0.0.1:39092" in services[name]["healthcheck"]["test"][1]
+    feeds = services["feeds"]["environment"]
+    assert feeds["CORDWATCH_FEEDS_TLS_CLIENT_CA"] == "/run/secrets/tls/ca.pem"
+    folders = [
+        one["source"]
+        for name in (*BROKERS, *CLIENTS)
+        for one in services[name]["volumes"]
+        if not isinstance(one, str) and one["target"] == "/run/secrets/tls"
+    ]
+    assert folders == [f"./secrets/tls/{name}" for name in (*BROKERS, *CLIENTS)]
+
+
+def test_without_tls_nothing_is_said_of_certificates() -> None:
+    """An empty setting is none: services would look for files that are not there."""
+    for name in CLIENTS:
+        told = SERVICES[name]["environment"]
+        assert not any(told[f"CORDWATCH_KAFKA_{one}"] for one in ("SECURITY", "CA", "CERT", "KEY"))
+    assert not any(
+        value for name, value in SERVICES["feeds"]["environment"].items() if "_TLS_" in name
+    )
+
+
+def test_of_three_brokers_one_may_be_lost() -> None:
+    """Each knows all, keeps its own data, is spoken to by its own name; three copies, two in step."""
+    services = read(TEXT, environment_of("ha"))["services"]
+    told = [services[name]["environment"] for name in BROKERS]
+    assert [one["KAFKA_NODE_ID"] for one in told] == ["1", "2", "3"]
+    voters = {one["KAFKA_CONTROLLER_QUORUM_VOTERS"] for one in told}
+    assert voters == {",".join(f"{n}@{name}:29093" for n, name in enumerate(BROKERS, 1))}
+    for name, one in zip(BROKERS, told, strict=True):
+        assert f"CONTROLLER://{name}:29093" in one["KAFKA_LISTENERS"]
+        assert f"INSIDE://{name}:19092" in one["KAFKA_ADVERTISED_LISTENERS"]
+        assert (
+            one["KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR"],
+            one["KAFKA_MIN_INSYNC_REPLICAS"],
+        ) == (
+            "3",
+            "2",
+        )
+    assert len({one["CLUSTER_ID"] for one in told}) == 1
+    kept = {services[name]["volumes"][0] for name in BROKERS}
+    assert kept == {f"{name}-data:/var/lib/kafka/data" for name in BROKERS}
+    assert services["topics"]["command"] == ["topics", "apply", "--replication", "3"]
+    asked = {services[name]["environment"]["CORDWATCH_KAFKA"] for name in CLIENTS}
+    assert asked == {",".join(f"{name}:19092" for name in BROKERS)}
+
+
 def test_watch_has_a_second_worker() -> None:
     """One crash is not an hour without clocks."""
     assert SERVICES["watch"]["deploy"] == {"replicas": 2}
@@ -140,7 +222,14 @@ def test_nobody_meets_a_broker_without_topics_or_begins_with_a_placeholder() -> 
         name: {one: how["condition"] for one, how in service.get("depends_on", {}).items()}
         for name, service in SERVICES.items()
     }
-    assert waits["topics"] == {"kafka": "service_healthy"}
+    assert waits["topics"] == dict.fromkeys(BROKERS, "service_healthy")
+    for name in BROKERS:
+        assert waits[name] == {"certificates": "service_completed_successfully"}
+    asked_for = {name: set(one.get("profiles", [])) for name, one in SERVICES.items()}
+    for name, service in SERVICES.items():
+        for one, how in service.get("depends_on", {}).items():
+            # Compose refuses to start who waits for somebody that is not asked for.
+            assert (asked_for[one] <= asked_for[name]) or how["required"] is False
     for name in (*OURS, "day"):
         assert waits[name]["topics"] == "service_completed_successfully"
     keys = set(COMPOSE["secrets"])
@@ -155,10 +244,12 @@ def test_nobody_meets_a_broker_without_topics_or_begins_with_a_placeholder() -> 
 
 
 def test_every_file_that_is_mounted_is_there() -> None:
-    """But for the secrets, which are made."""
+    """But for the secrets, which are made; where there are no certificates an empty folder stands in."""
     files = [one["file"] for one in COMPOSE["configs"].values()]
     mounts = [one for service in SERVICES.values() for one in service.get("volumes", [])]
     files += [one.partition(":")[0] for one in mounts if isinstance(one, str) and one[0] == "."]
+    folders = [one["source"] for one in mounts if not isinstance(one, str)]
+    files += [one for one in folders if not one.startswith("./secrets")]
     assert len(files) > len(COMPOSE["configs"])
     assert [one for one in files if not (ROOT / one).exists()] == []
     used = {one["source"] for service in SERVICES.values() for one in service.get("configs", [])}

@@ -40,6 +40,8 @@ class FakeBroker:
         self.groups: list[int] = []
         self.connections = 0
         self.answers: list[Answer] = []
+        self.is_renewed = False
+        """Whether certificates were replaced since the last client was made."""
         self.asked = asyncio.Event()
         self._asked: list[tuple[Sequence[Record], Answered]] = []
         self._is_held = False
@@ -47,6 +49,7 @@ class FakeBroker:
     def connect(self) -> FakeClient:
         """Give a client."""
         self.connections += 1
+        self.is_renewed = False
         return FakeClient(self)
 
     def hold(self) -> None:
@@ -91,7 +94,11 @@ class FakeClient:
 
     def __init__(self, broker: FakeBroker) -> None:
         """Talk to *broker*."""
-        self.send, self.close = broker.send, broker.close
+        self.send, self.close, self._broker = broker.send, broker.close, broker
+
+    def is_outdated(self) -> bool:
+        """Return whether another client would have other certificates."""
+        return self._broker.is_renewed
 
 
 class Desk:
@@ -239,6 +246,43 @@ async def test_what_was_behind_a_failure_goes_again_behind_it_and_before_what_is
     assert told == sorted(told)
     assert len(told) == 6
     assert broker.connections == 2
+
+
+async def test_a_client_with_new_certificates_comes_when_nothing_is_on_its_way(
+    desk: Desk, broker: FakeBroker
+) -> None:
+    """What was sent by the old one is safe before anything goes by the new one: nothing can overtake it."""
+    broker.hold()
+    desk.send(0)
+    await desk.until(partial(broker.was_asked, 1))
+    broker.is_renewed = True
+    desk.send(1)
+    await asyncio.sleep(0.01)
+    assert (broker.connections, broker.was_asked(1)) == (1, True)
+    broker.let_go()
+    assert [(await desk.next())[0] for _ in range(2)] == ["0", "1"]
+    assert (broker.connections, max(Counter(broker.records).values())) == (2, 1)
+    desk.send(2)
+    assert (await desk.next())[0] == "2"
+    assert broker.connections == 2
+    assert not desk.commit.broker_away
+
+
+async def test_what_the_broker_does_not_take_by_old_certificates_goes_by_new_ones(
+    desk: Desk, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may know the old ones no more, and would never answer: nobody waits for the client to give up by itself."""
+    monkeypatch.setattr(group_commit, "SLOW_ANSWER_S", 0.05)
+    broker.hold()
+    desk.send(0)
+    await desk.until(partial(broker.was_asked, 1))
+    await desk.until(lambda: desk.commit.broker_away)
+    assert broker.connections == 1
+    broker.is_renewed = True
+    await desk.until(lambda: broker.connections == 2)
+    broker.let_go()
+    assert (await desk.next())[0] == "0"
+    assert not desk.commit.broker_away
 
 
 async def test_only_what_is_not_safe_is_sent_again(desk: Desk, broker: FakeBroker) -> None:

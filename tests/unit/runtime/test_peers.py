@@ -20,12 +20,12 @@ WEAK = "ALL:@SECLEVEL=0"
 """Lets OpenSSL itself speak every version, so that only our setting decides."""
 
 
-def spoken(server: ssl.SSLContext, client: ssl.SSLContext) -> str | None:
-    """Return in which version the two agree to speak."""
+def spoken(server: ssl.SSLContext, client: ssl.SSLContext, name: str = "localhost") -> str | None:
+    """Return in which version the two agree to speak, where the server is asked for by *name*."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = [
         server.wrap_bio(to_server, to_client, server_side=True),
-        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
+        client.wrap_bio(to_client, to_server, server_hostname=name),
     ]
     for _ in range(4):
         for end in reversed(ends):

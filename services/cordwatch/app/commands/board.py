@@ -15,6 +15,7 @@ import click
 from cordwatch.app.commands.options import kafka_of, pack_option
 from cordwatch.board.service import run
 from cordwatch.board.settings import BoardSettings
+from cordwatch.runtime.starting import leaving_is_fine
 from cordwatch.runtime.wall_clock import WallClock
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -213,6 +214,7 @@ def board(ctx: click.Context, /, *, embedded: bool, **options: Any) -> None:
     Exit codes: 0 told to stop; 2 wrong use, or the address is taken; 3 topics are
     missing; 4 no broker answers; 5 a bad pack; 70 an error of ours (a supervisor starts it again).
     """
+    leaving_is_fine()
     kafka = kafka_of(ctx)
     if (options["tls_cert"] is None) != (options["tls_key"] is None):
         raise click.UsageError("--tls-cert and --tls-key go together")

@@ -123,7 +123,7 @@ def effective(context: click.Context, environment: Mapping[str, str]) -> Iterato
         source = _SAID_BY.get(context.get_parameter_source(name), "default")
         if isinstance(option, SettingsOption) and value is None:
             value, source = option.setting.default, "default"
-            if variable in environment:
+            if environment.get(variable):
                 value, source = environment[variable], "environment"
         is_secret = isinstance(option, SettingsOption) and option.setting.is_secret
         shown = HIDDEN if is_secret and value else masked(_told(value))

@@ -16,6 +16,7 @@ from cordwatch.feeds.profile import Profiles
 from cordwatch.feeds.service import run
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.starting import leaving_is_fine
 from cordwatch.runtime.wall_clock import WallClock
 
 
@@ -51,6 +52,7 @@ def feeds(ctx: click.Context, /, **options: Any) -> None:
     topics are missing; 4 no broker answers; 5 a bad profile; 70 an error of ours (a supervisor
     starts it again).
     """
+    leaving_is_fine()
     kafka = kafka_of(ctx)
     names = ("zone", "charset", "key_file", "profile", "patient_system")
     source = {name: options.pop(name) for name in names}

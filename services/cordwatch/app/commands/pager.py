@@ -20,6 +20,8 @@ from cordwatch.pager.service import Pager
 from cordwatch.pager.service import run as run_service
 from cordwatch.pager.settings import PagerSettings
 from cordwatch.pager.transports.build import transports_of
+from cordwatch.runtime.certificates_in_use import of_kafka, of_listener
+from cordwatch.runtime.starting import leaving_is_fine
 from cordwatch_schemas.pack_choice import load_packs
 
 
@@ -60,6 +62,7 @@ def run(ctx: click.Context, /, pack: str, **options: Any) -> None:
     4 no broker answers; 5 a bad plan or pack; 70 an error of ours, the address of the
     inlets is taken, or another pager leads now (a supervisor starts it again).
     """
+    leaving_is_fine()
     kafka, clock = demo_of(ctx, options)
     settings = settings_of(PagerSettings, options)
     plan = load_plan(settings.plan, rules_of(load_packs(pack)))
@@ -76,6 +79,7 @@ def run(ctx: click.Context, /, pack: str, **options: Any) -> None:
             group=settings.group,
             session_timeout_s=settings.session_timeout_s,
             metrics_at=(settings.metrics_host, settings.metrics_port),
+            certificates=[of_kafka(kafka.security), of_listener(settings)],
         )
 
     def beside(running: Pager) -> Any:

@@ -10,6 +10,10 @@ from pathlib import Path
 import click
 
 from cordwatch.app.cli import EXIT_FINDING
+from cordwatch.runtime.certificates_in_use import of_kafka
+from cordwatch.runtime.kafka_security import KafkaSecurity, tls_context
+from cordwatch.runtime.tls_files import UNUSABLE
+from cordwatch.runtime.wall_clock import WallClock
 
 NAMES = ("reference-key", "board-proxy")
 """What docker-compose.yml takes as files."""
@@ -44,6 +48,21 @@ def fault_of(secret: bytes) -> str | None:
     if len(set(lowered)) < DIFFERENT_MIN:
         return f"has fewer than {DIFFERENT_MIN} different bytes"
     return None
+
+
+def fault_of_pair(folder: Path) -> str | None:
+    """Return why nobody could be known by what is in *folder*: a key and its certificate, and whom to trust."""
+    own, ca = folder / "own.pem", folder / "ca.pem"
+    security = KafkaSecurity("ssl", ca=ca, cert=own, key=own)
+    try:
+        tls_context(security)
+        lives = of_kafka(security).lives
+    except UNUSABLE as error:
+        missing = f"{error.filename} is not there" if isinstance(error, FileNotFoundError) else ""
+        return missing or "holds no key with its certificate (own.pem) and authority (ca.pem)"
+    now = WallClock().now().timestamp()
+    ended = [name for name, (begin, end) in lives.items() if not begin <= now < end]
+    return f"has ended, or has not begun: {', '.join(ended)}" if ended else None
 
 
 def make_secrets(folder: Path) -> dict[str, bool]:
@@ -95,22 +114,32 @@ def make(folder: Path) -> None:
 
 
 @secrets.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def check(files: tuple[Path, ...]) -> None:
     """
     Refuse FILES that hold a placeholder, or what could be guessed; never shows what they hold.
 
+    Of a folder its certificates are looked at: own.pem holds a key and the certificate
+    that goes with it, ca.pem whom to trust, and neither has ended.
+
     \b
     Example:  cordwatch secrets check secrets/reference-key
-    Exit codes: 0 each is a key; 1 one is none.
+              cordwatch secrets check secrets/tls/feeds
+    Exit codes: 0 each is a key, or a pair; 1 one is none.
     """
     found = {}
     for path in files:
         try:
-            found[path] = fault_of(path.read_bytes())
+            found[path] = (
+                fault_of_pair(path) if path.is_dir() else _and_mend(fault_of(path.read_bytes()))
+            )
         except OSError as error:
-            found[path] = f"cannot be read ({type(error).__name__})"
+            found[path] = _and_mend(f"cannot be read ({type(error).__name__})")
     for path, fault in found.items():
         if fault:
-            click.echo(f"{path}: {fault}. `cordwatch secrets make` makes one.", err=True)
+            click.echo(f"{path}: {fault}", err=True)
     sys.exit(EXIT_FINDING if any(found.values()) else 0)
+
+
+def _and_mend(fault: str | None) -> str | None:
+    return f"{fault}. `cordwatch secrets make` makes one." if fault else None

@@ -9,6 +9,7 @@ import click
 
 from cordwatch.app.commands.options import kafka_of
 from cordwatch.app.commands.settings_options import settings_of, settings_options
+from cordwatch.runtime.starting import leaving_is_fine
 from cordwatch.synthetic.service import run
 from cordwatch.synthetic.settings import SyntheticSettings
 
@@ -31,4 +32,5 @@ def synthetic(ctx: click.Context, /, **options: Any) -> None:
     Exit codes: 0 told to stop; 2 wrong use; 3 topics are missing; 4 no broker answers;
     70 an error of ours, or another one tells now (a supervisor starts it again).
     """
+    leaving_is_fine()
     sys.exit(run(settings_of(SyntheticSettings, options), kafka_of(ctx)))

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from cordwatch.app.commands.options import demo_of, demo_options, pack_option
+from cordwatch.runtime.starting import leaving_is_fine
 from cordwatch.watch.service import run
 from cordwatch.watch.settings import WatchSettings
 
@@ -63,6 +64,7 @@ def watch(
     Exit codes: 0 told to stop; 3 topics are missing; 4 no broker answers; 5 a
     bad pack; 70 ended itself (a supervisor starts it again).
     """
+    leaving_is_fine()
     kafka, clock = demo_of(ctx, demo)
     settings = WatchSettings(
         kafka=kafka,

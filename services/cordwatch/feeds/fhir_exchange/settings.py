@@ -20,7 +20,11 @@ class FhirSettings(Listening):
     """Settings of the FHIR side; each description is the help of its option."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CORDWATCH_FHIR_", frozen=True, hide_input_in_errors=True, extra="ignore"
+        env_prefix="CORDWATCH_FHIR_",
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        extra="ignore",
     )
 
     port: int | None = Field(

@@ -22,6 +22,7 @@ from cordwatch.feeds.source import Sources
 from cordwatch.runtime.kafka import KafkaSettings, read_topic
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.peers import CannotListen, tls_context
+from cordwatch.runtime.tls_files import trusting
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.records import FeedPosition
 from cordwatch_schemas.topics import POSITIONS
@@ -82,7 +83,7 @@ class FhirSide:
         try:
             self._tokens = read_tokens(settings.token_file) if settings.token_file else ()
             self._key = read_key(settings.client_key) if settings.client_key else None
-            self._tls = ssl.create_default_context(cafile=settings.server_ca)
+            self._tls = trusting(settings.server_ca)
         except ssl.SSLError:
             raise BadFiles("server_ca: no certificate in it") from None
         except ValueError as error:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ssl
 from functools import cache
+from pathlib import Path
+
+from cordwatch.runtime import tls_files
 
 
 @cache
@@ -14,4 +17,4 @@ def trusting(ca_file: str | None) -> ssl.SSLContext:
     Raises:
         OSError: the file cannot be read, or holds no certificate.
     """
-    return ssl.create_default_context(cafile=ca_file)
+    return tls_files.trusting(Path(ca_file) if ca_file else None)
