@@ -16,6 +16,7 @@ from cordwatch.board.access import Capability, NotSignedIn, Reader
 from cordwatch.board.audit import AuditLog, NotRecorded, Publishes
 from cordwatch.board.audit_event import Deed, audit_event
 from cordwatch.board.board_state import BoardState
+from cordwatch.board.cds.once import NotKnown, Once
 from cordwatch.board.cds.setup import BASE, CdsHooks
 from cordwatch.board.forwarding import HEADER, reader_address
 from cordwatch.board.live import Hub
@@ -61,6 +62,8 @@ class Site:
     audit: AuditLog
     publisher: Publishes
     metrics: BoardMetrics
+    once: Once
+    """By whom tokens that are good for one call were used."""
     is_secure: bool = False
     """Whether browsers reach it over TLS alone."""
     forwarders: Networks = ()
@@ -193,12 +196,30 @@ def guarded(site: Site, route: Route) -> Callable[[web.Request], Awaitable[web.S
         try:
             request[READER] = await site.reader(route, request)
         except NotSignedIn as error:
-            site.metrics.refused.labels("not-signed-in").inc()
-            log.info("not signed in", reason=str(error))
-            return refusal(site, route, 401, "Not signed in", "Sign in, and look again.")
-        return _refused(site, route, request) or await route.handler(site, request)
+            return _not_signed_in(site, route, str(error))
+        refused = _refused(site, route, request) or await _played_back(site, route, request[READER])
+        return refused or await route.handler(site, request)
 
     return handle
+
+
+def _not_signed_in(site: Site, route: Route, why: str) -> web.Response:
+    site.metrics.refused.labels("not-signed-in").inc()
+    log.info("not signed in", reason=why)
+    return refusal(site, route, 401, "Not signed in", "Sign in, and look again.")
+
+
+async def _played_back(site: Site, route: Route, reader: Reader) -> web.Response | None:
+    """Return a refusal where the proof was good for one call, and this is not known to be that; None: it is."""
+    if reader.token is None:
+        return None
+    try:
+        if await site.once.is_first(reader.token, is_live=site.state.away_since is None):
+            return None
+    except NotKnown:
+        text = "It is not known whether this token was used before: ask again with another."
+        return refusal(site, route, 503, "Not known", text)
+    return _not_signed_in(site, route, "the token was used before")
 
 
 def _refused(site: Site, route: Route, request: web.Request) -> web.Response | None:
