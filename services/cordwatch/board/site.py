@@ -28,6 +28,7 @@ from cordwatch.runtime.logging import get_logger
 
 BODY_BYTES_MAX: Final = 8 * 1024
 AUDIT_S: Final = 5.0
+SERVER_ERRORS: Final = 500
 READER: Final = web.RequestKey("reader", Reader)
 FOR_PROGRAMS: Final = ("/api/", BASE)
 """Where refusals and errors are told as JSON."""
@@ -163,8 +164,9 @@ def message(
     *,
     back: str = "",
     again_s: int = 0,
+    reloads: bool = False,
 ) -> web.Response:
-    """Return a page that says one thing."""
+    """Return a page that says one thing; *reloads*: a page without scripts comes back from it by itself."""
     look = site.state.look()
     body = page(
         "message",
@@ -174,6 +176,7 @@ def message(
         text=text,
         back=back,
         again_s=again_s,
+        reloads=reloads,
     )
     return web.Response(status=status, text=body, content_type="text/html")
 
@@ -182,7 +185,7 @@ def refusal(site: Site, route: Route, status: int, heading: str, text: str) -> w
     """Return a refusal, as a page or as JSON, whoever asks."""
     if route.as_json:
         return web.json_response({"error": text}, status=status)
-    return message(site, None, status, heading, text)
+    return message(site, None, status, heading, text, reloads=route.method == hdrs.METH_GET)
 
 
 def guarded(site: Site, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -287,7 +290,8 @@ def make_app(site: Site, routes: tuple[Route, ...]) -> web.Application:
 def _error(site: Site, request: web.Request, status: int, heading: str, text: str) -> web.Response:
     if request.path.startswith(FOR_PROGRAMS):
         return web.json_response({"error": text}, status=status)
-    return message(site, None, status, heading, text)
+    reloads = status >= SERVER_ERRORS and request.method == hdrs.METH_GET
+    return message(site, None, status, heading, text, reloads=reloads)
 
 
 def asking_of(request: web.Request) -> Asking:

@@ -74,6 +74,7 @@ def test_no_route_is_open_by_mistake() -> None:
     assert {f"{route.method} {route.path}": route.needs for route in ROUTES} == {
         "GET /": "see-board",
         "POST /search": "see-board",
+        "GET /closed": "see-board",
         "GET /live": "see-board",
         "GET /clock/{clock}": "see-board",
         "GET /print": "export",
