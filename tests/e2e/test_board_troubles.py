@@ -77,6 +77,10 @@ def test_a_feed_that_falls_silent_is_named_within_seconds(
         expect(trouble).to_contain_text("Feed north-ris ORU is late")
         assert (site.now() - heard_at).total_seconds() - limit["north-ris|ORU"] < BANNER_S
         expect(page.locator(".f-late")).to_contain_text("north-ris ORU late")
+        shapes = page.locator(".feeds strong").evaluate_all(
+            "all => all.map(one => getComputedStyle(one, '::before').content)"
+        )
+        assert len(set(shapes)) == len(shapes) == len(limit)
         now = site.now()
         site.publish([a_gateway(now, dict.fromkeys(limit, now))])
         expect(trouble).to_have_count(0)

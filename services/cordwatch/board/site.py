@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from aiohttp import hdrs, web
 
@@ -75,6 +76,8 @@ class Site:
     changes_allowed: Allowance = field(default_factory=lambda: Allowance(30, 0.5))
     cards_allowed: Allowance = field(default_factory=lambda: Allowance(600, 50))
     """One record system asks for a whole hospital."""
+    forms: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    """Answers that are being kept, by their ids."""
 
     @property
     def token_cookie(self) -> str:

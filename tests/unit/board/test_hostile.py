@@ -127,11 +127,13 @@ async def test_who_connects_and_asks_for_nothing_is_let_go(monkeypatch: pytest.M
     listener = WebListener()
     async with browser([], T(7)) as one:
         await listener.start(make_app(one.site, ROUTES), "127.0.0.1", 0, None, 1.0)
-        for said in (b"", b"GET /static/icon.svg HTTP/1.1\r\nHost: board\r\n\r\n"):
+        asked = b"GET /static/icon.svg HTTP/1.1\r\nHost: board\r\n\r\n"
+        for said, begins in ((b"", b""), (asked, b"HTTP/1.1 200 OK")):
             reader, writer = await asyncio.open_connection(*listener.address)
             writer.write(said)
             async with asyncio.timeout(PATIENCE_S):
-                await reader.read()
+                heard = await reader.read()
+            assert heard[: len(begins)] == begins
             writer.close()
         await listener.stop()
 
