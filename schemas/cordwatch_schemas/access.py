@@ -22,6 +22,7 @@ from cordwatch_schemas.topics import (
     RECEIPTS,
     SOURCES,
     TOPICS,
+    USED_TOKENS,
     WATCHED,
     Topic,
 )
@@ -121,9 +122,9 @@ PAGER = Access(
 BOARD = Access(
     "board",
     "shows every clock",
-    reads=(FACTS, ALERTS, ACKS, PAGES, IDENTITIES, OPERATIONS, HISTORIES, AUDIT),
-    writes=(ACKS, AUDIT),
-    asks=("cordwatch-board",),
+    reads=(FACTS, ALERTS, ACKS, PAGES, IDENTITIES, OPERATIONS, HISTORIES, AUDIT, USED_TOKENS),
+    writes=(ACKS, AUDIT, USED_TOKENS),
+    asks=("cordwatch-board", "cordwatch-following"),
 )
 SYNTHETIC = Access(
     "synthetic",

@@ -60,6 +60,7 @@ from cordwatch_schemas.records import (
     Receipt,
     Receipts,
 )
+from cordwatch_schemas.tokens import TokenUsed
 from cordwatch_schemas.treatments import (
     Consulted,
     DentalRecorded,
@@ -101,6 +102,7 @@ def examples() -> Iterator[Contract]:
     yield _ledger_entry(_alert())
     yield from _records()
     yield _audit()
+    yield TokenUsed(token="a1" * 16, call="b2" * 16, board="board", until=_at(1))
 
 
 def _at(hours: float) -> datetime:

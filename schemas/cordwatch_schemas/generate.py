@@ -34,6 +34,7 @@ from cordwatch_schemas.records import (
     Receipts,
 )
 from cordwatch_schemas.reference import codes_page, events_page, fields, topics_page
+from cordwatch_schemas.tokens import TokenUsed
 from cordwatch_schemas.treatments import TreatmentEvent
 
 GENERATED = Path("schemas/generated")
@@ -59,6 +60,7 @@ _SINGLE: dict[str, type[Contract]] = {
     "receipts": Receipts,
     "operational-alert": OperationalAlert,
     "audit-record": AuditRecord,
+    "token-used": TokenUsed,
 }
 
 _PARTS: dict[str, type[Contract]] = {

@@ -65,6 +65,7 @@ OPERATIONS = Topic(
 )
 PAGES = Topic("pages", "LedgerEntry", "alert", "compact", FOREVER, partitions=1)
 AUDIT = Topic("audit", "AuditRecord", "sequence", "delete", 365 * DAY_S, partitions=1)
+USED_TOKENS = Topic("used-tokens", "TokenUsed", "token", "delete", LONGEST_OUTAGE_S, partitions=1)
 
 SOURCES = (ADMISSIONS, IMAGING_ORDERS, MEDICATIONS, TREATMENTS)
 """What feeds publish and watch consumes."""
@@ -85,8 +86,9 @@ TOPICS = (
     OPERATIONS,
     PAGES,
     AUDIT,
+    USED_TOKENS,
 )
 """Every topic there is, in the order in which it is provisioned."""
 
 STATE = (FACTS, IDENTITIES, POSITIONS, RECEIPTS, HISTORIES, PAGES, ALERTS, ACKS, OPERATIONS, AUDIT)
-"""What another cluster must have to go on from here: all but what is on its way, and the originals."""
+"""What another cluster must have to go on from here: all but the originals, and what is on its way or over within the hour."""

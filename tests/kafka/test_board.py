@@ -47,9 +47,9 @@ def site(spoilt_kafka: str, tmp_path: Path) -> Iterator[BoardSite]:
     found.kill()
 
 
-def acknowledge(site: BoardSite) -> int:
-    """Acknowledge the clock of OVERDUE over HTTP, as a browser does; return the last status."""
-    (clock,) = (one["clock"] for one in site.api("clocks")["clocks"] if one["patient"] == OVERDUE)
+def acknowledge(site: BoardSite, patient: str = OVERDUE) -> int:
+    """Acknowledge a patient's most pressing clock over HTTP, as a browser does; return the last status."""
+    clock, *_ = (one["clock"] for one in site.api("clocks")["clocks"] if one["patient"] == patient)
     page = f"{site.address}/clock/{clock}"
     with urlopen(page) as answer:  # noqa: S310 - our own board
         text, cookie = answer.read().decode(), answer.headers["Set-Cookie"].split(";")[0]

@@ -42,6 +42,15 @@ ALLOWS: Final[dict[Role, frozenset[Capability]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class TokenUse:
+    """A token that is good for one call: a digest by which it is known, and when it ends."""
+
+    token: str
+    until_s: float
+    """Seconds since 1970, after which it is refused for its age."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """Somebody who asks: a name or staff id, and roles."""
 
@@ -51,6 +60,8 @@ class Reader:
     """Unix time at which the proof of who they are ends."""
     is_known: bool = True
     """False: nobody signed in, so that nobody is shown a name."""
+    token: TokenUse | None = None
+    """The proof, where it is good for this call alone."""
 
     def may(self, capability: Capability) -> bool:
         """Return whether one of the roles allows it."""

@@ -88,11 +88,15 @@ async def _answer(site: Site, request: web.Request, kind: Kind) -> web.Response:
         return message(site, reader, 404, "No such clock", "It is not on the board.", back="/")
     try:
         form = Form.read(kind, fields)
+        event_id = form.event_id(row, reader.user)
         outcome = "again"
-        if not site.state.projection.has_answer(row.patient, form.event_id(row, reader.user)):
-            outcome = "kept"
-            answer = answer_of(form, row, reader.user, site.state.clock.now())
-            await _keep(site, request, _DEEDS[kind], row, answer, form)
+        # A double click sends a form twice at the same moment.
+        async with site.forms.setdefault(event_id, asyncio.Lock()):
+            if not site.state.projection.has_answer(row.patient, event_id):
+                outcome = "kept"
+                present = site.state.projection.row(row.id) or row
+                answer = answer_of(form, present, reader.user, site.state.clock.now())
+                await _keep(site, request, _DEEDS[kind], row, answer, form)
     except NoAnswer as error:
         count.labels(kind, "refused").inc()
         return message(site, reader, 400, "Not answered", str(error), back=back)

@@ -21,6 +21,7 @@ async def clocks(site: Site, request: web.Request) -> web.Response:
     look = site.state.look()
     view = View.of(request.query, request[READER].user, named=False)
     shown, status = site.state.shown(view, look)
+    site.note("board-opened", request)
     feeds = [
         {"gateway": one.gateway, "name": one.name, "state": one.state, "last_at": _at(one.last_at)}
         for one in status.feeds
@@ -56,9 +57,10 @@ async def episodes(site: Site, request: web.Request) -> web.Response:
     )
 
 
-async def alerts(site: Site, request: web.Request) -> web.Response:  # noqa: ARG001 - all alike
+async def alerts(site: Site, request: web.Request) -> web.Response:
     """Give what was told of the open clocks and still stands."""
     look = site.state.look()
+    site.note("board-opened", request)
     rows = site.state.open_rows(look.now)
     told = [
         {"patient": row.patient, "clock": row.id, "rule": word.rule, "level": word.level}

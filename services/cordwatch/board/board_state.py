@@ -143,6 +143,12 @@ class BoardState:
         )
         return shown, status
 
+    def closed(self, view: View, look: Look) -> list[ShownRow]:
+        """Return what ended today as it is seen in *view*, the last first; of its filters the ward counts."""
+        rows = self.projection.closed_today(look.now)
+        mine = View(ward=view.ward).of_rows(rows, self.projection.people, look.now)
+        return [self.one(row, view, look) for row in mine]
+
     def one(self, row: ClockRow, view: View, look: Look) -> ShownRow:
         """Return a row as it is seen in *view*: made anew only when it may look different."""
         projection, people = self.projection, self.projection.people

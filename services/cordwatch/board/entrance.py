@@ -110,8 +110,7 @@ def _cds(settings: BoardSettings, sign_in: SignIn) -> CdsHooks | None:
     caller: SignIn
     if settings.cds_issuers:
         keys = _keys(settings, settings.cds_keys_file, settings.cds_keys_url, "cds")
-        clock = settings.clock
-        caller = ByEhr(settings.cds_issuers, url, keys, clock.machine_s, int(clock.machine_s()))
+        caller = ByEhr(settings.cds_issuers, url, keys)
     elif any(told) or settings.access == "jwt":
         raise BadAccess("CDS Hooks takes --cds-issuers, and where their keys are")
     else:

@@ -19,7 +19,7 @@ from cordwatch.board.clock_row import ClockRow, Seen
 from cordwatch.board.feeds_heard import Feed
 from cordwatch.board.people import People, Person
 from cordwatch.board.view import View
-from cordwatch.board.wording import STATE_WORDS, ago, at_time, full_time, left
+from cordwatch.board.wording import STATE_WORDS, ago, at_time, full_time, in_order, left
 
 STATIC: Final = {
     "board.css": "text/css",
@@ -110,12 +110,18 @@ def shown_row(row: ClockRow, now: datetime, view: View, people: People, shared: 
     )
 
 
+def _in_its_order(value: object) -> object:
+    """Return what is written, without signs that would turn it round."""
+    return in_order(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 @cache
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("cordwatch.board", "web"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_in_its_order,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -149,6 +155,11 @@ def rows_html(shown: Iterable[ShownRow], look: Look, *, wall: bool = False) -> l
             break
         rows.append(made)
     return rows
+
+
+def closed_html(closed: Sequence[ShownRow], look: Look) -> str:
+    """Return what ended today, the last first."""
+    return _template("_closed.html.j2").render(closed=closed, look=look)
 
 
 def status_html(status: Status, look: Look) -> str:

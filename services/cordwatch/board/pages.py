@@ -17,7 +17,7 @@ from cordwatch.board.answering import CAPABILITIES, KINDS, REASONS
 from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.episode import Episode, episode_of
 from cordwatch.board.live import ROWS_MAX, Topic
-from cordwatch.board.look import STATIC, page, rows_html, static_file
+from cordwatch.board.look import STATIC, closed_html, page, rows_html, static_file
 from cordwatch.board.security import check_origin, is_token, new_token
 from cordwatch.board.site import READER, Site, host_of, message
 from cordwatch.board.view import View, choices
@@ -30,7 +30,6 @@ STREAM_S: Final = 55.0
 WRITE_S: Final = 10.0
 """A page that takes nothing for so long is not there any more."""
 PIECE_BYTES: Final = 64 * 1024
-CLOSED_MAX: Final = 50
 
 
 async def board(site: Site, request: web.Request) -> web.Response:
@@ -64,22 +63,19 @@ async def _board(site: Site, request: web.Request, view: View) -> web.Response:
         "further": max(status.shown - start - len(rows), 0),
         "next": urlencode({**view.filters, "from": start + len(rows)}),
         "more": ROWS_MAX if status.shown > ROWS_MAX else 0,
-        "closed_max": CLOSED_MAX,
         # What was searched for is no part of an address; the script adds the filters of its own.
         # A page of further rows is one of its moment: only the most pressing ones are kept live.
         "stream": "" if view.search or start else "/live",
     }
-    closed = state.projection.closed_today(look.now)
-    return _html(
-        page(
-            "board",
-            page=told,
-            look=look,
-            view=view,
-            status=status,
-            closed=closed,
-        )
-    )
+    closed = state.closed(view, look)
+    return _html(page("board", page=told, look=look, view=view, status=status, closed=closed))
+
+
+async def closed(site: Site, request: web.Request) -> web.Response:
+    """Show what ended today, for an open page of the board: its opening is what is written down."""
+    reader, look = request[READER], site.state.look()
+    view = View.of(request.query, reader.user, named=reader.sees_names)
+    return _html(closed_html(site.state.closed(view, look), look))
 
 
 async def wall(site: Site, request: web.Request) -> web.Response:
@@ -186,7 +182,15 @@ async def _stream(site: Site, request: web.Request, topic: Topic) -> web.StreamR
         pass
     finally:
         site.metrics.streams.dec()
+        _let_go(request)
     return answer
+
+
+def _let_go(request: web.Request) -> None:
+    """Cut off a page that has not taken what it was sent: closed in good order, it would never be gone."""
+    transport = request.transport
+    if isinstance(transport, asyncio.WriteTransport) and transport.get_write_buffer_size():
+        transport.abort()
 
 
 def _lasting_s(site: Site, reader: Reader) -> float:

@@ -109,6 +109,8 @@ class Projection:
         """By patient, by clock; of patients with a clock that is not over."""
         self._over: dict[str, Over] = {}
         """Patients whose every clock is over: most of those of a month. Their rows are made when somebody asks."""
+        self._made: dict[str, dict[str, ClockRow]] = {}
+        """Of these, the rows that were asked for: what ended today is asked for by every open page."""
         self._patient_of: dict[str, str] = {}
         self._open = OpenRows()
         self._namesakes = Namesakes()
@@ -248,6 +250,7 @@ class Projection:
             self.unseen.put(reference, rows.values())
             return
         known, known_over = self._rows.pop(reference, {}), self._over.pop(reference, ())
+        self._made.pop(reference, None)
         if rows:
             self._rows[reference] = rows
         elif over:
@@ -332,11 +335,13 @@ class Projection:
         rows = self._rows.get(reference)
         if rows is not None or reference not in self._over:
             return rows or {}
-        try:
-            seen = self.picture(reference)
-        except Unreadable:
-            return {}
-        return {} if seen is None else self._rows_from(reference, seen)
+        if reference not in self._made:
+            try:
+                seen = self.picture(reference)
+            except Unreadable:
+                return {}
+            self._made[reference] = {} if seen is None else self._rows_from(reference, seen)
+        return self._made[reference]
 
     def open_rows(self, now: datetime) -> list[ClockRow]:
         """Return the clocks that run at *now*, the most pressing first."""
@@ -378,6 +383,7 @@ class Projection:
 
     def forget(self, now: datetime) -> None:
         """Let go of alerts and answers that are older than their topics keep them."""
+        self._made.clear()
         before = now - timedelta(seconds=ALERTS.retention_s)
         for reference, records in self._records.items():
             if records.alerts or records.answers:

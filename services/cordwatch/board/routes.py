@@ -11,6 +11,7 @@ from cordwatch.board.site import Route
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/", "see-board", pages.board),
     Route("POST", "/search", "see-board", pages.search),
+    Route("GET", "/closed", "see-board", pages.closed),
     Route("GET", "/live", "see-board", pages.live),
     Route("GET", "/clock/{clock}", "see-board", pages.clock),
     Route("GET", "/print", "export", pages.printed),

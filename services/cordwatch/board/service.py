@@ -19,6 +19,9 @@ from prometheus_client import CollectorRegistry
 from cordwatch.board.access import Reader as Person
 from cordwatch.board.audit import AuditLog, last_record
 from cordwatch.board.board_state import BoardState
+from cordwatch.board.cds.caller import ByEhr
+from cordwatch.board.cds.once import Once
+from cordwatch.board.cds.token_log import TokenLog
 from cordwatch.board.downtime import keep_copy
 from cordwatch.board.entrance import Entrance
 from cordwatch.board.live import Hub
@@ -42,6 +45,7 @@ from cordwatch_schemas.access import BOARD
 from cordwatch_schemas.pack import Packs
 from cordwatch_schemas.pack_choice import load_packs
 from cordwatch_schemas.synthetic_pack import WithSynthetic
+from cordwatch_schemas.tokens import TokenUsed
 
 EXIT_OK: Final = 0
 EXIT_BROKEN: Final = 70
@@ -84,13 +88,17 @@ class Board:
         self.state.reading = self.reader
         find_end = partial(self._end_of_chain)
         self.audit = AuditLog(settings.name, Publisher(kafka), find_end)
+        publisher = Publisher(kafka)
+        self.once = Once(settings.name, publisher, settings.clock)
+        self.tokens = TokenLog(kafka, self._take_token)
         self.site = Site(
             self.state,
             self.hub,
             self.entrance.sign_in,
             self.audit,
-            Publisher(kafka),
+            publisher,
             self.metrics,
+            self.once,
             is_secure=settings.is_secure,
             forwarders=settings.forwarded_by,
             cds=self.entrance.cds,
@@ -130,6 +138,12 @@ class Board:
         self.metrics.rebuild_s.set(took_s)
         log.info("ready", records=self.reader.records, took_s=round(took_s, 3))
 
+    def _take_token(self, told: TokenUsed) -> None:
+        loop = self._loop
+        if loop is not None and not self._stopping.is_set():
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self.once.take, told)
+
     # --- in the loop
 
     async def _apply(self, batch: Sequence[Record]) -> None:
@@ -150,8 +164,9 @@ class Board:
             if (before is None) != (self.state.away_since is None):
                 log.warning("live again" if before else "not live: no word from Kafka")
                 self.state.tell()
-            if self.reader.failed is not None:
-                raise RuntimeError("reading ended") from self.reader.failed
+            failed = self.reader.failed or self.tokens.failed
+            if failed is not None:
+                raise RuntimeError("reading ended") from failed
             if self.state.ready:
                 self._measure(now)
                 self._forget(now)
@@ -219,6 +234,8 @@ class Board:
         gc.disable()
         self.reader.start()
         self.audit.start()
+        if self.entrance.cds is not None and isinstance(self.entrance.cds.sign_in, ByEhr):
+            self.tokens.start(self.settings.clock)
         at = (self.settings.metrics_host, self.settings.metrics_port)
         server = MetricsServer(
             self.registry,
@@ -241,6 +258,7 @@ class Board:
         finally:
             self._stopping.set()
             self.reader.stop()
+            self.tokens.stop()
             await self.web.stop()
             await asyncio.to_thread(self.audit.stop, END_S)
             server.stop()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from aiohttp import hdrs, web
 
@@ -16,6 +17,7 @@ from cordwatch.board.access import Capability, NotSignedIn, Reader
 from cordwatch.board.audit import AuditLog, NotRecorded, Publishes
 from cordwatch.board.audit_event import Deed, audit_event
 from cordwatch.board.board_state import BoardState
+from cordwatch.board.cds.once import NotKnown, Once
 from cordwatch.board.cds.setup import BASE, CdsHooks
 from cordwatch.board.forwarding import HEADER, reader_address
 from cordwatch.board.live import Hub
@@ -27,6 +29,7 @@ from cordwatch.runtime.logging import get_logger
 
 BODY_BYTES_MAX: Final = 8 * 1024
 AUDIT_S: Final = 5.0
+SERVER_ERRORS: Final = 500
 READER: Final = web.RequestKey("reader", Reader)
 FOR_PROGRAMS: Final = ("/api/", BASE)
 """Where refusals and errors are told as JSON."""
@@ -61,6 +64,8 @@ class Site:
     audit: AuditLog
     publisher: Publishes
     metrics: BoardMetrics
+    once: Once
+    """By whom tokens that are good for one call were used."""
     is_secure: bool = False
     """Whether browsers reach it over TLS alone."""
     forwarders: Networks = ()
@@ -71,6 +76,8 @@ class Site:
     changes_allowed: Allowance = field(default_factory=lambda: Allowance(30, 0.5))
     cards_allowed: Allowance = field(default_factory=lambda: Allowance(600, 50))
     """One record system asks for a whole hospital."""
+    forms: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    """Answers that are being kept, by their ids."""
 
     @property
     def token_cookie(self) -> str:
@@ -160,8 +167,9 @@ def message(
     *,
     back: str = "",
     again_s: int = 0,
+    reloads: bool = False,
 ) -> web.Response:
-    """Return a page that says one thing."""
+    """Return a page that says one thing; *reloads*: a page without scripts comes back from it by itself."""
     look = site.state.look()
     body = page(
         "message",
@@ -171,6 +179,7 @@ def message(
         text=text,
         back=back,
         again_s=again_s,
+        reloads=reloads,
     )
     return web.Response(status=status, text=body, content_type="text/html")
 
@@ -179,7 +188,7 @@ def refusal(site: Site, route: Route, status: int, heading: str, text: str) -> w
     """Return a refusal, as a page or as JSON, whoever asks."""
     if route.as_json:
         return web.json_response({"error": text}, status=status)
-    return message(site, None, status, heading, text)
+    return message(site, None, status, heading, text, reloads=route.method == hdrs.METH_GET)
 
 
 def guarded(site: Site, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -193,12 +202,30 @@ def guarded(site: Site, route: Route) -> Callable[[web.Request], Awaitable[web.S
         try:
             request[READER] = await site.reader(route, request)
         except NotSignedIn as error:
-            site.metrics.refused.labels("not-signed-in").inc()
-            log.info("not signed in", reason=str(error))
-            return refusal(site, route, 401, "Not signed in", "Sign in, and look again.")
-        return _refused(site, route, request) or await route.handler(site, request)
+            return _not_signed_in(site, route, str(error))
+        refused = _refused(site, route, request) or await _played_back(site, route, request[READER])
+        return refused or await route.handler(site, request)
 
     return handle
+
+
+def _not_signed_in(site: Site, route: Route, why: str) -> web.Response:
+    site.metrics.refused.labels("not-signed-in").inc()
+    log.info("not signed in", reason=why)
+    return refusal(site, route, 401, "Not signed in", "Sign in, and look again.")
+
+
+async def _played_back(site: Site, route: Route, reader: Reader) -> web.Response | None:
+    """Return a refusal where the proof was good for one call, and this is not known to be that; None: it is."""
+    if reader.token is None:
+        return None
+    try:
+        if await site.once.is_first(reader.token, is_live=site.state.away_since is None):
+            return None
+    except NotKnown:
+        text = "It is not known whether this token was used before: ask again with another."
+        return refusal(site, route, 503, "Not known", text)
+    return _not_signed_in(site, route, "the token was used before")
 
 
 def _refused(site: Site, route: Route, request: web.Request) -> web.Response | None:
@@ -266,7 +293,8 @@ def make_app(site: Site, routes: tuple[Route, ...]) -> web.Application:
 def _error(site: Site, request: web.Request, status: int, heading: str, text: str) -> web.Response:
     if request.path.startswith(FOR_PROGRAMS):
         return web.json_response({"error": text}, status=status)
-    return message(site, None, status, heading, text)
+    reloads = status >= SERVER_ERRORS and request.method == hdrs.METH_GET
+    return message(site, None, status, heading, text, reloads=reloads)
 
 
 def asking_of(request: web.Request) -> Asking:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from cordwatch.board.clock_row import ClockRow, Seen
 from cordwatch.board.people import People
-from cordwatch.board.wording import STATE_WORDS
+from cordwatch.board.wording import STATE_WORDS, in_order
 
 TEXT_MAX = 80
 """A longer word in a filter is nobody's ward."""
@@ -58,7 +58,9 @@ class View:
     def of_rows(self, rows: Iterable[ClockRow], people: People, now: datetime) -> list[ClockRow]:
         """Return those of *rows* that were asked for, in their order."""
         # Most pages are of a ward or of all: what they leave out is looked at once.
-        there = [row for row in rows if not self.ward or row.place.ward == self.ward]
+        there = [
+            row for row in rows if not self.ward or in_order(row.place.ward or "") == self.ward
+        ]
         if not (self.rule or self.state or self.hand or self.search):
             return there
         return [row for row in there if self._wants(row, people, now)]
@@ -89,5 +91,5 @@ class View:
 
 def choices(rows: Sequence[ClockRow]) -> tuple[list[str], list[str]]:
     """Return the wards and the rules that there are to choose from."""
-    wards = {row.place.ward for row in rows if row.place.ward}
+    wards = {in_order(row.place.ward) for row in rows if row.place.ward}
     return sorted(wards), sorted({row.rule for row in rows})

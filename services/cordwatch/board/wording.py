@@ -16,9 +16,19 @@ STATE_WORDS = {
 }
 """Each state of a clock in a word of its own; its shape and colour only repeat it."""
 
+_TURNS = dict.fromkeys(
+    map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+)
+"""Signs of Unicode that turn the direction of writing."""
+
 HOUR_S, MINUTE_S, DAY_S = 3_600, 60, 86_400
 DAYS_FROM_S = 3 * DAY_S
 """From here on nobody counts hours."""
+
+
+def in_order(text: str) -> str:
+    """Return *text* without signs that turn it round: with one of them bed 12 would be read as bed 21."""
+    return text if text.isascii() else text.translate(_TURNS)
 
 
 def span(seconds: int) -> str:

@@ -7,6 +7,8 @@ import ssl
 from aiohttp import web
 
 SHUTDOWN_S = 60.0
+IDLE_S = 75.0
+"""Who connects and asks for nothing is let go; proxies keep their connections for a minute."""
 
 
 class WebListener:
@@ -31,7 +33,11 @@ class WebListener:
             OSError: the address is taken.
         """
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=shutdown_s
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=shutdown_s,
+            keepalive_timeout=IDLE_S,
         )
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, ssl_context=tls).start()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.board.audit import AuditLog
 from cordwatch.board.board_state import BoardState
+from cordwatch.board.cds.once import Once
 from cordwatch.board.cds.setup import CdsHooks
 from cordwatch.board.live import Hub
 from cordwatch.board.metrics import BoardMetrics
@@ -26,7 +29,8 @@ from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.audit import AuditRecord
 from cordwatch_schemas.events import read_answer
-from cordwatch_schemas.topics import ACKS, AUDIT
+from cordwatch_schemas.tokens import TokenUsed
+from cordwatch_schemas.topics import ACKS, AUDIT, USED_TOKENS
 from tests.unit.board.hospital import Record, projected
 
 SECRET = "a secret of the proxy alone"  # noqa: S105 - of this test
@@ -55,7 +59,9 @@ class MemoryTopics:
         """Begin with nothing."""
         self.records: list[tuple[str, bytes, bytes]] = []
         self.away: set[str] = set()
-        self.read: Callable[[str, bytes, bytes], None] = lambda *_: None
+        self.readers: list[Callable[[str, bytes, bytes], None]] = []
+        """Every board that reads them."""
+        self._order = threading.Lock()
 
     def publish(
         self, records: Sequence[tuple[str, bytes, bytes]], still_waiting: Callable[[], None]
@@ -64,9 +70,11 @@ class MemoryTopics:
         if records[0][0] in self.away:
             still_waiting()
             return [KafkaTimeoutError("away")] * len(records)
-        self.records += records
-        for one in records:
-            self.read(*one)
+        with self._order:
+            self.records += records
+            for one in records:
+                for read in self.readers:
+                    read(*one)
         return [None] * len(records)
 
     def audit(self) -> list[AuditRecord]:
@@ -97,13 +105,17 @@ class Browser:
 
 @asynccontextmanager
 async def browser(
-    records: Sequence[Record], now: datetime, ehr: SignIn | None = None
+    records: Sequence[Record],
+    now: datetime,
+    ehr: SignIn | None = None,
+    topics: MemoryTopics | None = None,
 ) -> AsyncIterator[Browser]:
     """Give a browser in front of a board that has read *records*; *ehr*: how the record system is known."""
-    clock, topics = StoppedClock(now), MemoryTopics()
+    clock, topics = StoppedClock(now), topics or MemoryTopics()
     state = BoardState(projected(records), clock, synthetic=True, ready=True)
     audit = AuditLog("board", topics, lambda: None)
     audit.start()
+    once, loop = Once("board", topics, clock), asyncio.get_running_loop()
     by_header = ByHeader([ip_network("127.0.0.0/8")], SECRET.encode())
     site = Site(
         state,
@@ -112,6 +124,7 @@ async def browser(
         audit,
         topics,
         BoardMetrics(CollectorRegistry()),
+        once,
         cds=CdsHooks(BOARD_URL, NUMBERS, ehr or by_header),
         pages_allowed=Allowance(10_000, 1),
         changes_allowed=Allowance(10_000, 1),
@@ -121,8 +134,10 @@ async def browser(
         if topic == ACKS.name:
             state.projection.take(topic, key, value)
             state.projection.refresh()
+        elif topic == USED_TOKENS.name:
+            loop.call_soon_threadsafe(once.take, TokenUsed.model_validate_json(value))
 
-    topics.read = read
+    topics.readers.append(read)
     async with TestClient(TestServer(make_app(site, ROUTES))) as client:
         yield Browser(client, site, topics, clock)
     audit.stop(5)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 
 import pytest
 
@@ -83,6 +85,25 @@ async def test_a_form_sent_twice_is_one_answer() -> None:
         first, second = await desk.send("acknowledge"), await desk.send("acknowledge")
         assert first == second
         assert len(one.topics.answers()) == 1
+
+
+async def test_a_form_sent_twice_at_the_same_moment_is_one_answer() -> None:
+    """Published once, recorded once, and both are told the same."""
+    async with browser(RECORDS, NOW) as one:
+        desk = Desk(one)
+        await desk.open()
+        pause = threading.Event()
+
+        def slowly(*_: object) -> None:
+            pause.wait(0.1)
+
+        one.topics.readers.append(slowly)
+        first, second = await asyncio.gather(desk.send("acknowledge"), desk.send("acknowledge"))
+        assert first == second == (303, f"/clock/{desk.row.id}?done=acknowledge")
+        assert len(one.topics.answers()) == 1
+        deeds = [record.event["subtype"][0]["code"] for record in one.topics.audit()]
+        assert deeds.count("acknowledged") == 1
+        assert dict(one.site.forms) == {}
 
 
 async def test_what_has_changed_since_it_was_looked_at_is_not_answered() -> None:

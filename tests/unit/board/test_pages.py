@@ -15,6 +15,7 @@ from tests.builders import (
     a_report,
     a_suspicion,
     an_admission,
+    an_mri_booked,
     an_mri_done,
     an_mri_ordered,
     known_lymphoma,
@@ -25,7 +26,9 @@ from tests.unit.board.hospital import (
     a_gateway,
     a_page,
     alert_of,
+    an_acknowledgement,
     an_identity,
+    answered,
     kept,
 )
 
@@ -129,6 +132,22 @@ async def test_what_was_told_is_folded_but_for_the_last() -> None:
         assert (shown.count("by on-call: told"), rest.count("by on-call: told")) == (3, 37)
         assert "17:39" in shown.split("Who was told")[1]
         assert "Before that: 37" in rest
+
+
+@pytest.mark.parametrize("path", ["/print", "/downtime.html"])
+async def test_a_copy_holds_what_a_row_holds(path: str) -> None:
+    """Whom the pager told, who has it in hand and why, and what is wrong besides: it is read when nothing else is there."""
+    told = (known_lymphoma(), an_admission(), a_suspicion(), an_mri_ordered(T(1)))
+    records = list(kept([*told, an_mri_booked(T(2), T(30))], T(7)))
+    alert = alert_of(records, "reminder")
+    seen = an_acknowledgement(alert.alert_id, T(6.5)).model_copy(
+        update={"reason": "acting: On the phone"}
+    )
+    async with browser([*records, a_page(alert, T(6.1)), *answered(seen)], T(7)) as one:
+        copy = await opened(one, path)
+        assert "n.jansen 15:30<br>I am acting on it; On the phone" in copy
+        assert "ward physician: told 15:06" in copy
+        assert "The spinal MRI is booked later than due" in copy
 
 
 async def test_an_accepted_risk_stands_on_every_page() -> None:

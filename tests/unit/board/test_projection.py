@@ -357,6 +357,9 @@ def test_a_patient_whose_clocks_are_over_is_found_and_shown_all_the_same() -> No
     (closed,) = board.closed_today(T(6))
     assert closed == board.row(closed.id) == board.rows_of_patient("A")[0]
     assert (closed.ended_at, board.open_rows(T(6))) == (T(5), [])
+    board.take(*a_page(alert_of(kept(SUSPECTED, T(7)), "reminder"), T(6)))
+    board.refresh()
+    assert len(board.closed_today(T(6))[0].pages) == 1
     before = board.version
     for record in kept((*told, a_suspicion(T(7))), T(7)):
         board.take(*record)

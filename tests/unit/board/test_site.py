@@ -74,6 +74,7 @@ def test_no_route_is_open_by_mistake() -> None:
     assert {f"{route.method} {route.path}": route.needs for route in ROUTES} == {
         "GET /": "see-board",
         "POST /search": "see-board",
+        "GET /closed": "see-board",
         "GET /live": "see-board",
         "GET /clock/{clock}": "see-board",
         "GET /print": "export",
@@ -92,6 +93,40 @@ def test_no_route_is_open_by_mistake() -> None:
         "POST /cds-services/{service}/feedback": "ask-cards",
         "GET /static/{name}": None,
     }
+
+
+LOOKED_AT = {
+    "/": "board-opened",
+    "/search": "board-opened",
+    "/wall": "wall-opened",
+    "/print": "printed",
+    "/downtime.html": "exported",
+    "/clock/{clock}": "row-opened",
+    "/api/clocks": "board-opened",
+    "/api/alerts": "board-opened",
+    "/api/episodes/{reference}": "row-opened",
+}
+PART_OF_A_PAGE = {"/live", "/wall/live", "/closed"}
+"""Brought to a page whose opening is written down."""
+
+
+async def test_whatever_shows_a_patient_is_written_down() -> None:
+    """By every route that does: pages and the interface for programs; of one patient with the reference."""
+    shows = {route.path for route in ROUTES if route.needs in {"see-board", "see-wall", "export"}}
+    assert shows == set(LOOKED_AT) | PART_OF_A_PAGE
+    async with browser(RECORDS, T(7)) as one:
+        (row,) = one.site.state.open_rows(T(7))
+        origin = f"http://{one.client.host}:{one.client.port}"
+        headers = one.headers("coordinator", Origin=origin)
+        for path in LOOKED_AT:
+            method = "POST" if path == "/search" else "GET"
+            asked = path.format(clock=row.id, reference="A")
+            assert (await one.client.request(method, asked, headers=headers)).status == 200
+        one.site.audit.stop(5)
+        told = [record.event for record in one.topics.audit()]
+        assert [one["subtype"][0]["code"] for one in told] == list(LOOKED_AT.values())
+        about = [one["entity"] for one in told if one["subtype"][0]["code"] == "row-opened"]
+        assert [one[0]["what"]["identifier"]["value"] for one in about] == ["A", "A"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 "use strict";
 /* Keeps an open page live. Times come from the server's clock alone: what this computer shows may be wrong. */
 (() => {
-  const SILENT_MS = 8000, AGAIN_MS = 2000, REDRAW_MS = 2000, TURN_MS = 12000, FREEZE_S = 60;
+  const SILENT_MS = 8000, AGAIN_MS = 2000, REDRAW_MS = 2000, CLOSED_MS = 2000, TURN_MS = 12000, FREEZE_S = 60;
   const root = document.documentElement;
   const rows = document.getElementById("rows");
   /* Painted: the rows below the screen are laid out too. */
@@ -15,7 +15,7 @@
   const zoned = new Intl.DateTimeFormat("en-GB", { timeZone: root.dataset.zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   let base = { shown: Date.parse(root.dataset.now), at: performance.now(), speed: Number(root.dataset.speed) };
   let heard = { at: performance.now(), wall: Date.now() };
-  let isHeard = false, stream = null, serverSays = "", frozenUntil = 0, held = [], page = 0, needle = "";
+  let isHeard = false, stream = null, serverSays = "", signedOut = "", frozenUntil = 0, held = [], page = 0, needle = "";
 
   const now = () => base.shown + (performance.now() - base.at) * base.speed;
   const two = (n) => String(n).padStart(2, "0");
@@ -47,8 +47,8 @@
   function judge() {
     const silent = performance.now() - heard.at > SILENT_MS || Date.now() - heard.wall > SILENT_MS;
     /* Until the first word of the stream came the page is as of its making. */
-    if (!isHeard && !silent) return;
-    const why = serverSays || (silent ? `Nothing heard from the server since ${zoned.format(base.shown)}: what you see may be old. Trying again.` : "");
+    if (!isHeard && !silent && !signedOut) return;
+    const why = signedOut || serverSays || (silent ? `Nothing heard from the server since ${zoned.format(base.shown)}: what you see may be old. Trying again.` : "");
     root.dataset.live = why ? "no" : "yes";
     notLive.hidden = !why;
     if (why) write(notLive.querySelector("span"), why);
@@ -60,6 +60,7 @@
     base = { shown: Date.parse(message.now), at: performance.now(), speed: message.speed };
     heard = { at: performance.now(), wall: Date.now() };
     isHeard = true;
+    signedOut = "";
     serverSays = message.notLive;
     if (frozenUntil) held.push(message); else show(message);
     tick();
@@ -70,7 +71,7 @@
     if (message.rows) for (const [key, html] of Object.entries(message.rows)) place(key, html);
     if (message.order) arrange(message.order);
     if (message.status !== undefined && status) { status.innerHTML = message.status; say(); }
-    if (message.rows || message.order) { search(); turn(); }
+    if (message.rows || message.order) { search(); turn(); askClosed(); }
     /* The page held the first rows; now all that are kept live are here. */
     if (message.order && further) further.hidden = true;
   }
@@ -78,6 +79,17 @@
   function say() {
     const said = document.getElementById("said");
     if (said) write(said, [...status.querySelectorAll(".counts, .trouble")].map((one) => one.textContent).join(". "));
+  }
+  /* What ended today is asked for a moment after rows have changed, not by all pages in the same instant. */
+  let closedSoon = 0;
+  function askClosed() {
+    if (closedSoon || !document.getElementById("closed")) return;
+    closedSoon = setTimeout(async () => {
+      closedSoon = 0;
+      let reply = null;
+      try { reply = await fetch(`/closed${location.search}`, { cache: "no-store" }); } catch { return; }
+      if (reply.ok) swap(new DOMParser().parseFromString(await reply.text(), "text/html"), "closed");
+    }, CLOSED_MS * (1 + Math.random()));
   }
   function place(key, html) {
     const known = document.getElementById(`c-${key}`);
@@ -150,8 +162,21 @@
     stream.addEventListener("board", (event) => take(JSON.parse(event.data)));
     stream.addEventListener("error", () => {
       /* A refusal ends an EventSource for good; a lost connection it mends itself. */
-      if (stream.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+      if (stream.readyState !== EventSource.CLOSED) return;
+      askWhy(stream.url);
+      setTimeout(connect, AGAIN_MS);
     });
+  }
+  /* Refused for who asks, or sent to where one signs in: names must not stay for whoever comes by. */
+  async function askWhy(address) {
+    let reply = null;
+    try { reply = await fetch(address, { cache: "no-store", redirect: "manual" }); } catch { return; }
+    if (reply.body) reply.body.cancel();
+    if (![401, 403].includes(reply.status) && reply.type !== "opaqueredirect") return;
+    signedOut = "You are not signed in any more: load the page anew. What you see may be old.";
+    for (const one of document.querySelectorAll(".name, .number")) one.remove();
+    held = [];
+    judge();
   }
 
   /* --- freeze, for who must read in peace; it thaws by itself */
