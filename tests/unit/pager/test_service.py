@@ -18,6 +18,7 @@ from cordwatch.pager.machine import Machine
 from cordwatch.pager.service import Pager
 from cordwatch.pager.transports.transport import Outcome, Page
 from cordwatch.runtime.kafka import KafkaError, KafkaSettings
+from cordwatch.runtime.leading import Member
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.operations import OperationalAlert
 from cordwatch_schemas.pages import LedgerEntry
@@ -217,12 +218,15 @@ def test_a_row_that_cannot_be_read_is_heard_of_anew(monkeypatch: pytest.MonkeyPa
     intake = Pager(a_plan(), {}, NOWHERE, CLOCK)._intake
     for is_whole, begins in ((True, {7}), (False, {0})):
         reader = Reader()
-        assert intake._placed(Member(), reader, is_whole=is_whole) == known
+        assert intake._placed(Seven(), reader, is_whole=is_whole) == known
         assert set(reader.at.values()) == begins
 
 
-class Member:
+class Seven(Member):
     """A member of the group that has committed seven records of everything."""
+
+    def __init__(self) -> None:
+        """Ask no broker."""
 
     def committed(self, _: TopicPartition) -> int:
         """Return where to go on."""
@@ -264,4 +268,4 @@ def test_a_topic_without_partitions_is_not_passed_over() -> None:
     """A pager that is deaf to alerts would look well and tell nobody."""
     intake = Pager(a_plan(), {}, NOWHERE, CLOCK)._intake
     with pytest.raises(NotKnown):
-        intake._placed(Member(), Deaf(), is_whole=True)
+        intake._placed(Seven(), Deaf(), is_whole=True)
