@@ -23,6 +23,8 @@ RULES: Final = FOLDER.parent / "prometheus" / "rules.yml"
 CLUSTER: Final = "cordwatch"
 RUNNING: Final = ("topics", "feeds", "watch", "pager", "board", "synthetic")
 """Each is a workload, and a user of Kafka; the secret of a user is called as the workload that mounts it."""
+USERS: Final = (*RUNNING, "keda")
+"""Who is on Kafka without being asked: what runs, and who counts for it, whose secret lies where KEDA looks for it."""
 COPIES: Final = 3
 WORKERS_MIN: Final = 2
 """One crash is not an hour without clocks; and never none."""
@@ -65,7 +67,7 @@ def _topic(topic: Topic) -> Resource:
 
 def users() -> str:
     """Return whoever runs here as Strimzi's operator makes and grants them; people's own are not among them."""
-    return MADE + _yaml([strimzi_user(one, CLUSTER) for one in ACCESS if one.service in RUNNING])
+    return MADE + _yaml([strimzi_user(one, CLUSTER) for one in ACCESS if one.service in USERS])
 
 
 def scaled_object() -> str:

@@ -63,12 +63,14 @@ class Access:
     """Consumer groups, by the names that they have where no option says another."""
     asks: tuple[str, ...] = ()
     """Consumer groups that it is not in, and asks about, or names without joining."""
+    counts: tuple[Topic, ...] = ()
+    """Of these it asks how far they go, and reads nothing."""
     provisions: tuple[Topic, ...] = ()
 
     @property
     def topics(self) -> tuple[Topic, ...]:
         """Return every topic that it touches, in the order of the registry."""
-        touched = {one.name for one in (*self.reads, *self.writes)}
+        touched = {one.name for one in (*self.reads, *self.writes, *self.counts)}
         return tuple(one for one in TOPICS if one.name in touched)
 
     def rules(self, groups: Mapping[str, str] | None = None) -> Iterator[Rule]:
@@ -79,6 +81,8 @@ class Access:
                 yield Rule("topic", topic.name, "Read")
             if topic in self.writes:
                 yield Rule("topic", topic.name, "Write")
+            if topic in self.counts:
+                yield Rule("topic", topic.name, "Describe")
             if topic in self.provisions:
                 for operation in _PROVISIONING:
                     yield Rule("topic", topic.name, operation)
@@ -152,6 +156,12 @@ LOOK = Access(
     "`cordwatch alerts`, `report`, `operations`, `audit`, `pager pages`, `pack diff --live`",
     reads=(ALERTS, ACKS, FACTS, OPERATIONS, HISTORIES, AUDIT, PAGES),
 )
+SCALING = Access(
+    "keda",
+    "KEDA: counts what watch has not read, where it chooses the number of workers",
+    counts=WATCHED,
+    asks=(WATCH_GROUP,),
+)
 
-ACCESS: Final = (WATCH, FEEDS, PAGER, BOARD, SYNTHETIC, PROVISION, ANSWER, REPLAY, LOOK)
+ACCESS: Final = (WATCH, FEEDS, PAGER, BOARD, SYNTHETIC, PROVISION, ANSWER, REPLAY, LOOK, SCALING)
 """Each service, and each thing that people do by hand, with a name of its own on the broker."""

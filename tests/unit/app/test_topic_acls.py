@@ -117,7 +117,11 @@ def test_a_group_of_another_name_is_named_so() -> None:
         json.loads(line) for line in acls("--format", "json", "--watch-group", "night").splitlines()
     ]
     found = {(one["principal"], one["operation"]) for one in told if one.get("group") == "night"}
-    assert found == {("User:cordwatch-watch", "Read"), ("User:cordwatch-synthetic", "Describe")}
+    assert found == {
+        ("User:cordwatch-watch", "Read"),
+        ("User:cordwatch-synthetic", "Describe"),
+        ("User:cordwatch-keda", "Describe"),
+    }
     assert WATCH_GROUP not in {one.get("group") for one in told}
 
 
