@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +13,8 @@ from cordwatch.runtime.deliveries import as_error
 from cordwatch.runtime.kafka import KafkaError, KafkaSettings, producer_settings
 from cordwatch.runtime.kafka_security import renewal_of
 
-POLL_S = 0.2
+LOOK_S_MIN, LOOK_S_MAX = 0.001, 0.1
+"""Between two looks whether the broker has answered: at once after it was asked, ever less often while it does not."""
 CLOSE_S = 2.0
 LINGER_MS = 0
 """A group is handed over faster than the client takes it up: to wait for more would cost a millisecond each way."""
@@ -30,10 +31,13 @@ class GroupPublisher:
     groups, and over a broker that goes away and comes back: the client gives none
     of them up by itself, since one behind it could overtake it. Giving up is the
     caller's, by `close`, and then it is all of them together.
+
+    Answers are looked for on the event loop: a thread that waits for them takes
+    Python's lock for every record, from the loop that reads the next ones.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
-        """Begin to connect; a broker that is away is waited for."""
+        """Begin to connect, on the running loop; a broker that is away is waited for."""
         self._renewal = renewal_of(settings.security)
         self._producer = Producer(
             {
@@ -44,15 +48,15 @@ class GroupPublisher:
                 "queue.buffering.max.messages": 0,
             }
         )
-        self._closing = False
-        self._thread = threading.Thread(target=self._poll, name="delivered", daemon=True)
-        self._thread.start()
+        self._loop = asyncio.get_running_loop()
+        self._next_look: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     def send(self, records: Sequence[Record], answered: Answered) -> None:
         """
         Send *records*, at least one; *answered* hears once, for each why it is not safe, or None.
 
-        On whatever thread, and not while the broker is away.
+        Not while the broker is away; and on the loop, unless it is by `close`.
         """
         group = _Group(len(records), answered)
         for place, (topic, key, value) in enumerate(records):
@@ -60,6 +64,9 @@ class GroupPublisher:
                 self._producer.produce(topic, value, key, on_delivery=partial(group.settle, place))
             except KafkaException as error:
                 group.settle(place, error.args[0])
+        if self._next_look is not None:
+            self._next_look.cancel()
+        self._look_in(LOOK_S_MIN)
 
     def is_outdated(self) -> bool:
         """Return whether certificates were replaced since it was made: it connects with the old ones for ever."""
@@ -67,32 +74,36 @@ class GroupPublisher:
 
     def close(self) -> None:
         """Give up what is on its way: each record is answered for as not safe, and may have arrived."""
+        self._is_closed = True
         self._producer.purge()
-        self._closing = True
-        self._thread.join(CLOSE_S)
+        self._producer.flush(CLOSE_S)
 
-    def _poll(self) -> None:
-        while not self._closing or len(self._producer):
-            self._producer.poll(POLL_S)
+    def _look_in(self, wait_s: float) -> None:
+        self._next_look = self._loop.call_later(wait_s, self._look, wait_s)
+
+    def _look(self, waited_s: float) -> None:
+        self._next_look = None
+        if self._is_closed:
+            return
+        has_answers = self._producer.poll(0)
+        if len(self._producer):
+            self._look_in(LOOK_S_MIN if has_answers else min(waited_s * 1.1, LOOK_S_MAX))
 
 
 class _Group:
     """What became of each record of a group."""
 
-    __slots__ = ("_answered", "_errors", "_left", "_lock")
+    __slots__ = ("_answered", "_errors", "_left")
 
     def __init__(self, count: int, answered: Answered) -> None:
         self._errors: list[KafkaError | None] = [None] * count
         self._left = count
         self._answered = answered
-        self._lock = threading.Lock()
 
     def settle(self, place: int, error: Any, _: object = None) -> None:
         """Note the broker's answer for one; the last one settles the group."""
         if error is not None:
             self._errors[place] = as_error(error)
-        with self._lock:
-            self._left -= 1
-            is_whole = not self._left
-        if is_whole:
+        self._left -= 1
+        if not self._left:
             self._answered(self._errors)
