@@ -18,7 +18,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch_schemas.topics import ADMISSIONS, IMAGING_ORDERS
-from tests.kafka_harness.real_kafka import RealKafka
+from tests.kafka_harness.real_kafka import AS_SHIPPED, RealKafka
 
 PATIENCE_S = 240.0
 LOOK_EVERY_S = 0.1
@@ -30,7 +30,7 @@ FoundT = TypeVar("FoundT")
 @contextmanager
 def fresh_broker(folder: Path) -> Iterator[str]:
     """Run a broker with our topics, in a folder of its own; give its address."""
-    with RealKafka(folder) as broker:
+    with RealKafka(folder, jvm=AS_SHIPPED) as broker:
         topics_admin.apply(KafkaSettings(broker.bootstrap), 1)
         yield broker.bootstrap
 

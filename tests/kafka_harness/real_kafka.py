@@ -34,7 +34,18 @@ if TYPE_CHECKING:
 READY_S_MAX: Final = 60
 STOP_S_MAX: Final = 30
 POLL_S: Final = 0.1
-HEAP_MIB: Final = 768
+SMALL: Final = ("-Xmx768m", "-XX:+UseSerialGC")
+"""Of the Java machine, for brokers of tests: there soonest, and several beside each other."""
+AS_SHIPPED: Final = (
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+)
+"""As Kafka's own start script has it, where nobody says otherwise: a pause is as short as it is in production."""
 
 _SETTINGS: Final = """process.roles=broker,controller
 node.id=1
@@ -73,9 +84,16 @@ class RealKafka:
     hospital does. A folder that was used before keeps its data.
     """
 
-    def __init__(self, folder: Path, more: str = "", format_with: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        more: str = "",
+        format_with: Sequence[str] = (),
+        jvm: Sequence[str] = SMALL,
+    ) -> None:
         """Prepare it; *more* settings count more than those of every broker, *format_with* is said once, to its storage."""
         self._folder = folder
+        self._jvm = jvm
         self._format_with = format_with
         self._data = folder / "data"
         self._settings = folder / "server.properties"
@@ -158,7 +176,7 @@ class RealKafka:
         return self._process
 
     def _java(self, *command: str) -> list[str]:
-        options = [f"-Xmx{HEAP_MIB}m", "-Xshare:auto", "-XX:+UseSerialGC"]
+        options = [*self._jvm, "-Xshare:auto"]
         options.append(f"-Dlog4j2.configurationFile={self._folder / 'log4j2.xml'}")
         return ["java", *options, "-cp", f"{kafka_libraries()}/*", *command]
 
