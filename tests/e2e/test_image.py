@@ -107,6 +107,13 @@ def test_it_is_nobody_and_needs_nothing(image: str) -> None:
     assert (done.returncode, "mescc-lymphoma" in done.stdout) == (0, True), done.stderr
 
 
+def test_its_demo_runs_where_there_is_no_network(image: str) -> None:
+    """Watch, board, pager and a broker of their own, with nothing but loopback and a disk that only /tmp is left of."""
+    options = [*HARDENED, "--network=none", "--tmpfs=/tmp"]
+    done = run("docker", "run", *options, image, "demo", "--once")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "all as expected")
+
+
 def test_nothing_in_it_builds_or_installs(files: tarfile.TarFile) -> None:
     """Whoever gets in finds no compiler and no pip: no such program, whatever its version, and no such module."""
     paths = [Path(one) for one in files.getnames()]
