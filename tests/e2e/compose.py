@@ -65,6 +65,8 @@ def _built(reason: str) -> dict[str, str]:
 
 PORTS: Final = [
     "KAFKA",
+    "KAFKA_2",
+    "KAFKA_3",
     "FEEDS",
     "BOARD",
     "DOOR",
@@ -80,20 +82,24 @@ LEFT_OUT: Final = frozenset({"grafana", "day"})
 class Deployment:
     """`docker compose` with a project, ports, keys, a network and images of its own, and the demo's phones and door."""
 
-    def __init__(self, named: dict[str, str], folder: Path) -> None:
-        """Name the images, and make keys in *folder*; nothing runs yet."""
+    def __init__(self, named: dict[str, str], folder: Path, *profiles: str) -> None:
+        """Name the images and more *profiles*, and make keys in *folder*; nothing runs yet."""
         self.project = f"cordwatch-test-{uuid.uuid4().hex[:8]}"
         ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         self.at = {name.lower(): f"127.0.0.1:{port}" for name, port in ports.items()}
+        self.certificates = folder / "tls"
         make_secrets(folder)
         self._environment = os.environ | named
         self._environment |= {f"CORDWATCH_{name}_PORT": str(port) for name, port in ports.items()}
         self._environment |= {
             "COMPOSE_PROJECT_NAME": self.project,
-            "COMPOSE_PROFILES": "demo,ops",
-            "COMPOSE_ENV_FILES": "deploy/compose/demo.env",
+            "COMPOSE_PROFILES": ",".join(("demo", "ops", *profiles)),
+            "COMPOSE_ENV_FILES": ",".join(
+                f"deploy/compose/{one}.env" for one in ("demo", *profiles)
+            ),
             "CORDWATCH_IMAGE": f"{self.project}:test",
             "CORDWATCH_SECRETS": str(folder),
+            **({"CORDWATCH_TLS": str(self.certificates)} if "tls" in profiles else {}),
             # Not the one of a deployment that runs on this host already.
             "CORDWATCH_SUBNET": f"10.{secrets.randbelow(100) + 100}.{secrets.randbelow(250)}.0/26",
         }
@@ -119,6 +125,13 @@ class Deployment:
         found = self.state().values()
         running = [health for state, code, health in found if (state, code) != ("exited", 0)]
         return bool(running) and set(running) == {"healthy"}
+
+    def began(self, *services: str) -> dict[str, str]:
+        """Return when each container of *services* was started, the last time."""
+        found = self.compose("ps", "--quiet", *services).stdout.split()
+        form = "{{.Name}} {{.State.StartedAt}}"
+        told = _run("docker", "inspect", "--format", form, *found).stdout.splitlines()
+        return dict(line.split(" ") for line in told)
 
     def metrics_of(self, worker: int) -> str:
         """Return where a worker of watch tells how it is."""

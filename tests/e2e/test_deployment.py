@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import ssl
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -27,6 +29,7 @@ from tests.kafka.test_watch import eventually
 
 pytestmark = pytest.mark.timeout(1200)
 
+ANSWER_S_MAX = 60
 JAVA_TERMINATED = 143
 """How a Java program says that it ended in order when it was told to."""
 
@@ -131,17 +134,29 @@ def test_prometheus_finds_every_process(deployment: Deployment) -> None:
     ]
 
 
-def sent(address: str, day: bytes) -> Counter[bytes]:
+def sent(address: str, day: bytes, tls: ssl.SSLContext | None = None) -> Counter[bytes]:
     """Send messages over MLLP, one by one; return how many were answered how."""
     host, port = address.split(":")
     answers: Counter[bytes] = Counter()
-    with socket.create_connection((host, int(port)), 10) as one, one.makefile("rb") as said:
+    with contextlib.ExitStack() as ends:
+        one = ends.enter_context(socket.create_connection((host, int(port)), ANSWER_S_MAX))
+        if tls is not None:
+            one = ends.enter_context(tls.wrap_socket(one, server_hostname="localhost"))
+        said = ends.enter_context(one.makefile("rb"))
         for message in day.split(b"\r\n\r\n"):
             one.sendall(b"\x0b" + message.strip() + b"\r\x1c\r")
-            # No answer has this byte inside.
-            answer = b"".join(iter(lambda: said.read(1), b"\x1c")) + said.read(1)
-            answers[answer.partition(b"MSA|")[2][:2]] += 1
+            answers[_answer(said).partition(b"MSA|")[2][:2]] += 1
     return answers
+
+
+def _answer(said: BinaryIO) -> bytes:
+    """Return one frame; no answer has its last byte but one inside."""
+    found = bytearray()
+    while not found.endswith(b"\x1c\r"):
+        read = said.read(1)
+        assert read, "the gateway hung up"
+        found += read
+    return bytes(found)
 
 
 def test_messages_of_this_host_become_alerts(deployment: Deployment) -> None:

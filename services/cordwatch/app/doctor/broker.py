@@ -120,7 +120,7 @@ def _certificates(kafka: KafkaSettings, now: datetime) -> Finding:
         return Finding(
             "bad",
             f"left: {told}",
-            "renew it, and start the services anew",
+            "renew it: new files count from the next connection, a broker reads its own at its start",
         )
     return good(f"left: {told}")
 

@@ -1,0 +1,87 @@
+"""The containers of docker-compose.yml with TLS and three brokers: a page comes through, whatever is renewed or lost meanwhile."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from cordwatch.app.demo_today import day_ending
+from cordwatch.runtime.wall_clock import WallClock
+from deploy.compose.certificates import make
+from tests.e2e.compose import Deployment, NoDeployment, images
+from tests.e2e.test_deployment import asked, cordwatch, sent
+from tests.kafka.test_watch import eventually
+
+pytestmark = pytest.mark.timeout(1200)
+
+STORY = {"mri.mescc-suspected", "mdt.consult", "steroid.start"}
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Yield the deployment with both profiles, built and started as the README says."""
+    try:
+        made = Deployment(images(), tmp_path_factory.mktemp("secrets"), "tls", "ha")
+    except NoDeployment as reason:
+        pytest.skip(str(reason))
+    make(made.certificates)
+    try:
+        done = made.up("--build")
+        assert done.returncode == 0, done.stderr[-3_000:]
+        yield made
+    finally:
+        made.remove()
+
+
+def as_(whom: str, made: Deployment) -> ssl.SSLContext:
+    """Return how somebody connects who has a certificate."""
+    folder = made.certificates / whom
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+    context.load_cert_chain(folder / "own.pem")
+    return context
+
+
+def by_certificate(made: Deployment) -> tuple[str, ...]:
+    """Return the options by which the command line of this host is known to the broker."""
+    folder = made.certificates / "host"
+    own = str(folder / "own.pem")
+    files = ("--kafka-ca", str(folder / "ca.pem"), "--kafka-cert", own, "--kafka-key", own)
+    return ("--kafka-security", "ssl", *files)
+
+
+def test_hl7_over_tls_comes_out_as_pages(deployment: Deployment) -> None:
+    """Three brokers, everything in three copies, nobody in the clear; phones ring, and the board has its rows."""
+    assert eventually(deployment.is_well)
+    verified = cordwatch(
+        deployment, *by_certificate(deployment), "topics", "verify", "--replication", "3"
+    )
+    assert (verified.returncode, verified.stdout) == (0, "")
+    assert cordwatch(deployment, "--broker-timeout", "2", "topics", "verify").returncode == 16
+    answers = sent(deployment.at["feeds"], day_ending(WallClock().now()), as_("sender", deployment))
+    assert (answers[b"AA"], answers[b"AE"]) == (290, 1)
+
+    def rung() -> set[str]:
+        return {one["labels"]["rule"] for one in asked(deployment.at["phones"], "/api/v2/alerts")}
+
+    def shown() -> set[str]:
+        return {one["rule"] for one in asked(deployment.at["door"], "/api/clocks")["clocks"]}
+
+    assert eventually(lambda: rung() >= STORY)
+    assert eventually(lambda: shown() >= STORY)
+
+
+def test_certificates_are_renewed_and_a_broker_is_lost(deployment: Deployment) -> None:
+    """Nobody who takes in, watches or shows is started anew, and what is sent meanwhile is answered as ever."""
+    began = deployment.began("feeds", "watch", "board")
+    assert len(began) == 4
+    make(deployment.certificates, renew=True)
+    assert deployment.compose("restart", "kafka-2").returncode == 0
+    assert deployment.compose("stop", "kafka-3").returncode == 0
+    day = day_ending(WallClock().now())
+    answers = sent(deployment.at["feeds"], day, as_("sender", deployment))
+    assert (answers[b"AA"], answers[b"AE"]) == (290, 1)
+    assert deployment.compose("start", "kafka-3").returncode == 0
+    assert eventually(deployment.is_well)
+    assert deployment.began("feeds", "watch", "board") == began
