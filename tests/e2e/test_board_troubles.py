@@ -14,13 +14,15 @@ from cordwatch.runtime.wall_clock import WallClock
 from tests.builders import a_report, a_suspicion, an_admission, an_mri_done, known_lymphoma
 from tests.e2e.board_site import BoardSite, a_ward_now, board_site, on_topics
 from tests.e2e.chromium import chromium, tab
+from tests.e2e.relay import relayed
 from tests.unit.board.browsing import SECRET
 from tests.unit.board.browsing import Browser as Reader
 from tests.unit.board.hospital import a_gateway, a_silence, an_identity, kept
 
 pytestmark = pytest.mark.timeout(240)
 
-BANNER_S, CLOSED_S = 5.0, 10.0
+BANNER_S, CLOSED_S, NOT_LIVE_S = 5.0, 10.0, 15.0
+OLD_MS = 300_000
 SEEN_PX = 30
 OVERDUE = "p_7qk2xm4dnv3t"
 
@@ -140,6 +142,36 @@ def test_of_who_is_signed_out_no_name_stays_on_the_screen(
         is_live(page)
         expect(row).to_contain_text("ZEBRAFINCH, ZOE")
         expect(page.locator("#not-live")).to_be_hidden()
+
+
+def test_a_connection_that_is_lost_without_a_word_is_begun_anew(
+    browser: Browser, site: BoardSite
+) -> None:
+    """A cable, a router that forgets: nothing ends, nothing comes. The page says so, and is live again by itself."""
+    with relayed(site.port) as relay, tab(browser, relay.address, **signed_in()) as found:
+        is_live(found.page)
+        relay.hold()
+        expect(found.page.locator("#not-live")).to_be_visible(timeout=NOT_LIVE_S * 1000)
+        expect(found.page.locator("#not-live")).to_be_hidden(timeout=NOT_LIVE_S * 1000)
+        is_live(found.page)
+        assert found.complaints == []
+
+
+def test_a_page_of_another_version_loads_itself_anew(browser: Browser, site: BoardSite) -> None:
+    """After an update nobody comes to the wall; but whoever answers is left in peace, and so is a page just loaded."""
+    context = browser.new_context(**signed_in())
+    page = context.new_page()
+    page.clock.install()
+    page.goto(f"{site.address}/wall")
+    is_live(page)
+    build = page.evaluate("document.documentElement.dataset.build")
+    page.evaluate("document.documentElement.dataset.build = 'of before'")
+    page.clock.run_for(4_000)
+    is_live(page)
+    assert page.evaluate("document.documentElement.dataset.build") == "of before"
+    page.clock.run_for(OLD_MS)
+    expect(page.locator("html")).to_have_attribute("data-build", build)
+    context.close()
 
 
 @pytest.mark.parametrize("width", [1366, 1280, 800, 320])

@@ -21,6 +21,7 @@ from cordwatch.board.look import (
     Look,
     ShownRow,
     Status,
+    build,
     row_html,
     signature,
     status_html,
@@ -136,6 +137,7 @@ class Channel:
             "now": look.iso_exact(),
             "speed": state.clock.speed,
             "notLive": state.not_live(look),
+            "build": build(),
         }
         if self.topic.only and self._shown:
             # By it the page of a clock knows when to ask for the whole of itself.
