@@ -123,7 +123,7 @@ class Channel:
         age_s = (look.now - made_at).total_seconds() / self.state.clock.speed
         if number == self.number and 0 <= age_s <= TOGETHER_S:
             return frame
-        told = self._head(look)
+        told = self._head(look) | {"build": build()}
         told["rows"] = {one.row.id: self._html(one, look) for one in self._shown}
         told["order"] = list(self._signs)
         if self._status is not None and not self.topic.only:
@@ -137,7 +137,6 @@ class Channel:
             "now": look.iso_exact(),
             "speed": state.clock.speed,
             "notLive": state.not_live(look),
-            "build": build(),
         }
         if self.topic.only and self._shown:
             # By it the page of a clock knows when to ask for the whole of itself.

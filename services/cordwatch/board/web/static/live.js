@@ -67,7 +67,7 @@
     if (frozenUntil) held.push(message); else show(message);
     tick();
     /* Of another version than its script and style: after an update nobody comes to load the wall anew. */
-    if (message.build !== root.dataset.build && performance.now() > OLD_MS && !isBusy()) location.reload();
+    if (message.build && message.build !== root.dataset.build && performance.now() > OLD_MS && !isBusy()) location.reload();
     if (message.mark && message.mark !== rows.dataset.mark) redraw(message.mark);
   }
 
