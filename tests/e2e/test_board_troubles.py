@@ -151,9 +151,13 @@ def test_a_connection_that_is_lost_without_a_word_is_begun_anew(
     with relayed(site.port) as relay, tab(browser, relay.address, **signed_in()) as found:
         is_live(found.page)
         relay.hold()
+        feeds = found.page.locator(".feeds strong")
+        expect(feeds).to_have_text(["live", "live"])
         expect(found.page.locator("#not-live")).to_be_visible(timeout=NOT_LIVE_S * 1000)
+        expect(feeds).to_have_text(["not known", "not known"])
         expect(found.page.locator("#not-live")).to_be_hidden(timeout=NOT_LIVE_S * 1000)
         is_live(found.page)
+        expect(feeds).to_have_text(["live", "live"])
         assert found.complaints == []
 
 
@@ -200,12 +204,17 @@ def test_a_long_text_hides_nothing(browser: Browser, site: BoardSite, width: int
             is_live(page)
             row = page.locator("li.row", has_text=patient[:8])
             assert row.evaluate(BESIDES) == [], path
+            lines = page.locator(".state b:visible").evaluate_all(LINES)
+            assert set(lines) == {1}, path
             bed = row.locator(".who bdi").nth(1).bounding_box()
             assert bed is not None
             assert bed["width"] > SEEN_PX, path
             wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert wide <= 0, path
 
+
+LINES = "all => all.map(one => one.getClientRects().length)"
+"""In how many lines a word stands."""
 
 BESIDES = """row => {
     const parts = [...row.children].map(one => [one.className, one.getBoundingClientRect(), one.scrollWidth]);

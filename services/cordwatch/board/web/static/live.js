@@ -56,6 +56,17 @@
     if (why) write(notLive.querySelector("span"), why);
     pulse.classList.toggle("is-live", !why);
     write(pulse.querySelector(".word"), why ? "not live" : "live");
+    doubt(why !== "");
+  }
+  /* Of a page that is not live no feed may be called so. */
+  let doubted = [];
+  function doubt(isOld) {
+    const found = isOld ? document.querySelectorAll(".f-live") : doubted;
+    for (const one of found) {
+      one.className = isOld ? "f-not-known" : "f-live";
+      write(one.querySelector("strong"), isOld ? "not known" : "live");
+    }
+    doubted = isOld ? [...doubted, ...found] : [];
   }
 
   function take(message) {
