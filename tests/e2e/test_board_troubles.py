@@ -213,7 +213,11 @@ def test_a_long_text_hides_nothing(browser: Browser, site: BoardSite, width: int
             assert wide <= 0, path
 
 
-LINES = "all => all.map(one => one.getClientRects().length)"
+LINES = """all => all.map(one => {
+    const words = document.createRange();
+    words.selectNodeContents(one);
+    return words.getClientRects().length;
+})"""
 """In how many lines a word stands."""
 
 BESIDES = """row => {
