@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
+from click.testing import CliRunner
 
+from cordwatch.app.cli import cordwatch
 from cordwatch.board.access import Reader
 from cordwatch.board.audit_chain import faults, seal_of, sealed
 from cordwatch.board.audit_event import Deed, audit_event
@@ -134,3 +136,17 @@ def test_what_is_written_down_has_the_shape_of_a_fhir_r4_audit_event(
     bare = audit_event(deed, reader, T(0), board="board", peer="10.1.2.3")
     assert "entity" not in bare
     assert not re.search(r'\[\]|\{\}|""|null', json.dumps([told, bare]))
+
+
+def test_audit_show_tells_each_record_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When, who, what, and about whom where it is about somebody."""
+    reader = Reader("n.jansen", frozenset())
+    common: dict[str, Any] = {"board": "board", "peer": "10.1.2.3"}
+    opened = sealed("board", None, audit_event("board-opened", reader, T(0), **common))
+    seen = audit_event("row-opened", reader, T(1), patients=["A"], **common)
+    records = [opened, sealed("board", opened, seen)]
+    monkeypatch.setattr("cordwatch.app.commands.audit.read_audit", lambda _: records)
+    assert CliRunner().invoke(cordwatch, ["audit", "show"]).output.splitlines() == [
+        "board 0 2026-03-02T08:00:00+00:00 n.jansen board-opened",
+        "board 1 2026-03-02T09:00:00+00:00 n.jansen row-opened A",
+    ]
