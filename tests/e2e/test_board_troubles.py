@@ -14,13 +14,15 @@ from cordwatch.runtime.wall_clock import WallClock
 from tests.builders import a_report, a_suspicion, an_admission, an_mri_done, known_lymphoma
 from tests.e2e.board_site import BoardSite, a_ward_now, board_site, on_topics
 from tests.e2e.chromium import chromium, tab
+from tests.e2e.relay import relayed
 from tests.unit.board.browsing import SECRET
 from tests.unit.board.browsing import Browser as Reader
 from tests.unit.board.hospital import a_gateway, a_silence, an_identity, kept
 
 pytestmark = pytest.mark.timeout(240)
 
-BANNER_S, CLOSED_S = 5.0, 10.0
+BANNER_S, CLOSED_S, NOT_LIVE_S = 5.0, 10.0, 15.0
+OLD_MS = 300_000
 SEEN_PX = 30
 OVERDUE = "p_7qk2xm4dnv3t"
 
@@ -142,6 +144,42 @@ def test_of_who_is_signed_out_no_name_stays_on_the_screen(
         expect(page.locator("#not-live")).to_be_hidden()
 
 
+def test_a_connection_that_is_lost_without_a_word_is_begun_anew(
+    browser: Browser, site: BoardSite
+) -> None:
+    """A cable, a router that forgets: nothing ends, nothing comes. The page says so, and is live again by itself."""
+    with relayed(site.port) as relay, tab(browser, relay.address, **signed_in()) as found:
+        is_live(found.page)
+        relay.hold()
+        feeds = found.page.locator(".feeds strong")
+        expect(feeds).to_have_text(["live", "live"])
+        expect(found.page.locator("#not-live")).to_be_visible(timeout=NOT_LIVE_S * 1000)
+        expect(feeds).to_have_text(["not known", "not known"])
+        expect(found.page.locator("#not-live")).to_be_hidden(timeout=NOT_LIVE_S * 1000)
+        is_live(found.page)
+        expect(feeds).to_have_text(["live", "live"])
+        assert found.complaints == []
+
+
+def test_a_page_of_another_version_loads_itself_anew(browser: Browser, site: BoardSite) -> None:
+    """After an update nobody comes to the wall; but whoever answers is left in peace, and so is a page just loaded."""
+    context = browser.new_context(**signed_in())
+    page = context.new_page()
+    page.clock.install()
+    page.goto(f"{site.address}/wall")
+    is_live(page)
+    build = page.evaluate("document.documentElement.dataset.build")
+    page.evaluate("document.documentElement.dataset.build = 'of before'")
+    for _ in range(2):
+        is_live(page)
+        assert page.evaluate("document.documentElement.dataset.build") == "of before"
+        site.kill()
+        site.start()
+        page.clock.run_for(OLD_MS // 2 + 10_000)
+    expect(page.locator("html")).to_have_attribute("data-build", build)
+    context.close()
+
+
 @pytest.mark.parametrize("width", [1366, 1280, 800, 320])
 def test_a_long_text_hides_nothing(browser: Browser, site: BoardSite, width: int) -> None:
     """A ward, a bed or a name without an end stays in its own place, on each page."""
@@ -166,12 +204,21 @@ def test_a_long_text_hides_nothing(browser: Browser, site: BoardSite, width: int
             is_live(page)
             row = page.locator("li.row", has_text=patient[:8])
             assert row.evaluate(BESIDES) == [], path
+            lines = page.locator(".state b:visible").evaluate_all(LINES)
+            assert set(lines) == {1}, path
             bed = row.locator(".who bdi").nth(1).bounding_box()
             assert bed is not None
             assert bed["width"] > SEEN_PX, path
             wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert wide <= 0, path
 
+
+LINES = """all => all.map(one => {
+    const words = document.createRange();
+    words.selectNodeContents(one);
+    return words.getClientRects().length;
+})"""
+"""In how many lines a word stands."""
 
 BESIDES = """row => {
     const parts = [...row.children].map(one => [one.className, one.getBoundingClientRect(), one.scrollWidth]);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -20,7 +19,7 @@ from cordwatch.board.audit import NotRecorded
 from cordwatch.board.audit_event import Deed
 from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.security import check_origin, check_token
-from cordwatch.board.site import READER, Handler, Route, Site, host_of, message
+from cordwatch.board.site import READER, Handler, Route, Site, fields_of, host_of, message
 from cordwatch.runtime.kafka import KafkaError
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.topics import ACKS
@@ -79,7 +78,7 @@ def _handler(kind: Kind) -> Handler:
 
 async def _answer(site: Site, request: web.Request, kind: Kind) -> web.Response:
     check_origin(request.headers, host_of(request))
-    fields = await _fields(request)
+    fields = await fields_of(request)
     check_token(fields.get("token", ""), request.cookies.get(site.token_cookie))
     reader, back = request[READER], f"/clock/{request.match_info['clock']}"
     row = site.state.projection.row(request.match_info["clock"])
@@ -106,10 +105,6 @@ async def _answer(site: Site, request: web.Request, kind: Kind) -> web.Response:
         return message(site, reader, status, heading, text, back=back)
     count.labels(kind, outcome).inc()
     return web.Response(status=303, headers={hdrs.LOCATION: f"{back}?done={kind}"})
-
-
-async def _fields(request: web.Request) -> Mapping[str, str]:
-    return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
 
 
 async def _keep(

@@ -75,21 +75,26 @@ def audit_event(
     if about:
         told = [{"type": name, "valueString": value} for name, value in sorted(about.items())]
         entities.append({"name": deed, "detail": told})
-    return {
+    agent = {
+        "who": {"identifier": {"value": user}},
+        "requestor": True,
+        "role": [{"coding": [{"system": _ROLES, "code": role}]} for role in roles],
+        "network": {"address": peer, "type": "2"},
+    }
+    event = {
         "resourceType": "AuditEvent",
         "type": {"system": _TYPES, "code": "rest"},
         "subtype": [{"system": _SUBTYPES, "code": deed}],
         "action": _ACTIONS[deed],
         "recorded": at.isoformat(),
         "outcome": _FAILED if deed in {"refused", "not-done"} else "0",
-        "agent": [
-            {
-                "who": {"identifier": {"value": user}},
-                "requestor": True,
-                "role": [{"coding": [{"system": _ROLES, "code": role}]} for role in roles],
-                "network": {"address": peer, "type": "2"},
-            }
-        ],
+        "agent": [_without_empty(agent)],
         "source": {"observer": {"identifier": {"value": board}}},
         "entity": entities,
     }
+    return _without_empty(event)
+
+
+def _without_empty(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what is *told* without empty lists: in FHIR's JSON there is none."""
+    return {name: value for name, value in told.items() if value != []}

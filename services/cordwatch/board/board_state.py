@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from cordwatch.board.clock_row import ClockRow
+from cordwatch.board.feeds_heard import Feed
 from cordwatch.board.look import Look, ShownRow, Status, mark_of, shown_row
 from cordwatch.board.projection import Projection
 from cordwatch.board.view import View
@@ -90,6 +91,13 @@ class BoardState:
             found.append(f"{self.projection.unread} records could not be read.")
         return found
 
+    def feeds(self, now: datetime) -> list[Feed]:
+        """Return how fresh the feeds are: of a board that is not live nobody knows."""
+        found = self.projection.feeds.feeds(now)
+        if self.away_since is None:
+            return found
+        return [replace(one, state="not known", why="no word from Kafka") for one in found]
+
     def _untold(self, now: datetime) -> bool:
         projection, patience = self.projection, UNTOLD_AFTER * self.clock.speed
         slice_of_time = (now - EPOCH) // (patience / 6)
@@ -122,7 +130,7 @@ class BoardState:
             projection.moment(look.now),
             look.now.astimezone(projection.zone).date(),
             self.troubles(look.now),
-            projection.feeds.feeds(look.now),
+            self.feeds(look.now),
         )
 
     def shown(
@@ -137,7 +145,7 @@ class BoardState:
             shown=len(chosen),
             overdue=counted.overdue,
             unseen=counted.unseen,
-            feeds=projection.feeds.feeds(look.now),
+            feeds=self.feeds(look.now),
             troubles=self.troubles(look.now),
             last_fact_at=projection.last_fact_at,
         )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cordwatch.board.clock_row import ClockRow, Word
-from cordwatch.board.fact_words import fact_words
-from cordwatch.board.wording import STATE_WORDS
+from cordwatch.board.fact_words import Write, fact_words, in_utc
+from cordwatch.board.wording import STATE_WORDS, span
 from cordwatch.pathway.explain import why_not
 from cordwatch.pathway.facts import Fact
 from cordwatch.pathway.picture import Picture
@@ -71,17 +71,22 @@ def episode_of(
     answers: Sequence[Answer],
     now: datetime,
     first: str = "",
+    write: Write = in_utc,
 ) -> Episode:
-    """Return the story of a patient at *now*; the clock *first* before the others, and open ones before ended."""
+    """
+    Return the story of a patient at *now*; the clock *first* before the others, and open ones before ended.
+
+    *write*: how times are written in sentences.
+    """
 
     def pressing(row: ClockRow) -> tuple[object, ...]:
         return (row.id != first, not row.is_open(now), row.due_at, row.id)
 
     conditions = [one for one in alerts if one.kind != "clock"]
     return Episode(
-        clocks=tuple(_clock(row, picture, now) for row in sorted(rows, key=pressing)),
+        clocks=tuple(_clock(row, picture, now, write) for row in sorted(rows, key=pressing)),
         conditions=tuple(sorted(conditions, key=lambda one: (one.raised_at, one.alert_id))),
-        moments=tuple(sorted(_moments(picture, alerts, answers), key=_by_time)),
+        moments=tuple(sorted(_moments(picture, rows, alerts, answers, write), key=_by_time)),
         silences=tuple(why_not(picture)),
         reports=tuple(_reports(picture)),
     )
@@ -91,9 +96,9 @@ def _by_time(moment: Moment) -> tuple[datetime, str, str]:
     return (moment.at, moment.kind, moment.words)
 
 
-def _clock(row: ClockRow, picture: Picture, now: datetime) -> ClockStory:
+def _clock(row: ClockRow, picture: Picture, now: datetime, write: Write) -> ClockStory:
     (clock,) = (one for one in picture.clocks if one.id == row.id)
-    why = f"{fact_words(clock.cause)}: {row.clause}"
+    why = f"{fact_words(clock.cause, write)}: {row.clause}"
     return ClockStory(row, why, tuple(_levels(row, now)))
 
 
@@ -103,7 +108,7 @@ def _levels(row: ClockRow, now: datetime) -> Iterator[LevelStory]:
         word = raised.get(level)
         if word is not None:
             how = "paged" if word.paged else _not_paged(row)
-            late = f", {word.late_by_s} s late" if word.late_by_s else ""
+            late = f", {span(word.late_by_s)} late" if word.late_by_s else ""
             outcome = f"told {word.severity}, {how}{late}"
         else:
             outcome = _not_told(row, at, now)
@@ -132,13 +137,19 @@ def _not_told(row: ClockRow, at: datetime, now: datetime) -> str:
 
 
 def _moments(
-    picture: Picture, alerts: Iterable[Alert], answers: Iterable[Answer]
+    picture: Picture,
+    rows: Iterable[ClockRow],
+    alerts: Iterable[Alert],
+    answers: Iterable[Answer],
+    write: Write,
 ) -> Iterator[Moment]:
     for fact in picture.history.facts:
-        yield Moment(fact.start_at, "fact", fact_words(fact), _note(fact, picture))
+        yield Moment(fact.start_at, "fact", fact_words(fact, write), _note(fact, picture, write))
+    needs = {row.id: f"{row.need} ({row.rule})" for row in rows}
     for one in alerts:
+        what = needs.get(one.clock or "", one.rule) if one.kind == "clock" else one.rule
         level = f", level {STATE_WORDS[one.level].lower()}" if one.level else ""
-        words = f"Told: {one.rule}{level}, severity {one.severity}"
+        words = f"Told: {what}{level}, severity {one.severity}"
         ended = one.reason if one.status == "open" else f"{one.status}: {one.reason}"
         yield Moment(one.raised_at, "alert", words, ended)
     for answer in answers:
@@ -149,14 +160,14 @@ def _moments(
             )
 
 
-def _note(fact: Fact, picture: Picture) -> str:
+def _note(fact: Fact, picture: Picture, write: Write) -> str:
     """Return what must be known beside a fact: that it no longer stands, came late, or is doubtful."""
     notes = list(fact.flags)
     ended = picture.history.ended.get(fact.id)
     if ended is not None:
-        notes.append(f"{ended.fate} by {fact_words(ended.by).lower()}")
+        notes.append(f"{ended.fate} by {fact_words(ended.by, write).lower()}")
     if (fact.received_at - fact.start_at).total_seconds() >= 3600:  # noqa: PLR2004 - an hour
-        notes.append(f"heard of {fact.received_at:%Y-%m-%d %H:%M} UTC")
+        notes.append(f"heard of {write(fact.received_at)}")
     return ", ".join(notes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from cordwatch.board.chain import ROLES
@@ -60,18 +60,29 @@ _SIGNS = {
 }
 
 
-def fact_words(fact: Fact) -> str:
+Write = Callable[[datetime], str]
+"""How an instant is written for whom it is told to."""
+
+
+def in_utc(instant: datetime) -> str:
+    """Write an instant for a program, or for who does not say where it is read."""
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def fact_words(fact: Fact, write: Write = in_utc) -> str:
     """Return *fact* in a line."""
-    details = [*_details(fact.values), *(_code(system, code) for system, code in fact.codes)]
+    details = [*_details(fact.values, write), *(_code(system, code) for system, code in fact.codes)]
     word = _WORDS.get(fact.kind, fact.kind)
     return f"{word}: {', '.join(details)}" if details else word
 
 
-def _details(values: Mapping[str, Any]) -> Iterator[str]:
+def _details(values: Mapping[str, Any], write: Write) -> Iterator[str]:
     for name, words in _SIGNS.items():
         if values.get(name):
             yield words
     yield from _dose(values)
+    if values.get("scheduled_at"):
+        yield f"for {write(datetime.fromisoformat(values['scheduled_at']))}"
     for name, told in _TOLD.items():
         value = values.get(name)
         if value not in {None, ""} if not isinstance(value, list | tuple) else value:
@@ -93,10 +104,6 @@ def _dose(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"{values['dose']:g} {values.get('dose_unit') or ''}".strip()
 
 
-def _when(value: Any) -> str:
-    return f"for {datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC"
-
-
 _TOLD: dict[str, Callable[[Any], str]] = {
     "radicular_pain": lambda side: f"radicular pain, {side}",
     "radicular_deficit": lambda side: f"radicular deficit, {side}",
@@ -106,7 +113,6 @@ _TOLD: dict[str, Callable[[Any], str]] = {
     "finding": str,
     "modality": str,
     "regions": lambda regions: " ".join(REGION_NAMES.get(one, one) for one in regions),
-    "scheduled_at": _when,
     "route": str,
     "frequency": str,
     "roles": lambda roles: ", ".join(ROLES.get(one, one) for one in roles),

@@ -20,6 +20,9 @@ FeedState = Literal["live", "late", "never heard", "not known"]
 GATEWAY_SILENT = timedelta(seconds=180)
 """A gateway tells where it stands every minute; one that did not is not there."""
 
+GATEWAY_AHEAD = timedelta(seconds=60)
+"""A clock that is ahead by more would hide for as long that its gateway has gone."""
+
 _RECORD: TypeAdapter[FeedRecord] = TypeAdapter(FeedRecord)
 
 
@@ -90,6 +93,8 @@ class FeedsHeard:
         why = ""
         if gone_for > GATEWAY_SILENT:
             word, why = "not known", "the gateway says nothing"
+        elif gone_for < -GATEWAY_AHEAD:
+            word, why = "not known", "the gateway's clock is ahead"
         elif last_at is None:
             word, why = "never heard", "no message ever came"
         elif silent is not None:
@@ -111,11 +116,7 @@ class FeedsHeard:
         if not feeds:
             return ["No gateway tells of its feeds: nobody knows whether messages are missing."]
         gone = sorted({one.gateway for one in feeds if one.state == "not known"})
-        found = [
-            f"Gateway {one} says nothing since {_minutes(now - self._states[one].saved_at)}: "
-            "whether its feeds are silent is not known."
-            for one in gone
-        ]
+        found = [_gone(one, now - self._states[one].saved_at) for one in gone]
         for one in feeds:
             if one.state == "late":
                 found.append(f"Feed {one.name} is late: {one.why}.")
@@ -127,6 +128,14 @@ class FeedsHeard:
             if one.kind in {"gateway-away", "broker-away"}
         ]
         return found
+
+
+def _gone(gateway: str, gone_for: timedelta) -> str:
+    if gone_for > timedelta():
+        why = f"says nothing since {_minutes(gone_for)}"
+    else:
+        why = f"has a clock that is {_minutes(-gone_for)} ahead"
+    return f"Gateway {gateway} {why}: whether its feeds are silent is not known."
 
 
 def _minutes(span: timedelta) -> str:

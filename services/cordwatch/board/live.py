@@ -21,6 +21,7 @@ from cordwatch.board.look import (
     Look,
     ShownRow,
     Status,
+    build,
     row_html,
     signature,
     status_html,
@@ -122,7 +123,7 @@ class Channel:
         age_s = (look.now - made_at).total_seconds() / self.state.clock.speed
         if number == self.number and 0 <= age_s <= TOGETHER_S:
             return frame
-        told = self._head(look)
+        told = self._head(look) | {"build": build()}
         told["rows"] = {one.row.id: self._html(one, look) for one in self._shown}
         told["order"] = list(self._signs)
         if self._status is not None and not self.topic.only:

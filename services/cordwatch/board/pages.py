@@ -17,9 +17,9 @@ from cordwatch.board.answering import CAPABILITIES, KINDS, REASONS
 from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.episode import Episode, episode_of
 from cordwatch.board.live import ROWS_MAX, Topic
-from cordwatch.board.look import STATIC, closed_html, page, rows_html, static_file
+from cordwatch.board.look import STATIC, Look, closed_html, page, rows_html, static_file
 from cordwatch.board.security import check_origin, is_token, new_token
-from cordwatch.board.site import READER, Site, host_of, message
+from cordwatch.board.site import READER, Site, fields_of, host_of, message
 from cordwatch.board.view import View, choices
 from cordwatch.board.wording import STATE_WORDS
 
@@ -43,9 +43,8 @@ async def board(site: Site, request: web.Request) -> web.Response:
 async def search(site: Site, request: web.Request) -> web.Response:
     """Show the rows that a search finds; posted, so that no name stands in an address."""
     check_origin(request.headers, host_of(request))
-    reader, fields = request[READER], await request.post()
-    query = {name: value for name, value in fields.items() if isinstance(value, str)}
-    return await _board(site, request, View.of(query, reader.user, named=reader.sees_names))
+    reader, fields = request[READER], await fields_of(request)
+    return await _board(site, request, View.of(fields, reader.user, named=reader.sees_names))
 
 
 async def _board(site: Site, request: web.Request, view: View) -> web.Response:
@@ -104,7 +103,7 @@ def _number(request: web.Request, name: str) -> int:
 async def clock(site: Site, request: web.Request) -> web.Response:
     """Show one clock, its patient's whole episode, and the forms to answer it."""
     reader, look = request[READER], site.state.look()
-    found = _found(site, request)
+    found = _found(site, request, look)
     if found is None:
         text = "This clock is not on the board: it was never, or its cause was taken back."
         return message(site, reader, 404, "No such clock", text, back="/")
@@ -141,15 +140,15 @@ def _done(request: web.Request) -> str:
     return _DONE.get(request.query.get("done", ""), "")
 
 
-def _found(site: Site, request: web.Request) -> tuple[ClockRow, Episode] | None:
-    projection, now = site.state.projection, site.state.clock.now()
+def _found(site: Site, request: web.Request, look: Look) -> tuple[ClockRow, Episode] | None:
+    projection = site.state.projection
     row = projection.row(request.match_info["clock"])
     seen = projection.picture(row.patient) if row else None
     if row is None or seen is None:
         return None
     picture, alerts, answers = seen
     rows = projection.rows_of_patient(row.patient)
-    return row, episode_of(picture, rows, alerts, answers, now, first=row.id)
+    return row, episode_of(picture, rows, alerts, answers, look.now, row.id, look.t)
 
 
 async def live(site: Site, request: web.Request) -> web.StreamResponse:

@@ -29,7 +29,10 @@ from cordwatch.runtime.logging import get_logger
 
 BODY_BYTES_MAX: Final = 8 * 1024
 AUDIT_S: Final = 5.0
+FORM_S: Final = 10.0
+"""A form is some hundred bytes; who takes longer keeps the connection for nothing."""
 SERVER_ERRORS: Final = 500
+NOT_HERE: Final = (404, 405)
 READER: Final = web.RequestKey("reader", Reader)
 FOR_PROGRAMS: Final = ("/api/", BASE)
 """Where refusals and errors are told as JSON."""
@@ -261,7 +264,8 @@ def make_app(site: Site, routes: tuple[Route, ...]) -> web.Application:
         try:
             answer: web.StreamResponse = await handler(request)
         except web.HTTPException as error:
-            answer = _error(site, request, error.status, error.reason, "There is nothing here.")
+            text = "There is nothing here." if error.status in NOT_HERE else "It cannot be read."
+            answer = _error(site, request, error.status, error.reason, text)
         except Forged as error:
             site.metrics.refused.labels("forged").inc()
             log.warning("a forged change was refused", reason=str(error))
@@ -315,6 +319,23 @@ def certified_names(certificate: Mapping[str, Any] | None) -> frozenset[str]:
     }
     others = {value for kind, value in told.get("subjectAltName", ()) if kind in {"DNS", "URI"}}
     return frozenset(subject | others)
+
+
+async def fields_of(request: web.Request) -> dict[str, str]:
+    """
+    Return the fields of a form.
+
+    Raises:
+        HTTPBadRequest, HTTPRequestTimeout: it is none, or does not come.
+    """
+    try:
+        async with asyncio.timeout(FORM_S):
+            posted = await request.post()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (ValueError, LookupError, AssertionError):
+        raise web.HTTPBadRequest from None
+    return {name: value for name, value in posted.items() if isinstance(value, str)}
 
 
 def host_of(request: web.Request) -> str:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any, get_args
 
 import pytest
+from click.testing import CliRunner
 
+from cordwatch.app.cli import cordwatch
+from cordwatch.board.access import Reader
 from cordwatch.board.audit_chain import faults, seal_of, sealed
+from cordwatch.board.audit_event import Deed, audit_event
 from cordwatch_schemas.audit import AuditRecord
 from cordwatch_schemas.examples import examples
+from tests.builders import T
 
 
 def a_chain(length: int, name: str = "board") -> list[AuditRecord]:
@@ -90,3 +99,54 @@ def test_the_example_of_the_contract_holds() -> None:
     (example,) = (one for one in examples() if isinstance(one, AuditRecord))
     assert faults([example]) == []
     assert example.seal == seal_of("board", 0, "0" * 64, example.event)
+
+
+ACTIONS, OUTCOMES, NETWORKS = set("CRUDE"), {"0", "4", "8", "12"}, set("12345")
+
+
+@pytest.mark.parametrize("deed", get_args(Deed))
+@pytest.mark.parametrize(
+    "reader", [None, Reader("n.jansen", frozenset({"clinician", "coordinator"}))]
+)
+def test_what_is_written_down_has_the_shape_of_a_fhir_r4_audit_event(
+    deed: Deed, reader: Reader | None
+) -> None:
+    """What R4 asks for is there, once where it may be there once, and codes are those of its required value sets."""
+    told = audit_event(
+        deed, reader, T(0), board="board", peer="10.1.2.3", patients=["A"], about={"clock": "c1"}
+    )
+    assert told["resourceType"] == "AuditEvent"
+    assert set(told["type"]) == {"system", "code"}
+    assert told["subtype"][0]["code"] == deed
+    assert told["action"] in ACTIONS
+    assert told["outcome"] in OUTCOMES
+    assert datetime.fromisoformat(told["recorded"]).tzinfo is not None
+    (agent,) = told["agent"]
+    assert agent["requestor"] is True
+    assert agent["who"]["identifier"]["value"] == (reader.user if reader else "unknown")
+    assert agent["network"] == {"address": "10.1.2.3", "type": "2"}
+    assert agent["network"]["type"] in NETWORKS
+    assert told["source"]["observer"]["identifier"]["value"] == "board"
+    patient, more = told["entity"]
+    assert patient["what"]["identifier"]["value"] == "A"
+    # R4, sev-1: a name or a query, never both; of each detail exactly one value.
+    assert "query" not in more
+    assert all(set(one) == {"type", "valueString"} for one in more["detail"])
+    # FHIR's JSON knows no empty list, and no empty text.
+    bare = audit_event(deed, reader, T(0), board="board", peer="10.1.2.3")
+    assert "entity" not in bare
+    assert not re.search(r'\[\]|\{\}|""|null', json.dumps([told, bare]))
+
+
+def test_audit_show_tells_each_record_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When, who, what, and about whom where it is about somebody."""
+    reader = Reader("n.jansen", frozenset())
+    common: dict[str, Any] = {"board": "board", "peer": "10.1.2.3"}
+    opened = sealed("board", None, audit_event("board-opened", reader, T(0), **common))
+    seen = audit_event("row-opened", reader, T(1), patients=["A"], **common)
+    records = [opened, sealed("board", opened, seen)]
+    monkeypatch.setattr("cordwatch.app.commands.audit.read_audit", lambda _: records)
+    assert CliRunner().invoke(cordwatch, ["audit", "show"]).output.splitlines() == [
+        "board 0 2026-03-02T08:00:00+00:00 n.jansen board-opened",
+        "board 1 2026-03-02T09:00:00+00:00 n.jansen row-opened A",
+    ]

@@ -60,6 +60,16 @@ def test_of_a_gateway_that_says_nothing_no_feed_is_live() -> None:
     assert trouble.startswith("Gateway feeds says nothing since 6 min")
 
 
+def test_of_a_gateway_whose_clock_is_ahead_no_feed_is_live() -> None:
+    """By such a clock it would seem to speak for an hour after it has gone; some seconds are usual."""
+    found = heard(a_gateway(T(2), {RIS: T(2)}))
+    assert found.feeds(T(1.99))[0].state == "live"
+    assert found.feeds(T(1))[0].state == "not known"
+    assert found.troubles(T(1)) == [
+        "Gateway feeds has a clock that is 60 min ahead: whether its feeds are silent is not known."
+    ]
+
+
 def test_without_any_gateway_that_is_said() -> None:
     """No feeds known is no reason for calm."""
     assert heard().troubles(T(1)) == [

@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer, get_port_socket
 
-from cordwatch.board import pages
+from cordwatch.board import pages, site
 from cordwatch.board.routes import ROUTES
 from cordwatch.board.site import make_app
 from cordwatch.runtime import web_listening
 from cordwatch.runtime.web_listening import WebListener
+from cordwatch_schemas.topics import ALERTS
 from tests.builders import (
     T,
     a_report,
     a_suspicion,
     an_admission,
+    an_mri_booked,
     an_mri_done,
     known_lymphoma,
 )
 from tests.unit.board.browsing import Browser, browser
-from tests.unit.board.hospital import an_identity, kept
+from tests.unit.board.hospital import alert_of, an_identity, kept
 from tests.unit.board.test_pages import a_full_house
 
 PATIENCE_S = 10.0
@@ -80,6 +83,59 @@ async def test_a_page_without_scripts_comes_back_by_itself(path: str) -> None:
         headers = one.headers("viewer", Origin="https://elsewhere.example")
         posted = await one.client.post("/search", data={"search": "x"}, headers=headers)
         assert "refresh" not in await posted.text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("multipart/form-data", b"x", 400),
+        ("multipart/form-data; boundary=x", b"no boundary", 400),
+        ("application/x-www-form-urlencoded; charset=none-such", b"search=%ff", 400),
+        ("application/x-www-form-urlencoded", b"search=%ff%fe\xff", 400),
+        ("application/x-www-form-urlencoded", b"search=" + b"x" * 9000, 413),
+    ],
+)
+async def test_what_is_no_form_is_refused_and_no_fault_of_ours(
+    kind: str, body: bytes, status: int
+) -> None:
+    """Nothing of it is repeated, and it is not logged as an error."""
+    async with browser([], T(7)) as one:
+        origin = f"http://{one.client.host}:{one.client.port}"
+        headers = one.headers("viewer", Origin=origin, **{"Content-Type": kind})
+        answer = await one.client.post("/search", data=body, headers=headers)
+        assert (answer.status, "An error of ours" in await answer.text()) == (status, False)
+
+
+async def test_a_form_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends a byte now and then keeps nobody."""
+    monkeypatch.setattr(site, "FORM_S", 0.2)
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"search="
+        await asyncio.sleep(PATIENCE_S)
+
+    async with browser([], T(7)) as one:
+        origin = f"http://{one.client.host}:{one.client.port}"
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        headers = one.headers("viewer", Origin=origin, **kind)
+        answer = await one.client.post("/search", data=never(), headers=headers)
+        assert answer.status == 408
+
+
+async def test_times_on_the_page_of_a_clock_are_those_of_the_hospital() -> None:
+    """Of one page no time is in another zone; how late an alert was is a span that people read."""
+    told = (known_lymphoma(), an_admission(), a_suspicion(), an_mri_booked(T(2), T(5)))
+    records = list(kept(told, T(7)))
+    late = alert_of(records, "reminder").model_copy(update={"late_by_s": 5514, "revision": 9})
+    records.append((ALERTS.name, b"A", late.model_dump_json().encode()))
+    async with browser(records, T(7)) as one:
+        (row,) = one.site.state.open_rows(T(7))
+        text = await (
+            await one.client.get(f"/clock/{row.id}", headers=one.headers("viewer"))
+        ).text()
+        assert "Imaging booked: for 14:00" in text
+        assert "told warning, paged, 1 h 31 min late" in text
+        assert re.search(r"\d UTC|\d s late", text) is None
 
 
 def narrow(host: str, port: int, family: socket.AddressFamily) -> socket.socket:

@@ -164,7 +164,7 @@ def test_the_timeline_has_facts_alerts_and_answers_in_words() -> None:
     assert [one.words for one in moments if one.at >= T(-3)] == [
         "Admitted: HAEM-4, bed 12",
         "Assessed: cord compression suspected",
-        "Told: mri.mescc-suspected, level reminder, severity warning",
+        "Told: MRI of the whole spine (mri.mescc-suspected), level reminder, severity warning",
         "Drug given: 10 mg, IV, dexamethasone (ATC H02AB02)",
         "Acknowledged by n.jansen",
     ]

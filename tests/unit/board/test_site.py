@@ -297,14 +297,18 @@ async def test_an_empty_board_says_what_was_checked_and_when() -> None:
 
 async def test_a_board_without_word_from_kafka_says_that_it_is_not_live() -> None:
     """The page says so by itself, and so do the stream and the interface for programs."""
-    async with browser(RECORDS, T(7)) as one:
-        one.site.state.away_since = T(6.9)
+    feeds = a_gateway(T(7), {"north-ris|ORU": T(6.99)})
+    async with browser((*RECORDS, feeds), T(7)) as one:
         headers = one.headers("viewer")
+        assert "<strong>live</strong>" in await (await one.client.get("/", headers=headers)).text()
+        one.site.state.away_since = T(6.9)
         text = await (await one.client.get("/", headers=headers)).text()
         assert "No word from Kafka since Mon 2 Mar 2026 15:54:00 CET" in text
         assert 'data-live="no"' in text
+        assert "<strong>live</strong>" not in text
         told = await (await one.client.get("/api/clocks", headers=headers)).json()
         assert told["live"] is False
+        assert [feed["state"] for feed in told["feeds"]] == ["not known"]
 
 
 async def test_markup_in_names_and_wards_is_text() -> None:

@@ -69,6 +69,7 @@ def _line_of(record: AuditRecord) -> str:
     event = record.event
     who = event["agent"][0]["who"]["identifier"]["value"]
     deed = event["subtype"][0]["code"]
-    patients = [one["what"]["identifier"]["value"] for one in event["entity"] if "what" in one]
+    about = event.get("entity", ())
+    patients = [one["what"]["identifier"]["value"] for one in about if "what" in one]
     where = f"{record.chain} {record.sequence}"
     return " ".join((where, event["recorded"], who, deed, *patients))

@@ -1,7 +1,7 @@
 "use strict";
 /* Keeps an open page live. Times come from the server's clock alone: what this computer shows may be wrong. */
 (() => {
-  const SILENT_MS = 8000, AGAIN_MS = 2000, REDRAW_MS = 2000, CLOSED_MS = 2000, TURN_MS = 12000, FREEZE_S = 60;
+  const SILENT_MS = 8000, AGAIN_MS = 2000, TRY_MS = 10000, OLD_MS = 300000, REDRAW_MS = 2000, CLOSED_MS = 2000, TURN_MS = 12000, FREEZE_S = 60;
   const root = document.documentElement;
   const rows = document.getElementById("rows");
   /* Painted: the rows below the screen are laid out too. */
@@ -15,7 +15,7 @@
   const zoned = new Intl.DateTimeFormat("en-GB", { timeZone: root.dataset.zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   let base = { shown: Date.parse(root.dataset.now), at: performance.now(), speed: Number(root.dataset.speed) };
   let heard = { at: performance.now(), wall: Date.now() };
-  let isHeard = false, stream = null, serverSays = "", signedOut = "", frozenUntil = 0, held = [], page = 0, needle = "";
+  let isHeard = false, stream = null, triedAt = 0, serverSays = "", signedOut = "", frozenUntil = 0, held = [], page = 0, needle = "";
 
   const now = () => base.shown + (performance.now() - base.at) * base.speed;
   const two = (n) => String(n).padStart(2, "0");
@@ -41,6 +41,8 @@
     for (const one of document.querySelectorAll("[data-clock]")) write(one, zoned.format(now()));
     judge();
     thaw();
+    /* A connection that was lost without a word looks like a quiet one for ever: begin another. */
+    if (performance.now() - Math.max(heard.at, triedAt) > TRY_MS) { stream.close(); connect(); }
   }
 
   /* Not live: nothing heard for a while, by either clock of this computer, or the server itself says so. */
@@ -54,6 +56,17 @@
     if (why) write(notLive.querySelector("span"), why);
     pulse.classList.toggle("is-live", !why);
     write(pulse.querySelector(".word"), why ? "not live" : "live");
+    doubt(why !== "");
+  }
+  /* Of a page that is not live no feed may be called so. */
+  let doubted = [];
+  function doubt(isOld) {
+    const found = isOld ? document.querySelectorAll(".f-live") : doubted;
+    for (const one of found) {
+      one.className = isOld ? "f-not-known" : "f-live";
+      write(one.querySelector("strong"), isOld ? "not known" : "live");
+    }
+    doubted = isOld ? [...doubted, ...found] : [];
   }
 
   function take(message) {
@@ -64,6 +77,8 @@
     serverSays = message.notLive;
     if (frozenUntil) held.push(message); else show(message);
     tick();
+    /* Of another version than its script and style: after an update nobody comes to load the wall anew. */
+    if (message.build && message.build !== root.dataset.build && performance.now() > OLD_MS && !isBusy()) location.reload();
     if (message.mark && message.mark !== rows.dataset.mark) redraw(message.mark);
   }
 
@@ -150,6 +165,7 @@
     old.replaceChildren(...next.childNodes);
     if (focused) (document.getElementById(focused)?.querySelector("summary, a") || document.body).focus();
   }
+  function isBusy() { return frozenUntil > 0 || needle !== "" || (answers !== null && isAnswering()); }
   /* Nobody's words are taken out of their hands: who has begun to answer is told to look again. */
   function isAnswering() {
     if (answers.contains(document.activeElement)) return true;
@@ -157,14 +173,15 @@
   }
 
   function connect() {
+    triedAt = performance.now();
     const address = rows.dataset.stream;
-    stream = new EventSource(address.includes("?") ? address : address + location.search);
-    stream.addEventListener("board", (event) => take(JSON.parse(event.data)));
-    stream.addEventListener("error", () => {
+    const one = stream = new EventSource(address.includes("?") ? address : address + location.search);
+    one.addEventListener("board", (event) => take(JSON.parse(event.data)));
+    one.addEventListener("error", () => {
       /* A refusal ends an EventSource for good; a lost connection it mends itself. */
-      if (stream.readyState !== EventSource.CLOSED) return;
-      askWhy(stream.url);
-      setTimeout(connect, AGAIN_MS);
+      if (one !== stream || one.readyState !== EventSource.CLOSED) return;
+      askWhy(one.url);
+      setTimeout(() => { if (one === stream) connect(); }, AGAIN_MS);
     });
   }
   /* Refused for who asks, or sent to where one signs in: names must not stay for whoever comes by. */
