@@ -130,7 +130,7 @@ class Deployment:
         """Return when each container of *services* was started, the last time."""
         found = self.compose("ps", "--quiet", *services).stdout.split()
         form = "{{.Name}} {{.State.StartedAt}}"
-        told = _run("docker", "inspect", "--format", form, *found).stdout.splitlines()
+        told = run("docker", "inspect", "--format", form, *found).stdout.splitlines()
         return dict(line.split(" ") for line in told)
 
     def metrics_of(self, worker: int) -> str:
