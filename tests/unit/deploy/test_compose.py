@@ -164,7 +164,7 @@ def test_with_tls_nobody_speaks_in_the_clear() -> None:
         clear = {listens[one] for one, how in spoken.items() if how != "SSL"}
         assert clear == {"127.0.0.1:39092"}
         assert told["KAFKA_SSL_CLIENT_AUTH"] == "required"
-        assert "127.0.0.1:39092" in services[name]["healthcheck"]["test"][1]
+        assert "/dev/tcp/127.0.0.1/39092 " in services[name]["healthcheck"]["test"][-1]
     feeds = services["feeds"]["environment"]
     assert feeds["CORDWATCH_FEEDS_TLS_CLIENT_CA"] == "/run/secrets/tls/ca.pem"
     folders = [
