@@ -139,6 +139,19 @@ class Load:
             await asyncio.sleep(PAUSE_S)
 
 
+def expect_the_same(pids: dict[str, int], began: dict[str, int], folder: Path) -> None:
+    """
+    Expect that nobody was started anew for a certificate.
+
+    Who leads ends itself, in order, when the broker was away for longer than a lead lasts,
+    as this one is on a busy machine; with whatever certificate.
+    """
+    anew = {name for name in pids if pids[name] != began[name]}
+    lost = {"pager": "another pager leads now", "synthetic": "another one tells now"}
+    assert anew <= lost.keys()
+    assert all(lost[name] in (folder / f"{name}.log").read_text() for name in anew)
+
+
 @pytest.mark.timeout(240)
 async def test_certificates_are_renewed_under_load(desk: Desk, tmp_path: Path) -> None:
     """A new authority, with both trusted meanwhile, for the broker, every client and both listeners."""
@@ -168,7 +181,8 @@ async def test_certificates_are_renewed_under_load(desk: Desk, tmp_path: Path) -
             async with aiohttp.ClientSession() as session:
                 async with session.get(site, ssl=trusting(desk.new)) as answer:
                     assert answer.status == 200
-            assert {name: one.pid for name, one in running.processes.items()} == began
+            pids = {name: one.pid for name, one in running.processes.items()}
+            expect_the_same(pids, began, tmp_path)
     assert 0 < sent_before < len(load.acknowledged)
     assert set(load.acknowledged) <= raw_ids(bench.address).keys()
     told = event_ids(bench.address)

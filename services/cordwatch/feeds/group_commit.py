@@ -24,7 +24,7 @@ from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.identities import Identities
 from cordwatch.feeds.intake import Understand
 from cordwatch.feeds.receipts import Memory
-from cordwatch.runtime.kafka import GIVEN_UP_S, NOT_SAFE, TOO_LARGE, KafkaError
+from cordwatch.runtime.kafka import GIVEN_UP_S, NOT_SAFE, RENEWED_WITHIN_S, TOO_LARGE, KafkaError
 from cordwatch.runtime.logging import get_logger
 from cordwatch_schemas.records import Receipts
 from cordwatch_schemas.topics import RECEIPTS
@@ -205,8 +205,7 @@ class GroupCommit:
         """Read and send what waits, as soon as there is room under way."""
         while self._waiting or not self._is_stopping:
             if not self._waiting:
-                self._came.clear()
-                await self._came.wait()
+                await self._rest()
                 continue
             # What comes meanwhile goes with it.
             await self._may_send.wait()
@@ -301,6 +300,15 @@ class GroupCommit:
             one.sent.give_up()
         await asyncio.sleep(pause_s)
         self._sink = self._connect()
+
+    async def _rest(self) -> None:
+        """Wait until something comes; a client with old certificates would knock with them all the while."""
+        self._came.clear()
+        try:
+            async with asyncio.timeout(RENEWED_WITHIN_S):
+                await self._came.wait()
+        except TimeoutError:
+            await self._renew()
 
     async def _renew(self) -> None:
         """Take a new client where certificates were replaced, once nothing is on its way by the old one."""

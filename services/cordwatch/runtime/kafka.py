@@ -25,6 +25,7 @@ from kafka.errors import (
 
 from cordwatch.runtime.deliveries import Sent, as_error
 from cordwatch.runtime.environment import DEVELOPMENT, Environment
+from cordwatch.runtime.kafka_faults import BrokerUnreachable, MissingTopics, WrongTopics
 from cordwatch.runtime.kafka_refusals import KafkaRefused, denied, refusal_of
 from cordwatch.runtime.kafka_security import (
     PLAINTEXT,
@@ -53,36 +54,8 @@ GIVEN_UP_S = 120.0
 
 RECORD_BYTES_MAX = 24 * 1024 * 1024
 BUFFER_WAIT_S = 0.1
-
-
-class BrokerUnreachable(RuntimeError):
-    """No broker answered in time; names the address."""
-
-    def __init__(self, address: str, waited_s: float) -> None:
-        """Say where and for how long it was tried."""
-        super().__init__(f"no Kafka broker answers at {address} (tried for {waited_s:g} s)")
-
-
-class MissingTopics(RuntimeError):
-    """Topics are not provisioned; names the command that creates them."""
-
-    def __init__(self, missing: Sequence[str], address: str) -> None:
-        """Name the topics, and where they were looked for."""
-        super().__init__(
-            f"topics are missing: {', '.join(missing)}\n"
-            f"create them: cordwatch --kafka {address} topics apply"
-        )
-
-
-class WrongTopics(RuntimeError):
-    """A topic has another number of partitions than its patients are spread over."""
-
-    def __init__(self, name: str, found: int, wanted: int) -> None:
-        """Say which, and why nothing here mends it."""
-        super().__init__(
-            f"{name} has {found} partitions and must have {wanted}: it must be made anew, "
-            "since a changed count would strand what is in it"
-        )
+RENEWED_WITHIN_S = 5.0
+"""After so long an idle client with old certificates is replaced: until then it knocks with them once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +170,9 @@ class Publisher:
         except KafkaException:
             raise unreachable(settings) from None
         self._pending: list[Sent] = []
+        self._closed = threading.Event()
+        if settings.security.is_secret:
+            threading.Thread(target=self._renew_while_idle, name="renewing", daemon=True).start()
 
     def send(self, topic: str, key: bytes, value: bytes | None, **place: int) -> None:
         """
@@ -218,7 +194,8 @@ class Publisher:
         """
         pending, self._pending = self._pending, []
         if self._flush(self._producer, ACK_TIMEOUT_S):
-            self._renew(is_stuck=True)
+            with self._sending:
+                self._renew(is_stuck=True)
             raise KafkaTimeoutError("the broker does not acknowledge")
         for one in pending:
             if one.error is not None:
@@ -250,8 +227,8 @@ class Publisher:
 
     def close(self) -> None:
         """Close the connection; what was not confirmed may not have arrived."""
-        self._producer.purge()
-        self._producer.flush(0)
+        self._closed.set()
+        self._give_up()
 
     def _renew(self, *, is_stuck: bool = False) -> None:
         """
@@ -264,10 +241,19 @@ class Publisher:
         # What it has to tell besides counts as on its way, until it is heard.
         self._producer.poll(0)
         if is_stuck:
-            self.close()
+            self._give_up()
         if is_stuck or len(self._producer) == 0:
             self._renewal = renewal_of(self._settings.security)
             self._producer = Producer(producer_settings(self._settings))
+
+    def _renew_while_idle(self) -> None:
+        while not self._closed.wait(RENEWED_WITHIN_S):
+            with self._sending:
+                self._renew()
+
+    def _give_up(self) -> None:
+        self._producer.purge()
+        self._producer.flush(0)
 
     def _flush(self, producer: Producer, wait_s: float) -> int:
         """Wait for answers; return how many are still awaited."""

@@ -47,6 +47,8 @@ EXIT_BROKEN = 70
 STUCK_S = 60.0
 PAUSED_PART_OF_SESSION = 3
 DRAIN_S = 20.0
+BEGIN_S = 5.0
+"""So long a worker that was told to stop while it begins may still begin, to leave its group in order."""
 
 _RAW = {
     "key_type": bytes,
@@ -318,8 +320,10 @@ class Watch:
             loop.add_signal_handler(one, stop.set)
         self.app.finalize()
         try:
-            await self.broker.start()
-            await self.app.start()
+            if not await self._has_begun(stop):
+                log.info("told to stop before it had begun")
+                # What waits for a broker would be waited for.
+                os._exit(EXIT_OK)
             watchdog.start()
             await stop.wait()
             log.info("stopping")
@@ -328,6 +332,21 @@ class Watch:
             watchdog.stop()
             server.stop()
         return EXIT_OK
+
+    async def _has_begun(self, stop: asyncio.Event) -> bool:
+        """Begin; return False where it was told to stop meanwhile, and a broker that is away keeps it from beginning."""
+        beginning, told = (asyncio.ensure_future(one) for one in (self._begin(), stop.wait()))
+        await asyncio.wait({beginning, told}, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        done, _ = await asyncio.wait({beginning}, timeout=BEGIN_S)
+        for one in done:
+            # For its error.
+            one.result()
+        return bool(done)
+
+    async def _begin(self) -> None:
+        await self.broker.start()
+        await self.app.start()
 
     async def _drain(self) -> None:
         """Finish the poll in hand, commit, and leave the group."""

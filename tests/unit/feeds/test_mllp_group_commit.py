@@ -268,6 +268,20 @@ async def test_a_client_with_new_certificates_comes_when_nothing_is_on_its_way(
     assert not desk.commit.broker_away
 
 
+async def test_a_gateway_at_rest_takes_a_new_client_too(
+    desk: Desk, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would knock with its old certificates until the next message comes."""
+    monkeypatch.setattr(group_commit, "RENEWED_WITHIN_S", 0.05)
+    desk.send(0)
+    assert (await desk.next())[0] == "0"
+    broker.is_renewed = True
+    await desk.until(lambda: broker.connections == 2)
+    desk.send(1)
+    assert (await desk.next())[0] == "1"
+    assert broker.connections == 2
+
+
 async def test_what_the_broker_does_not_take_by_old_certificates_goes_by_new_ones(
     desk: Desk, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

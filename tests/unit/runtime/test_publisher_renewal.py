@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(hospital: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """Return a publisher that trusts the hospital's authority."""
+def desk(hospital: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """Yield a publisher that trusts the hospital's authority."""
     made: list[FakeProducer] = []
 
     def producer(settings: dict[str, Any]) -> FakeProducer:
@@ -90,7 +91,9 @@ def desk(hospital: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     replace(ca, hospital.certificate)
     # Nobody listens there: who knocks leaves it to the client.
     settings = KafkaSettings("127.0.0.1:1", 1, security=KafkaSecurity("ssl", ca=ca))
-    return Desk(Publisher(settings), made, ca)
+    found = Desk(Publisher(settings), made, ca)
+    yield found
+    found.publisher.close()
 
 
 def test_a_new_client_is_taken_when_nothing_is_on_its_way(desk: Desk, stranger: Authority) -> None:
@@ -124,6 +127,29 @@ def test_what_does_not_get_through_by_old_certificates_is_given_up(
     assert (len(desk.made), desk.made[0].waiting) == (2, [])
     desk.send()
     assert desk.publisher.confirm() == 1
+
+
+def test_who_sends_nothing_is_renewed_too(
+    hospital: Authority, stranger: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An idle client would knock with its old certificates for ever."""
+    monkeypatch.setattr(kafka, "RENEWED_WITHIN_S", 0.02)
+    is_made = threading.Event()
+
+    def producer(settings: dict[str, Any]) -> FakeProducer:
+        if "publisher" in made:
+            is_made.set()
+        return FakeProducer(settings)
+
+    monkeypatch.setattr(kafka, "Producer", producer)
+    ca = tmp_path / "ca"
+    replace(ca, hospital.certificate)
+    made: dict[str, Publisher] = {}
+    settings = KafkaSettings("127.0.0.1:1", 1, security=KafkaSecurity("ssl", ca=ca))
+    made["publisher"] = Publisher(settings)
+    replace(ca, stranger.certificate)
+    assert is_made.wait(10)
+    made["publisher"].close()
 
 
 def test_files_that_cannot_be_used_change_nothing(desk: Desk) -> None:
