@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 from pydantic import TypeAdapter, ValidationError
 
 from cordwatch.runtime.kafka import KafkaSettings
@@ -133,7 +132,7 @@ class Intake:
             if polled or (is_first and is_current):
                 is_first = is_first and not is_current
                 self._take(Batch(self._heard(polled), is_current))
-                self._commit(member, reader, list(polled))
+                member.commit({one: reader.position(one) for one in polled})
 
     def _placed(
         self, member: Member, reader: KafkaConsumer, *, is_whole: bool
@@ -147,12 +146,13 @@ class Intake:
                 raise NotKnown(topic.name)
             parts += [TopicPartition(topic.name, one) for one in sorted(found)]
         reader.assign(parts)
+        known = member.committed(parts) if is_whole else {}
         for part in parts:
-            committed = member.committed(part) if is_whole else None
-            if committed is None:
+            at = known.get(part)
+            if at is None:
                 reader.seek_to_beginning(part)
             else:
-                reader.seek(part, committed)
+                reader.seek(part, at)
         return parts
 
     def _heard(self, polled: dict[TopicPartition, Sequence[object]]) -> tuple[Heard, ...]:
@@ -165,12 +165,3 @@ class Intake:
                 else:
                     found.append(one)
         return tuple(found)
-
-    def _commit(self, member: Member, reader: KafkaConsumer, parts: list[TopicPartition]) -> None:
-        if not parts:
-            return
-        try:
-            member.commit({one: reader.position(one) for one in parts})
-        except KafkaError as error:
-            # Read again after a restart, and known then: nothing is told twice.
-            log.warning("offsets are not committed", error=type(error).__name__)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, cast
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
-from cordwatch.runtime.kafka import KafkaSettings
+from cordwatch.runtime.kafka import KafkaError, KafkaSettings
+from cordwatch.runtime.logging import get_logger
 from cordwatch_schemas.topics import Topic
 
-JOIN_MS = 1_000
-"""How long one look lasts while the group is put together."""
-STAND_BY_S = 0.2
-"""Between two looks of one that does not lead."""
+JOIN_MS, LOOK_MS = 1_000, 200
+"""How long one look lasts: while the group is put together, and else."""
+STAND_BY_S = 0.1
+"""Between two looks of one that waits."""
+ABANDONED_S = 300.0
+"""Nobody has asked for so long whether it leads: whoever should work hangs, and another one is to lead."""
+
+log = get_logger("cordwatch.leading")
 
 
 _ASSIGNED_BY = (StickyPartitionAssignor, RangePartitionAssignor)
@@ -35,14 +44,24 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python ha
     """
     One of a group of which the one that is assigned the only partition of a topic leads.
 
-    Only membership is wanted of it: it reads nothing.
+    Only membership is wanted of it: it reads nothing. It stays a member on a thread
+    of its own, in long looks: where one ends just when the group has been joined,
+    kafka-python (3.0.12) throws that away and joins anew. With looks of 200 ms, and
+    a topic that was not known, 7 of 40 starts on a busy machine hung so, and nobody
+    led; with looks of no length the group was not put together for half a minute.
     """
 
     def __init__(
         self, kafka: KafkaSettings, group: str, topic: Topic, session_timeout_s: float
     ) -> None:
         """Join *group*, by and by; one that says nothing for *session_timeout_s* is a member no more."""
-        self._is_joining = True
+        self._is_joining, self._is_leading = True, False
+        self._is_behind = self._is_ending = False
+        self._failure: BaseException | None = None
+        self._asked_at = time.monotonic()
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
+        self._read_to: dict[TopicPartition, int] = {}
+        self._noting = threading.Lock()
         self._consumer = KafkaConsumer(
             **kafka.client(),
             group_id=group,
@@ -54,6 +73,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python ha
         # Known before it joins: the first news of a topic would make it join anew.
         self._consumer.partitions_for_topic(topic.name)
         self._consumer.subscribe([topic.name], listener=self)
+        self._thread = threading.Thread(target=self._run, name=f"member-{group}", daemon=True)
+        self._thread.start()
 
     def on_partitions_revoked(self, _: object) -> None:
         """Note that the group is put together anew, since somebody came or went."""
@@ -65,39 +86,70 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python ha
         self._consumer.pause(*self._consumer.assignment())
 
     def leads(self) -> bool:
-        """
-        Return whether it leads; to be asked again and again, or it is a member no more.
-
-        Takes a second at most while the group is put together, else no time. In long
-        looks: where one ends just when the group has been joined, kafka-python
-        (3.0.12) throws that away and joins anew. With looks of 200 ms, and a topic that was
-        not known, 7 of 40 starts on a busy machine hung so, and nobody led; with looks
-        of no length the group was not put together for half a minute, and took no offsets.
-        """
-        self._consumer.poll(timeout_ms=JOIN_MS if self._is_joining else 0)
-        return bool(self._consumer.assignment())
+        """Return whether it leads; to be asked again and again: who asks no more does not get on."""
+        self._asked_at = time.monotonic()
+        if self._failure is not None:
+            raise self._failure
+        return self._is_leading
 
     def wait_for_lead(self, is_stopped: Callable[[], bool]) -> bool:
         """Wait until it leads, or it is stopped; return whether it leads."""
         while not is_stopped() and not self.leads():
-            if not self._is_joining:
-                time.sleep(STAND_BY_S)
+            time.sleep(STAND_BY_S)
         return not is_stopped()
 
-    def committed(self, part: TopicPartition) -> int | None:
-        """Return up to where the group has read *part*; None: nothing of it."""
-        return cast("int | None", self._consumer.committed(part))
+    def committed(self, parts: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """Return up to where the group has read each of *parts*; None: nothing of it."""
+        answer: Future[Any] = Future()
+        self._calls.put((lambda: {part: self._consumer.committed(part) for part in parts}, answer))
+        while not answer.done():
+            self.leads()
+            with suppress(TimeoutError):
+                answer.result(STAND_BY_S)
+        return cast("dict[TopicPartition, int | None]", answer.result())
 
     def commit(self, read_to: Mapping[TopicPartition, int]) -> None:
         """
-        Note how far the group has read, as a member: one that was replaced cannot move it.
+        Note how far the group has read, a moment later, as a member: one that was replaced cannot move it.
 
-        Raises:
-            KafkaError: it is a member no more, or the group is being put together.
+        As long as it cannot be noted, what was read is read again by the next one.
         """
-        places = {part: OffsetAndMetadata(at, "", -1) for part, at in read_to.items()}
-        self._consumer.commit(places)
+        with self._noting:
+            self._read_to.update(read_to)
 
     def close(self) -> None:
         """Leave the group, so that another one takes over at once."""
-        self._consumer.close()
+        self._is_ending = True
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._is_ending and time.monotonic() - self._asked_at < ABANDONED_S:
+                self._consumer.poll(timeout_ms=JOIN_MS if self._is_joining else LOOK_MS)
+                self._is_leading = bool(self._consumer.assignment())
+                while not self._calls.empty():
+                    call, answer = self._calls.get()
+                    answer.set_result(call())
+                self._note()
+        except BaseException as error:  # noqa: BLE001 - told to whoever asks next
+            self._failure = error
+        finally:
+            self._is_leading = False
+            self._consumer.close()
+
+    def _note(self) -> None:
+        with self._noting:
+            read_to, self._read_to = self._read_to, {}
+        if not read_to:
+            return
+        try:
+            self._consumer.commit(
+                {part: OffsetAndMetadata(at, "", -1) for part, at in read_to.items()}
+            )
+            self._is_behind = False
+        except KafkaError as error:
+            if not self._is_behind:
+                log.warning("offsets are not committed yet", error=type(error).__name__)
+            self._is_behind = True
+            with self._noting:
+                self._read_to = read_to | self._read_to

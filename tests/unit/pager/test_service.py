@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -228,9 +228,9 @@ class Seven(Member):
     def __init__(self) -> None:
         """Ask no broker."""
 
-    def committed(self, _: TopicPartition) -> int:
+    def committed(self, parts: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
         """Return where to go on."""
-        return 7
+        return dict.fromkeys(parts, 7)
 
 
 class Reader:
