@@ -31,7 +31,7 @@ WORKERS_MIN: Final = 2
 SETTLED_S: Final = 900
 """Every change of the number is a rebalance: not for what is over in a quarter of an hour."""
 LAG: Final = 50_000
-"""Records for each worker: what one reads of the full pathway in six seconds (docs/BENCH.md)."""
+"""Records for each worker: what one reads of the full pathway in seven and a half seconds (docs/BENCH.md)."""
 MADE: Final = "# Written by `make docs`, not by hand.\n"
 
 Resource = Mapping[str, Any]
