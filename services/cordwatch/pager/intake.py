@@ -108,8 +108,12 @@ class Intake:
                 return
             # The ledger is read by another client.
             is_whole = self._lead()
+            # It is assigned what it reads and so no member; the group is for how far it has read.
             reader = KafkaConsumer(
-                **self._kafka.client(), enable_auto_commit=False, auto_offset_reset="earliest"
+                **self._kafka.client(),
+                group_id=self._group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
             )
             try:
                 self._read(member, reader, is_whole=is_whole)
@@ -119,7 +123,7 @@ class Intake:
             member.close()
 
     def _read(self, member: Member, reader: KafkaConsumer, *, is_whole: bool) -> None:
-        parts = self._placed(member, reader, is_whole=is_whole)
+        parts = self._placed(reader, is_whole=is_whole)
         ends = reader.end_offsets(parts)
         is_first = True
         while not self._stop.is_set():
@@ -134,9 +138,7 @@ class Intake:
                 self._take(Batch(self._heard(polled), is_current))
                 member.commit({one: reader.position(one) for one in polled})
 
-    def _placed(
-        self, member: Member, reader: KafkaConsumer, *, is_whole: bool
-    ) -> list[TopicPartition]:
+    def _placed(self, reader: KafkaConsumer, *, is_whole: bool) -> list[TopicPartition]:
         """Place *reader* where the last one was, and return what it reads."""
         parts = []
         for topic in READ:
@@ -146,13 +148,12 @@ class Intake:
                 raise NotKnown(topic.name)
             parts += [TopicPartition(topic.name, one) for one in sorted(found)]
         reader.assign(parts)
-        known = member.committed(parts) if is_whole else {}
         for part in parts:
-            at = known.get(part)
-            if at is None:
+            committed = reader.committed(part) if is_whole else None
+            if committed is None:
                 reader.seek_to_beginning(part)
             else:
-                reader.seek(part, at)
+                reader.seek(part, committed)
         return parts
 
     def _heard(self, polled: dict[TopicPartition, Sequence[object]]) -> tuple[Heard, ...]:

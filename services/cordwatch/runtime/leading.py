@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import suppress
-from typing import Any, cast
+from collections.abc import Callable, Mapping
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
@@ -22,8 +18,8 @@ JOIN_MS, LOOK_MS = 1_000, 200
 """How long one look lasts: while the group is put together, and else."""
 STAND_BY_S = 0.1
 """Between two looks of one that waits."""
-ABANDONED_S = 300.0
-"""Nobody has asked for so long whether it leads: whoever should work hangs, and another one is to lead."""
+UNASKED_S_MAX = 10.0
+"""Whoever does not ask for longer whether it leads may hang: then Kafka's own limit counts (5 min), and another one leads."""
 
 log = get_logger("cordwatch.leading")
 
@@ -59,7 +55,6 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python ha
         self._is_behind = self._is_ending = False
         self._failure: BaseException | None = None
         self._asked_at = time.monotonic()
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._read_to: dict[TopicPartition, int] = {}
         self._noting = threading.Lock()
         self._consumer = KafkaConsumer(
@@ -98,16 +93,6 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python ha
             time.sleep(STAND_BY_S)
         return not is_stopped()
 
-    def committed(self, parts: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
-        """Return up to where the group has read each of *parts*; None: nothing of it."""
-        answer: Future[Any] = Future()
-        self._calls.put((lambda: {part: self._consumer.committed(part) for part in parts}, answer))
-        while not answer.done():
-            self.leads()
-            with suppress(TimeoutError):
-                answer.result(STAND_BY_S)
-        return cast("dict[TopicPartition, int | None]", answer.result())
-
     def commit(self, read_to: Mapping[TopicPartition, int]) -> None:
         """
         Note how far the group has read, a moment later, as a member: one that was replaced cannot move it.
@@ -124,12 +109,12 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python ha
 
     def _run(self) -> None:
         try:
-            while not self._is_ending and time.monotonic() - self._asked_at < ABANDONED_S:
+            while not self._is_ending:
+                if time.monotonic() - self._asked_at > UNASKED_S_MAX:
+                    time.sleep(STAND_BY_S)
+                    continue
                 self._consumer.poll(timeout_ms=JOIN_MS if self._is_joining else LOOK_MS)
                 self._is_leading = bool(self._consumer.assignment())
-                while not self._calls.empty():
-                    call, answer = self._calls.get()
-                    answer.set_result(call())
                 self._note()
         except BaseException as error:  # noqa: BLE001 - told to whoever asks next
             self._failure = error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +18,6 @@ from cordwatch.pager.machine import Machine
 from cordwatch.pager.service import Pager
 from cordwatch.pager.transports.transport import Outcome, Page
 from cordwatch.runtime.kafka import KafkaError, KafkaSettings
-from cordwatch.runtime.leading import Member
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.operations import OperationalAlert
 from cordwatch_schemas.pages import LedgerEntry
@@ -218,23 +217,12 @@ def test_a_row_that_cannot_be_read_is_heard_of_anew(monkeypatch: pytest.MonkeyPa
     intake = Pager(a_plan(), {}, NOWHERE, CLOCK)._intake
     for is_whole, begins in ((True, {7}), (False, {0})):
         reader = Reader()
-        assert intake._placed(Seven(), reader, is_whole=is_whole) == known
+        assert intake._placed(reader, is_whole=is_whole) == known
         assert set(reader.at.values()) == begins
 
 
-class Seven(Member):
-    """A member of the group that has committed seven records of everything."""
-
-    def __init__(self) -> None:
-        """Ask no broker."""
-
-    def committed(self, parts: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
-        """Return where to go on."""
-        return dict.fromkeys(parts, 7)
-
-
 class Reader:
-    """A consumer of topics with one partition each."""
+    """A consumer of topics with one partition each, whose group has committed seven records of everything."""
 
     def __init__(self) -> None:
         """Stand nowhere yet."""
@@ -243,6 +231,10 @@ class Reader:
     def partitions_for_topic(self, _: str) -> set[int]:
         """Return the one."""
         return {0}
+
+    def committed(self, _: TopicPartition) -> int:
+        """Return where to go on."""
+        return 7
 
     def assign(self, parts: list[TopicPartition]) -> None:
         """Take them all."""
@@ -268,4 +260,4 @@ def test_a_topic_without_partitions_is_not_passed_over() -> None:
     """A pager that is deaf to alerts would look well and tell nobody."""
     intake = Pager(a_plan(), {}, NOWHERE, CLOCK)._intake
     with pytest.raises(NotKnown):
-        intake._placed(Seven(), Deaf(), is_whole=True)
+        intake._placed(Deaf(), is_whole=True)
