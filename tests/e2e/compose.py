@@ -7,10 +7,15 @@ import secrets
 import shutil
 import subprocess
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from cordwatch.app.commands.secret_files import make_secrets
+from deploy.compose.certificates import make
 from tests.kafka_harness.container import engine_answers, image, require_image
 from tests.kafka_harness.libraries import NoKafka
 from tests.kafka_harness.real_kafka import free_ports
@@ -156,3 +161,21 @@ def run(
         timeout=BUILD_S_MAX,
         check=False,
     )
+
+
+@contextmanager
+def deployed(folder: Path, *profiles: str) -> Iterator[Deployment]:
+    """Give the deployment with *profiles*, built and started as the README says; skip where there can be none."""
+    try:
+        made = Deployment(images(), folder, *profiles)
+    except NoDeployment as reason:
+        pytest.skip(str(reason))
+    if "tls" in profiles:
+        make(made.certificates)
+    try:
+        # Not `--wait`: it takes the one-shot that has ended well for a failure.
+        done = made.up("--build")
+        assert done.returncode == 0, done.stderr[-3_000:]
+        yield made
+    finally:
+        made.remove()

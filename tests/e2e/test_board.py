@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from cordwatch.runtime.wall_clock import WallClock
 from tests.builders import a_suspicion, an_admission, known_lymphoma
 from tests.e2e.board_site import BoardSite, a_ward_now, board_site, on_topics
-from tests.e2e.chromium import Tab, chromium, tab
+from tests.e2e.chromium import Tab, tab
 from tests.unit.board.hospital import an_acknowledgement, answered, kept
 
 pytestmark = pytest.mark.timeout(240)
@@ -24,19 +24,6 @@ pytestmark = pytest.mark.timeout(240)
 OVERDUE = "p_7qk2xm4dnv3t"
 """Suspected 13 hours ago, nothing ordered."""
 LIVE_S, NOT_LIVE_S, STOP_S = 2.0, 15.0, 5.0
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Give the browser."""
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def began() -> datetime:
-    """Give the instant as of which the ward is told."""
-    return WallClock().now()
 
 
 @pytest.fixture(scope="module")

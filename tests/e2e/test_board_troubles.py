@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from cordwatch.runtime.wall_clock import WallClock
 from tests.builders import a_report, a_suspicion, an_admission, an_mri_done, known_lymphoma
 from tests.e2e.board_site import BoardSite, a_ward_now, board_site, on_topics
-from tests.e2e.chromium import chromium, tab
+from tests.e2e.chromium import tab
 from tests.e2e.relay import relayed
 from tests.unit.board.browsing import SECRET
 from tests.unit.board.browsing import Browser as Reader
@@ -25,19 +24,6 @@ BANNER_S, CLOSED_S, NOT_LIVE_S = 5.0, 10.0, 15.0
 OLD_MS = 300_000
 SEEN_PX = 30
 OVERDUE = "p_7qk2xm4dnv3t"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Give the browser."""
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def began() -> datetime:
-    """Give the instant as of which the ward is told."""
-    return WallClock().now()
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from cordwatch.feeds.source import Source
 from cordwatch.pathway.simulation import simulate
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.pack import load_pack
-from tests.e2e.compose import Deployment, NoDeployment, images
+from tests.e2e.compose import Deployment, deployed
 from tests.kafka.test_watch import eventually
 
 pytestmark = pytest.mark.timeout(1200)
@@ -38,18 +38,9 @@ Raised = set[tuple[str, str, str]]
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Yield the deployment, built and started as the README says."""
-    try:
-        made = Deployment(images(), tmp_path_factory.mktemp("secrets"))
-    except NoDeployment as reason:
-        pytest.skip(str(reason))
-    try:
-        # Not `--wait`: it takes the one-shot that has ended well for a failure.
-        done = made.up("--build")
-        assert done.returncode == 0, done.stderr[-3_000:]
+    """Give it, running."""
+    with deployed(tmp_path_factory.mktemp("secrets")) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def cordwatch(made: Deployment, *arguments: str) -> subprocess.CompletedProcess[str]:

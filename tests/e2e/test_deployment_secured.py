@@ -10,7 +10,7 @@ import pytest
 from cordwatch.app.demo_today import day_ending
 from cordwatch.runtime.wall_clock import WallClock
 from deploy.compose.certificates import make
-from tests.e2e.compose import Deployment, NoDeployment, images
+from tests.e2e.compose import Deployment, deployed
 from tests.e2e.test_deployment import asked, cordwatch, sent
 from tests.kafka.test_watch import eventually
 
@@ -21,18 +21,9 @@ STORY = {"mri.mescc-suspected", "mdt.consult", "steroid.start"}
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Yield the deployment with both profiles, built and started as the README says."""
-    try:
-        made = Deployment(images(), tmp_path_factory.mktemp("secrets"), "tls", "ha")
-    except NoDeployment as reason:
-        pytest.skip(str(reason))
-    make(made.certificates)
-    try:
-        done = made.up("--build")
-        assert done.returncode == 0, done.stderr[-3_000:]
+    """Give it with both profiles, running."""
+    with deployed(tmp_path_factory.mktemp("secrets"), "tls", "ha") as made:
         yield made
-    finally:
-        made.remove()
 
 
 def as_(whom: str, made: Deployment) -> ssl.SSLContext:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from tests.builders import (
     known_lymphoma,
 )
 from tests.e2e.board_site import board_site, on_topics
-from tests.e2e.chromium import chromium, tab
+from tests.e2e.chromium import tab
 from tests.e2e.payloads import MARK, PAYLOADS
 from tests.e2e.poison import NOW, fhir, hl7
 from tests.unit.board.hospital import (
@@ -83,13 +83,6 @@ def signed_in(folder: Path) -> tuple[tuple[str, ...], dict[str, str]]:
     headers = {"X-Remote-User": "n.jansen", "X-Remote-Groups": "cordwatch-coordinator"}
     headers["X-Proxy-Secret"] = SECRET
     return ("--access", "header", "--proxies", "127.0.0.1", *secret), headers
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Give the browser."""
-    with chromium() as found:
-        yield found
 
 
 def visited(

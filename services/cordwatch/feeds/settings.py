@@ -22,13 +22,7 @@ def _numbered(value: object) -> object:
 class FeedsSettings(Listening):
     """Settings of one gateway; each description is the help of its option."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CORDWATCH_FEEDS_",
-        env_ignore_empty=True,
-        frozen=True,
-        hide_input_in_errors=True,
-        extra="ignore",
-    )
+    model_config = SettingsConfigDict(env_prefix="CORDWATCH_FEEDS_")
 
     name: str = Field(
         "feeds",

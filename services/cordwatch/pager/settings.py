@@ -15,13 +15,7 @@ from cordwatch.runtime.listening import Listening, Names, Networks
 class PagerSettings(Listening):
     """Settings of one pager; each description is the help of its option."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CORDWATCH_PAGER_",
-        env_ignore_empty=True,
-        frozen=True,
-        hide_input_in_errors=True,
-        extra="ignore",
-    )
+    model_config = SettingsConfigDict(env_prefix="CORDWATCH_PAGER_")
 
     plan: Path = Field(description="File with the pager plan (docs/pager-plan.md).")
     name: str = Field(

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic_settings import NoDecode
+
+from cordwatch.runtime.settings import Settings
 
 
 def _listed(value: object) -> object:
@@ -22,7 +24,7 @@ Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, Listed]
 Names = Annotated[tuple[str, ...], NoDecode, Listed]
 
 
-class Listening(BaseSettings):
+class Listening(Settings):
     """What everything that listens needs to be told: where, and how it is secured."""
 
     host: str = Field("127.0.0.1", description="Address to listen on, not a name.")

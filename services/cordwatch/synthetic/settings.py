@@ -7,22 +7,17 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from cordwatch.runtime.listening import Names
+from cordwatch.runtime.settings import Settings
 from cordwatch.synthetic.rounds import Figures
 
 
-class SyntheticSettings(BaseSettings):
+class SyntheticSettings(Settings):
     """Settings of the service; each description is the help of its option."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CORDWATCH_SYNTHETIC_",
-        env_ignore_empty=True,
-        frozen=True,
-        hide_input_in_errors=True,
-        extra="ignore",
-    )
+    model_config = SettingsConfigDict(env_prefix="CORDWATCH_SYNTHETIC_")
 
     name: str = Field(
         "synthetic",

@@ -19,13 +19,7 @@ from cordwatch.runtime.listening import Listening, Names, Networks
 class FhirSettings(Listening):
     """Settings of the FHIR side; each description is the help of its option."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CORDWATCH_FHIR_",
-        env_ignore_empty=True,
-        frozen=True,
-        hide_input_in_errors=True,
-        extra="ignore",
-    )
+    model_config = SettingsConfigDict(env_prefix="CORDWATCH_FHIR_")
 
     port: int | None = Field(
         None, ge=0, le=65535, description="Port of the endpoint; none: no endpoint."
