@@ -74,6 +74,8 @@ class KafkaSettings:
         shared: dict[str, Any] = {
             "bootstrap_servers": self.address.split(","),
             "bootstrap_timeout_ms": round(self.timeout_s * 1000),
+            # It also waits so long to ask who leads a partition, and reads nothing until it knows.
+            "reconnect_backoff_max_ms": RECONNECT_MS_MAX,
             **for_kafka_python(self.security),
         }
         if self.api_version is not None:
