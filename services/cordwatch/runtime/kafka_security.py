@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from kafka.errors import KafkaConnectionError
+
 from cordwatch.runtime.tls_files import Renewal, RenewedContext, trust
 
 Protocol = Literal["plaintext", "ssl", "sasl_ssl"]
@@ -105,11 +107,14 @@ def tls_context(security: KafkaSecurity) -> RenewedContext:
         BadSecurity: a file does not hold what it should.
         OSError: a file cannot be read.
     """
+    return _context(security, RenewedContext)
 
+
+def _context(security: KafkaSecurity, kind: type[RenewedContext]) -> RenewedContext:
     def load(context: ssl.SSLContext) -> None:
         _load(context, security)
 
-    return RenewedContext.of(ssl.PROTOCOL_TLS_CLIENT, security.certificates, load)
+    return kind.of(ssl.PROTOCOL_TLS_CLIENT, security.certificates, load)
 
 
 def renewal_of(security: KafkaSecurity) -> Renewal:
@@ -137,6 +142,27 @@ def _load(context: ssl.SSLContext, security: KafkaSecurity) -> None:
             ) from None
 
 
+class _ForKafkaPython(RenewedContext):
+    """
+    Where a connection that is cut is one of Kafka's errors.
+
+    A broker that goes just when TLS begins is an error of the system's otherwise, which
+    kafka-python (3.0.12) does not expect: it is raised to whoever reads, and ends them.
+    """
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        """
+        Begin a connection.
+
+        Raises:
+            KafkaConnectionError: it is cut already.
+        """
+        try:
+            return super().wrap_socket(*args, **options)
+        except ConnectionError as error:
+            raise KafkaConnectionError(type(error).__name__) from None
+
+
 def for_kafka_python(security: KafkaSecurity) -> dict[str, Any]:
     """
     Return what kafka-python is told.
@@ -144,7 +170,7 @@ def for_kafka_python(security: KafkaSecurity) -> dict[str, Any]:
     Raises:
         BadSecurity, OSError: a file cannot be used.
     """
-    return _for_python(security)
+    return _for_python(security, _ForKafkaPython)
 
 
 def for_aiokafka(security: KafkaSecurity) -> dict[str, Any]:
@@ -154,14 +180,14 @@ def for_aiokafka(security: KafkaSecurity) -> dict[str, Any]:
     Raises:
         BadSecurity, OSError: a file cannot be used.
     """
-    return _for_python(security)
+    return _for_python(security, RenewedContext)
 
 
-def _for_python(security: KafkaSecurity) -> dict[str, Any]:
+def _for_python(security: KafkaSecurity, kind: type[RenewedContext]) -> dict[str, Any]:
     # aiokafka was kafka-python once, and both still have these words for it.
     if not security.is_secret:
         return {}
-    told = {"security_protocol": security.protocol.upper(), "ssl_context": tls_context(security)}
+    told = {"security_protocol": security.protocol.upper(), "ssl_context": _context(security, kind)}
     if not security.has_password:
         return told
     return {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faust.auth import SASLCredentials, SSLCredentials
+from kafka.errors import KafkaConnectionError
 
 from cordwatch.runtime.kafka import KafkaSettings, producer_settings
 from cordwatch.runtime.kafka_security import (
@@ -99,6 +102,21 @@ def test_a_certificate_in_the_words_of_each_client(by_certificate: KafkaSecurity
     found = credentials(by_certificate)
     assert isinstance(found, SSLCredentials)
     assert found.context.check_hostname
+
+
+def test_a_connection_that_is_cut_as_tls_begins_is_one_of_kafka_s_errors(
+    by_password: KafkaSecurity,
+) -> None:
+    """kafka-python waits and tries again then; any other error ends whoever reads."""
+    context = for_kafka_python(by_password)["ssl_context"]
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        client = socket.create_connection(broker.getsockname())
+        served, _ = broker.accept()
+        # Closed without a farewell: the client's side is told that it was reset.
+        served.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        served.close()
+        with client, pytest.raises(KafkaConnectionError, match="ConnectionResetError"):
+            context.wrap_socket(client, server_hostname="127.0.0.1", do_handshake_on_connect=False)
 
 
 def test_every_client_of_librdkafka_is_told(by_password: KafkaSecurity) -> None:
