@@ -82,7 +82,7 @@ async def _answer(site: Site, request: web.Request, kind: Kind) -> web.Response:
     check_token(fields.get("token", ""), request.cookies.get(site.token_cookie))
     reader, back = request[READER], f"/clock/{request.match_info['clock']}"
     row = site.state.projection.row(request.match_info["clock"])
-    count = site.metrics.answers
+    count, typed = site.metrics.answers, fields.get("text", "").strip()
     if row is None:
         return message(site, reader, 404, "No such clock", "It is not on the board.", back="/")
     try:
@@ -98,11 +98,11 @@ async def _answer(site: Site, request: web.Request, kind: Kind) -> web.Response:
                 await _keep(site, request, _DEEDS[kind], row, answer, form)
     except NoAnswer as error:
         count.labels(kind, "refused").inc()
-        return message(site, reader, 400, "Not answered", str(error), back=back)
+        return message(site, reader, 400, "Not answered", str(error), back=back, typed=typed)
     except (Outdated, NotRecorded, _NotKnown) as error:
         outcome, status, heading, text = _REFUSALS[type(error)]
         count.labels(kind, outcome).inc()
-        return message(site, reader, status, heading, text, back=back)
+        return message(site, reader, status, heading, text, back=back, typed=typed)
     count.labels(kind, outcome).inc()
     return web.Response(status=303, headers={hdrs.LOCATION: f"{back}?done={kind}"})
 

@@ -169,10 +169,15 @@ def message(
     text: str,
     *,
     back: str = "",
+    typed: str = "",
     again_s: int = 0,
     reloads: bool = False,
 ) -> web.Response:
-    """Return a page that says one thing; *reloads*: a page without scripts comes back from it by itself."""
+    """
+    Return a page that says one thing.
+
+    *typed*: what the reader wrote, given back; *reloads*: a page without scripts comes back from it by itself.
+    """
     look = site.state.look()
     body = page(
         "message",
@@ -181,6 +186,7 @@ def message(
         heading=heading,
         text=text,
         back=back,
+        typed=typed,
         again_s=again_s,
         reloads=reloads,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 import threading
 
@@ -115,6 +116,22 @@ async def test_what_has_changed_since_it_was_looked_at_is_not_answered() -> None
         status, text = await desk.send("acknowledge", key="another-form")
         assert status == 409
         assert "look again" in text
+        assert len(one.topics.answers()) == 1
+
+
+async def test_words_that_were_not_kept_are_given_back() -> None:
+    """Nobody types them twice; and what they hold is text, whatever it looks like."""
+    async with browser(RECORDS, NOW) as one:
+        desk = Desk(one)
+        await desk.open()
+        await desk.send("acknowledge")
+        words = "scan <b>at 14</b>"
+        status, text = await desk.send("acknowledge", key="another-form", text=words)
+        assert status == 409
+        assert f"<output>{html.escape(words)}</output>" in text
+        status, text = await desk.send("acknowledge", key="a-third", reason="none", text=words)
+        assert status == 400
+        assert f"<output>{html.escape(words)}</output>" in text
         assert len(one.topics.answers()) == 1
 
 
