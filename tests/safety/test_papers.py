@@ -165,8 +165,8 @@ def test_every_requirement_of_two_levels_is_answered_once() -> None:
         ("{numbers: [5.1.1, ", "{numbers: [5.1.1, 1.1.1, ", "answered twice: 1.1.1"),
         ("{numbers: [5.1.1, ", "{numbers: [5.1.1, 5.9.9, ", "not asked: 5.9.9"),
         (
-            "{numbers: [1.1.1], about: decoding once, status: open",
-            "{numbers: [1.1.1], about: decoding once, status: met",
+            "{numbers: [1.2.4], about: database queries, status: open",
+            "{numbers: [1.2.4], about: database queries, status: met",
             "code and tests go with met",
         ),
         (

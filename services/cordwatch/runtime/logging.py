@@ -70,17 +70,30 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
+def _as_text(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Show what would move a terminal's cursor, or begin a line of its own, by its code: JSON does so by itself."""
+    return {name: _shown(one) if isinstance(one, str) else one for name, one in event.items()}
+
+
+def _shown(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
 def _handler(form: Format, stream: TextIO) -> logging.Handler:
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+    renderers: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer()]
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        else [_as_text, structlog.dev.ConsoleRenderer(colors=False)]
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_SHARED, _without_values],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     return handler

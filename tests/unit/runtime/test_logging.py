@@ -64,6 +64,17 @@ def test_our_own_lines_keep_their_fields(stream: io.StringIO) -> None:
     assert "48" in stream.getvalue()
 
 
+@pytest.mark.parametrize("part", ["\n", "\r\n", "\u2028", "\x1b[2J\x1b[1A", "\x9b2J", "\u202e"])
+def test_nobody_forges_a_line_by_what_is_logged(stream: io.StringIO, part: str) -> None:
+    """A break in a name begins no line of its own, and no terminal is told anything."""
+    forged = f"HIS{part}2026-03-02T09:00:00Z [info] all is well"
+    get_logger("cordwatch.feeds").info("a sender", sender=forged, bare=f"a{part}b")
+    logging.getLogger("aiokafka").warning(f"%s{part}[info] all is well", "x")  # noqa: G004 - a template of theirs
+    text = stream.getvalue()
+    assert len(text.splitlines()) == 2
+    assert all(one.isprintable() for one in text.splitlines())
+
+
 def test_causes_are_told_by_type() -> None:
     """The chain of an error, without a word of what it said."""
     try:

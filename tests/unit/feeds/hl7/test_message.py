@@ -218,3 +218,19 @@ def test_a_segment_does_not_show_its_patient() -> None:
     """Not in a traceback, not in a log."""
     found = parse(message("PID|1||7||Doe^Jo"))
     assert "Doe" not in repr(found)
+
+
+def test_a_field_is_unescaped_once() -> None:
+    """Read twice, a text could hold a delimiter that its sender never sent."""
+    found = parse(message("PID|||\\E\\T\\E\\x")).first("PID")
+    assert found is not None
+    assert found.text(3) == "\\T\\x"
+
+
+@pytest.mark.parametrize("separator", ".*+?([$)")
+def test_a_separator_is_no_pattern(separator: str) -> None:
+    """Whatever character a header declares: where a segment begins is known by that one alone."""
+    lines = ("PID|1||77", "NTE|1||first", "ZEBRA of it")
+    found = parse(message(*lines).replace(b"|", separator.encode()))
+    assert [one.name for one in found.segments] == ["MSH", "PID", "NTE"]
+    assert [one.text(3) for one in found.segments[1:]] == ["77", "first\nZEBRA of it"]
