@@ -16,6 +16,7 @@ from cordwatch.app.cli import cordwatch
 
 PATIENCE_S: Final = 120
 ASKS_MAX: Final = 5
+LATE: Final = ("no answer within", "does not say yet")
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -48,6 +49,6 @@ def doctor(kafka: str, *options: str, **variables: str) -> dict[str, dict[str, s
     for _ in range(ASKS_MAX):
         done = CliRunner().invoke(cordwatch, command, env=variables)
         found = {one["probe"]: one for one in map(json.loads, done.stdout.splitlines())}
-        if not any(one["found"].startswith("no answer within") for one in found.values()):
+        if not any(late in one["found"] for one in found.values() for late in LATE):
             break
     return found

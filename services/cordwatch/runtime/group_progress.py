@@ -16,7 +16,8 @@ from kafka.errors import (
     NotCoordinatorError,
 )
 
-from cordwatch.runtime.kafka import BrokerUnreachable, KafkaSettings, admin_client
+from cordwatch.runtime.kafka import KafkaSettings, admin_client
+from cordwatch.runtime.kafka_faults import GroupsUnknown
 
 T = TypeVar("T")
 PATIENCE_S: Final = 10.0
@@ -43,7 +44,8 @@ def group_progress(settings: KafkaSettings, group: str, topics: Sequence[str]) -
     Return where *group* stands on *topics*; of a partition without a committed offset everything is unread.
 
     Raises:
-        BrokerUnreachable: no broker answers at the address, or none about groups.
+        BrokerUnreachable: no broker answers at the address.
+        GroupsUnknown: one does, and not about groups.
     """
     with admin_client(settings) as admin:
         try:
@@ -54,7 +56,7 @@ def group_progress(settings: KafkaSettings, group: str, topics: Sequence[str]) -
                 patiently(lambda: admin.list_group_offsets({group: None})[group], long) or {}
             )
         except NOT_YET:
-            raise BrokerUnreachable(settings.address, settings.timeout_s) from None
+            raise GroupsUnknown(settings.address, settings.timeout_s) from None
     consumer = KafkaConsumer(**settings.client(), enable_auto_commit=False)
     unread: dict[str, int] = {}
     try:

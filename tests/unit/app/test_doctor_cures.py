@@ -21,6 +21,7 @@ from cordwatch.app.doctor import broker, here, probing, services
 from cordwatch.app.doctor.probing import once
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.kafka import BrokerUnreachable, KafkaSettings
+from cordwatch.runtime.kafka_faults import GroupsUnknown
 from cordwatch.runtime.wall_clock import WallClock
 from tests.shell import as_printed, doctor
 
@@ -203,3 +204,22 @@ def test_topics_and_retention_ask_the_broker_once(monkeypatch: pytest.MonkeyPatc
         "cordwatch --kafka a:1 topics apply --replication 3"
     }
     assert asks == [3]
+
+
+def test_a_broker_that_does_not_know_its_groups_yet_is_no_sign_that_nobody_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither that somebody does: it is not known, and nothing is to be done but to ask again."""
+
+    def asked_in_vain(kafka: KafkaSettings, *_: object) -> None:
+        raise GroupsUnknown(kafka.address, 4)
+
+    monkeypatch.setattr(broker, "group_progress", asked_in_vain)
+    asked_ = broker.Asked(1, "look", WallClock().now(), probing.Called())
+    probes = broker.probes(KafkaSettings("kafka:9092"), asked_)
+    for name in ("watch", "pager group"):
+        found = probes[name]()
+        assert (found.state, found.cure) == ("unknown", "")
+        assert found.found == (
+            "the Kafka broker at kafka:9092 does not say yet who reads (asked for 4 s)"
+        )

@@ -26,6 +26,7 @@ from cordwatch.runtime import topics_admin
 from cordwatch.runtime.group_progress import group_progress
 from cordwatch.runtime.kafka import KafkaSettings, admin_client
 from cordwatch.runtime.kafka_access import require_access
+from cordwatch.runtime.kafka_faults import GroupsUnknown
 from cordwatch.runtime.kafka_refusals import KafkaRefused
 from cordwatch.runtime.kafka_security import BadSecurity, tls_context
 from cordwatch.runtime.knocking import places_of, require_entry
@@ -212,7 +213,10 @@ def _disk(kafka: KafkaSettings) -> Finding:
 
 
 def _watch(kafka: KafkaSettings, called: Called) -> Finding:
-    found = group_progress(kafka, WATCH_GROUP, [one.name for one in WATCHED])
+    try:
+        found = group_progress(kafka, WATCH_GROUP, [one.name for one in WATCHED])
+    except GroupsUnknown as error:
+        return unknown(str(error))
     if not found.is_running:
         cure = called.command("watch", handing_on=["--pack"])
         return Finding("bad", "no worker runs: nobody is watched", cure)
@@ -221,7 +225,11 @@ def _watch(kafka: KafkaSettings, called: Called) -> Finding:
 
 
 def _pager(kafka: KafkaSettings, called: Called) -> Finding:
-    if group_progress(kafka, PAGER_GROUP, [ALERTS.name]).is_running:
+    try:
+        is_running = group_progress(kafka, PAGER_GROUP, [ALERTS.name]).is_running
+    except GroupsUnknown as error:
+        return unknown(str(error))
+    if is_running:
         return good("it runs")
     cure = called.command("pager", "run", handing_on=["--plan", "--pack"])
     unnamed = "" if "--plan" in called.own else " --plan PLAN  # docs/pager-plan.md"
