@@ -20,8 +20,9 @@ from faust.types.tuples import Message
 from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.watch.fast_consumer import Consumer
+from cordwatch.watch.faust_app import EXIT_BROKEN
 from cordwatch.watch.keeper import Keeper
-from cordwatch.watch.service import EXIT_BROKEN, Watch
+from cordwatch.watch.service import Watch
 from cordwatch.watch.settings import WatchSettings
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.events import topic_of

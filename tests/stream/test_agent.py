@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
+from faust.transport.consumer import Fetcher
 from faust.types import TP
 from mode import Service
 
@@ -179,6 +180,31 @@ async def test_a_crash_of_any_part_of_faust_ends_the_process() -> None:
         stage.watch.app.fail = failed.append  # type: ignore[assignment,method-assign]
         stage.watch.app._crash(ZeroDivisionError())
     assert [type(error) for error in failed] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize("told_to_stop", [True, False])
+async def test_who_is_told_to_stop_while_partitions_change_hands_ends_in_order(
+    told_to_stop: bool,
+) -> None:
+    """Faust would start its fetcher again, since it was ended during a rebalance, and call that a crash."""
+    failed: list[BaseException] = []
+
+    async def for_ever(_: Service) -> None:
+        await asyncio.Event().wait()
+
+    async with a_worker() as stage:
+        app = stage.watch.app
+        app.fail = failed.append  # type: ignore[assignment,method-assign]
+        stage.consumer._drain_messages = for_ever  # type: ignore[method-assign, assignment]
+        fetcher = Fetcher(app, beacon=app.beacon)
+        await fetcher.start()
+        await rest()
+        app.rebalancing = True
+        if told_to_stop:
+            app._stopped.set()
+        await fetcher.stop()
+        app._stopped.clear()
+    assert (failed == []) is told_to_stop
 
 
 async def test_the_first_poll_after_a_rebalance_is_not_thrown_away() -> None:

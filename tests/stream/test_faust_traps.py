@@ -24,7 +24,8 @@ from cordwatch.watch.fast_consumer import (
     WrongFaust,
     require_faust,
 )
-from cordwatch.watch.service import STUCK_S, Watch, make_app
+from cordwatch.watch.faust_app import make_app
+from cordwatch.watch.service import STUCK_S, Watch
 from cordwatch.watch.settings import WatchSettings
 from cordwatch_schemas.topics import ADMISSIONS, FACTS, PARTITIONS, WATCHED
 from tests.builders import T, a_suspicion

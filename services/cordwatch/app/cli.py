@@ -123,6 +123,7 @@ def report(error: BaseException) -> tuple[str, int] | None:
     name = type(error).__name__
     codes = {
         "BrokerUnreachable": EXIT_BROKER,
+        "GroupsUnknown": EXIT_BROKER,
         "MissingTopics": EXIT_TOPICS,
         "WrongTopics": EXIT_TOPICS,
         "BadYaml": EXIT_PACK,

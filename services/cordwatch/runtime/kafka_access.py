@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from kafka.admin import KafkaAdminClient
 from kafka.errors import GroupAuthorizationFailedError
 
-from cordwatch.runtime.group_progress import patiently
+from cordwatch.runtime.group_progress import NOT_YET, patiently
 from cordwatch.runtime.kafka import KafkaSettings, admin_client, required
 from cordwatch.runtime.kafka_refusals import denied
 from cordwatch_schemas.access import Access, Rule
@@ -67,6 +67,8 @@ def _allowed_of_group(admin: KafkaAdminClient, name: str) -> Collection[str] | N
         found = patiently(lambda: admin.describe_groups([name])[name])
     except GroupAuthorizationFailedError:
         return ()
+    except NOT_YET:
+        return None
     if found is None or found["error"]:
         return None
     told: Collection[str] | None = found["authorized_operations"]

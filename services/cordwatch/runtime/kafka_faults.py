@@ -13,6 +13,16 @@ class BrokerUnreachable(RuntimeError):
         super().__init__(f"no Kafka broker answers at {address} (tried for {waited_s:g} s)")
 
 
+class GroupsUnknown(RuntimeError):
+    """A broker answers, and has not found its place for groups yet: it has just begun, or is busy; names the address."""
+
+    def __init__(self, address: str, waited_s: float) -> None:
+        """Say where and for how long it was asked."""
+        super().__init__(
+            f"the Kafka broker at {address} does not say yet who reads (asked for {waited_s:g} s)"
+        )
+
+
 class MissingTopics(RuntimeError):
     """Topics are not provisioned; names the command that creates them."""
 

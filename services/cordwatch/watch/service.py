@@ -1,4 +1,4 @@
-"""Watch as a Faust application: one agent, one table, one keeper; any unexpected error ends the process."""
+"""Watch on its Faust application: one agent, one table, one keeper; any unexpected error ends the process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import aiokafka
-import faust
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 from prometheus_client import CollectorRegistry
@@ -22,18 +21,12 @@ from cordwatch.runtime.kafka_refusals import exit_code_of
 from cordwatch.runtime.kafka_security import for_aiokafka
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
-from cordwatch.watch.credentials import credentials
-from cordwatch.watch.fast_consumer import (
-    FAUST_LOG,
-    PARTITION_FETCH_BYTES,
-    Transport,
-    polled_by,
-    require_faust,
-)
+from cordwatch.watch.fast_consumer import polled_by, require_faust
+from cordwatch.watch.faust_app import EXIT_BROKEN, WatchApp, make_app
 from cordwatch.watch.keeper import Keeper
 from cordwatch.watch.machine import Machine
 from cordwatch.watch.metrics import Metrics
-from cordwatch.watch.row_batches import BATCH_BYTES, send_rows
+from cordwatch.watch.row_batches import send_rows
 from cordwatch.watch.settings import WatchSettings
 from cordwatch.watch.watchdog import Watchdog
 from cordwatch_schemas.access import WATCH, WATCH_GROUP
@@ -43,7 +36,6 @@ from cordwatch_schemas.synthetic_pack import WithSynthetic
 from cordwatch_schemas.topics import FACTS, PARTITIONS, WATCHED
 
 EXIT_OK = 0
-EXIT_BROKEN = 70
 STUCK_S = 60.0
 PAUSED_PART_OF_SESSION = 3
 DRAIN_S = 20.0
@@ -59,33 +51,6 @@ _RAW = {
 """Bytes in, bytes out: what they mean is for the machine, which can put them in quarantine."""
 
 log = get_logger("cordwatch.watch")
-
-
-class WatchApp(faust.App):  # type: ignore[misc]
-    """A Faust app whose consumer hands over polls to a keeper."""
-
-    keeper: Keeper
-    logger = FAUST_LOG
-
-    def fail(self, error: BaseException) -> None:
-        """End the process where Faust would start a part of itself again, past what was not done."""
-        log.error("a part of Faust failed", exc_info=error)
-        os._exit(exit_code_of(error, EXIT_BROKEN))
-
-    async def _on_agent_error(self, _: Any, error: BaseException) -> None:
-        self.fail(error)
-
-    def _crash(self, reason: BaseException) -> None:
-        self.fail(reason)
-
-    def _create_directories(self) -> None:
-        """Make no folder where it was started: the state is on the broker, and an image is read-only."""
-
-    def _new_transport(self) -> Transport:
-        return Transport(self.conf.broker_consumer, self, loop=self.loop)
-
-    def _new_producer_transport(self) -> Transport:
-        return Transport(self.conf.broker_producer, self, loop=self.loop)
 
 
 class FaustBroker:
@@ -132,36 +97,6 @@ class FaustBroker:
     def committed(self, topic: TP) -> int:
         """Return the offset from which *topic* is read."""
         return self._app.consumer._committed_offset.get(topic) or 0  # noqa: SLF001 - Faust keeps it there
-
-
-def make_app(settings: WatchSettings, group: str) -> WatchApp:
-    """Return a Faust app with the settings that lose nothing (docs/faust-traps.md)."""
-    return WatchApp(
-        group,
-        broker=";".join(f"kafka://{one.strip()}" for one in settings.kafka.address.split(",")),
-        broker_credentials=credentials(settings.kafka.security),
-        store="memory://",
-        processing_guarantee="at_least_once",
-        autodiscover=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        topic_partitions=PARTITIONS,
-        table_standby_replicas=0,
-        stream_publish_on_commit=False,
-        producer_threaded=False,
-        producer_max_batch_size=BATCH_BYTES,
-        stream_wait_empty=True,
-        web_enabled=False,
-        broker_session_timeout=settings.session_timeout_s,
-        broker_heartbeat_interval=max(0.5, settings.session_timeout_s / 5),
-        broker_max_poll_interval=86_400.0,
-        broker_max_poll_records=10_000,
-        broker_commit_interval=1.0,
-        consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=PARTITION_FETCH_BYTES,
-        stream_recovery_delay=0.0,
-        worker_redirect_stdouts=False,
-    )
 
 
 class Watch:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cordwatch.app.cli import cordwatch
+from cordwatch.app.commands.effective import known_variables
 from cordwatch.app.doctor import broker, here
 from cordwatch.app.doctor.probing import Finding, all_good, good, probed, unknown
 from cordwatch.app.doctor.services import judged
@@ -26,6 +27,12 @@ cordwatch_clock_offset_seconds{topic="admissions"} -0.25
 # TYPE cordwatch_unreadable_patients gauge
 cordwatch_unreadable_patients 0.0
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> None:
+    """Import every command before the doctor does: on a busy machine that takes longer than it waits."""
+    assert "CORDWATCH_HOLD" in known_variables()
 
 
 def asked(*arguments: str, kafka: str = "127.0.0.1:1", **environment: str) -> Result:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Container
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from cordwatch.app.cli import EXIT_FINDING
 from cordwatch.app.commands.options import kafka_of, pack_option
 from cordwatch.app.doctor import broker, here, services
-from cordwatch.app.doctor.probing import Finding, all_good, probed, unknown
+from cordwatch.app.doctor.probing import Called, Finding, all_good, probed, unknown
 from cordwatch.runtime.environment import COPIES_MIN
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.access import ACCESS
 
 BROKER_S = 4.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_HANDED_ON = ("--pack", "--plan", "--replication")
 _MARKS = {"good": "  ok", "bad": "BAD ", "unknown": "  ? "}
 
 
@@ -63,6 +66,7 @@ def doctor(
     """
     Look at everything that an installation stands on, and say of each fault what mends it.
 
+    Where that is a command, it can be run as it is printed: it names broker and files as this was told them.
     Nothing is changed, nobody is paged. What is printed names settings, topics and machines, and no secret
     and no patient, so that it may be pasted. `?` stands before what nobody could look at, and why.
     Ten seconds at most, also where no broker answers.
@@ -79,7 +83,8 @@ def doctor(
     probes = here.probes(os.environ, zone, pack, plan, key_file)
     probes |= services.probes(addresses, version("cordwatch"))
     door, is_open = broker.door(kafka)
-    of_broker = broker.probes(kafka, copies, service, WallClock().now())
+    asked = broker.Asked(copies, service, WallClock().now(), called_as(ctx))
+    of_broker = broker.probes(kafka, asked)
     if is_open:
         probes |= of_broker
         of_broker = {}
@@ -91,6 +96,22 @@ def doctor(
         shown = json.dumps({"probe": name, **asdict(one)}) if as_json else _line(name, one)
         click.echo(shown)
     ctx.exit(0 if all_good(list(found.values())) else EXIT_FINDING)
+
+
+def called_as(ctx: click.Context) -> Called:
+    """Return with which options the doctor was called, so that what it says to run has them too."""
+    everywhere = _given(ctx.find_root(), {ParameterSource.COMMANDLINE})
+    own = _given(ctx, {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT})
+    handed_on = {name: own[name] for name in _HANDED_ON if name in own}
+    return Called(tuple(part for pair in everywhere.items() for part in pair), handed_on)
+
+
+def _given(ctx: click.Context, sources: Container[ParameterSource | None]) -> dict[str, str]:
+    return {
+        one.opts[0]: str(ctx.params[str(one.name)])
+        for one in ctx.command.params
+        if ctx.get_parameter_source(str(one.name)) in sources
+    }
 
 
 def _line(name: str, one: Finding) -> str:

@@ -15,7 +15,8 @@ from cordwatch.runtime.kafka_security import KafkaSecurity, tls_context
 from cordwatch.runtime.tls_files import UNUSABLE
 from cordwatch.runtime.wall_clock import WallClock
 
-NAMES = ("reference-key", "board-proxy")
+REFERENCE_KEY = "reference-key"
+NAMES = (REFERENCE_KEY, "board-proxy")
 """What docker-compose.yml takes as files."""
 PAGER = "pager"
 """Folder beside them for what the pager plan names: keys that others gave."""

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from cryptography import x509
 
-from cordwatch.app.doctor.probing import Finding, Probe, good, probed, unknown
+from cordwatch.app.doctor.probing import (
+    Called,
+    Finding,
+    Probe,
+    command,
+    good,
+    once,
+    probed,
+    unknown,
+)
 from cordwatch.feeds.trouble.operations import operational_alerts
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.group_progress import group_progress
 from cordwatch.runtime.kafka import KafkaSettings, admin_client
 from cordwatch.runtime.kafka_access import require_access
+from cordwatch.runtime.kafka_faults import GroupsUnknown
 from cordwatch.runtime.kafka_refusals import KafkaRefused
 from cordwatch.runtime.kafka_security import BadSecurity, tls_context
 from cordwatch.runtime.knocking import places_of, require_entry
@@ -28,6 +39,19 @@ DAYS_LEFT_MIN = 21
 FREE_SHARE_MIN = 0.15
 STEPS_SHOWN = 3
 SECURITY_PAGE = "docs/kafka-security.md"
+
+Plan = Callable[[], Sequence[topics_admin.Step]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the broker is measured by."""
+
+    copies: int
+    service: str
+    """Whose rights are looked at."""
+    now: datetime
+    called: Called
 
 
 def names(kafka: KafkaSettings) -> Finding:
@@ -66,18 +90,19 @@ def _connect(host: str, port: int) -> Finding:
     return good("answers")
 
 
-def probes(kafka: KafkaSettings, copies: int, service: str, now: datetime) -> dict[str, Probe]:
+def probes(kafka: KafkaSettings, asked: Asked) -> dict[str, Probe]:
     """Return what to ask a broker that answers."""
+    plan = once(partial(topics_admin.plan, kafka, asked.copies))
     return {
         "kafka entry": partial(_entry, kafka),
-        "kafka certificates": partial(_certificates, kafka, now),
-        "kafka rights": partial(_rights, kafka, service),
-        "topics": partial(_topics, kafka, copies),
-        "retention": partial(_retention, kafka, copies),
+        "kafka certificates": partial(_certificates, kafka, asked.now),
+        "kafka rights": partial(_rights, kafka, asked.service),
+        "topics": partial(_topics, plan, asked.called),
+        "retention": partial(_retention, plan, asked.called),
         "kafka disk": partial(_disk, kafka),
-        "watch": partial(_watch, kafka),
-        "pager group": partial(_pager, kafka),
-        "feeds": partial(_feeds, kafka),
+        "watch": partial(_watch, kafka, asked.called),
+        "pager group": partial(_pager, kafka, asked.called),
+        "feeds": partial(_feeds, kafka, asked.called),
     }
 
 
@@ -130,16 +155,26 @@ def _rights(kafka: KafkaSettings, service: str) -> Finding:
     try:
         require_access(kafka, access)
     except KafkaRefused as error:
-        return Finding("bad", str(error).splitlines()[0], f"cordwatch topics acls {service}")
+        cure = (
+            f"{command('topics', 'acls', service)}  # whoever administers Kafka runs what it prints"
+        )
+        return Finding("bad", str(error).splitlines()[0], cure)
     what = "may do" if kafka.security.is_secret else "may do, as anybody who comes,"
     return good(f"we {what} all that `{service}` does")
 
 
-def _topics(kafka: KafkaSettings, copies: int) -> Finding:
-    off = [one for one in topics_admin.plan(kafka, copies) if one.action != "none"]
+def _topics(plan: Plan, called: Called) -> Finding:
+    off = [one for one in plan() if one.action != "none"]
     if off:
-        return Finding("bad", _steps(off), "cordwatch topics plan, then cordwatch topics apply")
+        return Finding("bad", _steps(off), _cure(plan(), called))
     return good("as the registry has them")
+
+
+def _cure(steps: Sequence[topics_admin.Step], called: Called) -> str:
+    """Return what mends topics; no command where it would do half, and set that half by copies that may not be meant."""
+    if any(one.action == "refuse" for one in steps):
+        return f"what only a person may do: {SECURITY_PAGE}#topics"
+    return called.command("topics", "apply", handing_on=["--replication"])
 
 
 def _steps(steps: Sequence[topics_admin.Step]) -> str:
@@ -148,14 +183,12 @@ def _steps(steps: Sequence[topics_admin.Step]) -> str:
     return "; ".join(told + more)
 
 
-def _retention(kafka: KafkaSettings, copies: int) -> Finding:
-    short = [
-        one
-        for one in topics_admin.plan(kafka, copies)
-        if one.action == "alter" and "retention.ms" in one.detail
-    ]
+def _retention(plan: Plan, called: Called) -> Finding:
+    short = [one for one in plan() if one.action == "alter" and "retention.ms" in one.detail]
     if short:
-        return Finding("bad", _steps(short), "cordwatch topics apply")
+        return Finding("bad", _steps(short), _cure(plan(), called))
+    if any(one.action == "create" for one in plan()):
+        return unknown("what is not there keeps nothing")
     hours = min(one.retention_s for one in WATCHED) // 3_600
     return good(f"what watch has not read is kept for {hours} hours at least")
 
@@ -179,23 +212,35 @@ def _disk(kafka: KafkaSettings) -> Finding:
     return good(found)
 
 
-def _watch(kafka: KafkaSettings) -> Finding:
-    found = group_progress(kafka, WATCH_GROUP, [one.name for one in WATCHED])
+def _watch(kafka: KafkaSettings, called: Called) -> Finding:
+    try:
+        found = group_progress(kafka, WATCH_GROUP, [one.name for one in WATCHED])
+    except GroupsUnknown as error:
+        return unknown(str(error))
     if not found.is_running:
-        return Finding("bad", "no worker runs: nobody is watched", "cordwatch watch")
+        cure = called.command("watch", handing_on=["--pack"])
+        return Finding("bad", "no worker runs: nobody is watched", cure)
     unread = ", ".join(f"{count} of {topic}" for topic, count in found.unread)
     return good(f"it runs, {f'and has to read {unread}' if unread else 'and has read everything'}")
 
 
-def _pager(kafka: KafkaSettings) -> Finding:
-    if group_progress(kafka, PAGER_GROUP, [ALERTS.name]).is_running:
+def _pager(kafka: KafkaSettings, called: Called) -> Finding:
+    try:
+        is_running = group_progress(kafka, PAGER_GROUP, [ALERTS.name]).is_running
+    except GroupsUnknown as error:
+        return unknown(str(error))
+    if is_running:
         return good("it runs")
-    return Finding("bad", "no pager runs: nobody is told", "cordwatch pager run --plan PLAN")
+    cure = called.command("pager", "run", handing_on=["--plan", "--pack"])
+    unnamed = "" if "--plan" in called.own else " --plan PLAN  # docs/pager-plan.md"
+    return Finding("bad", "no pager runs: nobody is told", cure + unnamed)
 
 
-def _feeds(kafka: KafkaSettings) -> Finding:
+def _feeds(kafka: KafkaSettings, called: Called) -> Finding:
     open_ = [one for one in operational_alerts(kafka) if one.status == "open"]
     if open_:
         kinds: Sequence[str] = sorted({one.kind for one in open_})
-        return Finding("bad", f"{len(open_)} open: {', '.join(kinds)}", "cordwatch operations")
+        return Finding(
+            "bad", f"{len(open_)} open: {', '.join(kinds)}", called.command("operations")
+        )
     return good("no feed is silent, quarantine is as usual")

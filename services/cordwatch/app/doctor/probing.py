@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import queue
+import shlex
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
 
-CURE_OF_ANY = "mend what stands above first, then ask again"
+T = TypeVar("T")
+CURE_OF_ANY = "mend what else is bad first, then ask again"
 
 State = Literal["good", "bad", "unknown"]
 
@@ -28,6 +31,42 @@ class Finding:
 
 
 Probe = Callable[[], Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """How the doctor was called: what it says to run is told the same, so that it can be run as it is printed."""
+
+    everywhere: tuple[str, ...] = ()
+    """Options of every command that were given on the command line; those of the environment are still there."""
+    own: Mapping[str, str] = field(default_factory=dict)
+    """Those of the doctor that other commands have too, by their names."""
+
+    def command(self, *words: str, handing_on: Sequence[str] = ()) -> str:
+        """Return what to type; of the doctor's own options it gets those of *handing_on* that were given."""
+        more = [part for name in handing_on if name in self.own for part in (name, self.own[name])]
+        return command(*self.everywhere, *words, *more)
+
+
+def command(*words: str) -> str:
+    """Return a command of ours that asks no broker, as one types it."""
+    return shlex.join(("cordwatch", *words))
+
+
+def once(ask: Callable[[], T]) -> Callable[[], T]:
+    """Return *ask* for several probes: whoever needs its answer first asks, the others wait for the same one."""
+    lock, answer = threading.Lock(), Future[T]()
+
+    def answered() -> T:
+        with lock:
+            if not answer.done():
+                try:
+                    answer.set_result(ask())
+                except Exception as error:  # noqa: BLE001 - each probe raises it, and says so
+                    answer.set_exception(error)
+        return answer.result()
+
+    return answered
 
 
 def good(found: str) -> Finding:

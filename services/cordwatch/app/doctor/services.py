@@ -32,7 +32,9 @@ def _service(address: str, version: str) -> Finding:
         healthy, text = asyncio.run(_asked(address.rstrip("/")))
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         kind = type(error).__name__
-        return Finding("bad", f"does not answer ({kind})", "start it, or mend the address")
+        return Finding(
+            "bad", f"does not answer ({kind})", "start it, or mend its address in --service"
+        )
     return judged(healthy, text, version)
 
 
