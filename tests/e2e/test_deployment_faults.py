@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,10 @@ from tests.e2e.new_patients import Patients
 pytestmark = pytest.mark.timeout(1200)
 
 OURS = ("feeds-1", "watch-1", "watch-2", "pager-1", "board-1", "synthetic-1")
+SERVICES = ("feeds", "watch", "pager", "board", "synthetic")
 OTHERS = ("phones-1", "door-1", "prometheus-1", "alertmanager-1")
+BROKER_LATE_S = 60
+MESSAGES_UNTIL_FULL_MAX = 500
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +72,45 @@ def test_a_broker_that_is_started_anew_is_waited_for(deployment: Deployment) -> 
     assert in_time(before.are_left_alone)
     assert after.are_told_of()
     assert deployment.began("feeds", "watch", "board") == began
+
+
+def ready(made: Deployment) -> set[str]:
+    """Return which of our services say that somebody may rely on them now."""
+    return {one for one in OURS if made.is_ready(one)}
+
+
+def test_whoever_is_there_before_the_broker_is_not_ready_before(deployment: Deployment) -> None:
+    """A host that starts again starts everything at once: who needs Kafka says that it is not ready, until it is."""
+    before, after = Patients(deployment), Patients(deployment)
+    before.are_suspected()
+    assert deployment.compose("stop", "kafka", *SERVICES).returncode == 0
+    deployment.start(*OURS)
+    comes_at = time.monotonic() + BROKER_LATE_S
+    while time.monotonic() < comes_at:
+        assert ready(deployment) == set()
+    deployment.start("kafka-1")
+    assert in_time(lambda: ready(deployment) == set(OURS))
+    after.are_suspected()
+    assert in_time(before.are_told_of)
+    assert in_time(after.are_told_of)
+    assert in_time(deployment.is_well)
+
+
+def test_what_finds_no_room_is_not_acknowledged(deployment: Deployment) -> None:
+    """Kafka's disk is full: nothing is acknowledged, and who takes in, watches or shows says so; with room again it goes on."""
+    deployment.fill_disk()
+    # The last pages of files take a little.
+    tried = [Patients(deployment, 1) for _ in range(MESSAGES_UNTIL_FULL_MAX)]
+    last = next(at for at, one in enumerate(tried) if not one.are_acknowledged())
+    kept, unkept = tried[:last], tried[last : last + 3]
+    # The pager goes on with what it knows, and the board shows it as not live.
+    relied_on = {"feeds-1", "watch-1", "watch-2"}
+    assert in_time(lambda: not relied_on & ready(deployment))
+    assert in_time(lambda: deployment.state()["board-1"][2] == "unhealthy")
+    assert [one.are_acknowledged() for one in unkept] == [False] * 3
+    assert not relied_on & ready(deployment)
+    deployment.make_room()
+    for one in unkept:
+        one.are_suspected()
+    assert all(in_time(one.are_told_of) for one in [*kept, *unkept])
+    assert in_time(deployment.is_well)
