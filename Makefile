@@ -17,7 +17,7 @@ AGREEMENT ?=
 MUTANTS ?=
 MINUTES ?= 10
 
-.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim kubernetes dockerfiles image bundle airgap demo bench docs lock clean
+.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim kubernetes dockerfiles image bundle airgap deployment demo bench docs lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -122,6 +122,13 @@ bundle: ## Everything for a hospital without a way out, in dist/, with the image
 
 airgap: ## The bundle, installed and its demo run in a network namespace without a route, packets counted
 	"$(PYTHON)" -m deploy.airgap.rehearsal dist/cordwatch-*.tar
+
+# One after the other: each brings up containers of its own. Kafka tests beside them have their broker in a container.
+DEPLOYMENT_TESTS ?= tests/kafka/test_harness.py \
+	'tests/kafka/test_watch.py::test_a_worker_killed_between_poll_and_commit_loses_and_doubles_nothing[alerts-meant]' \
+	tests/e2e/test_deployment.py tests/e2e/test_deployment_faults.py tests/e2e/test_deployment_secured.py tests/e2e/test_image.py
+deployment: venv ## docker-compose.yml and the image on a Docker engine, which must be there
+	CORDWATCH_REQUIRE_ENGINE=1 $(BIN)/pytest $(DEPLOYMENT_TESTS) $(PYTEST_ARGS)
 
 demo: venv ## A day on the wards on an embedded broker, with board and pager; DEMO=once ends by itself
 	$(BIN)/cordwatch demo $(if $(filter once,$(DEMO)),--once)

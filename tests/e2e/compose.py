@@ -1,4 +1,4 @@
-"""The one-host deployment, run for real by a Docker engine; skipped with a reason where there is none."""
+"""The one-host deployment, run for real by a Docker engine; skipped with a reason where there is none, in CI not if it has one."""
 
 from __future__ import annotations
 
@@ -6,27 +6,44 @@ import os
 import secrets
 import shutil
 import subprocess
+import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import pytest
 
 from cordwatch.app.commands.secret_files import make_secrets
 from deploy.compose.certificates import make
-from tests.kafka_harness.container import engine_answers, image, require_image
+from tests.kafka_harness.container import (
+    REQUIRED,
+    engine_answers,
+    engine_demanded,
+    image,
+    require_image,
+)
 from tests.kafka_harness.libraries import NoKafka
 from tests.kafka_harness.real_kafka import free_ports
 
 ROOT: Final = Path(__file__).parents[2]
 BUILD_S_MAX: Final = 900
+PATIENCE_S: Final = 120
+POLL_S: Final = 0.5
 BASE: Final = "python:3.11-slim"
 
 
 class NoDeployment(RuntimeError):
     """The deployment cannot be run here; the text says what is missing."""
+
+
+def none_here(reason: NoDeployment) -> NoReturn:
+    """Skip a test that nothing can be deployed for; it fails where an engine is demanded."""
+    if engine_demanded():
+        pytest.fail(f"{REQUIRED} is set, and: {reason}", pytrace=False)
+    pytest.skip(str(reason))
 
 
 def images() -> dict[str, str]:
@@ -87,17 +104,21 @@ LEFT_OUT: Final = frozenset({"grafana", "day"})
 class Deployment:
     """`docker compose` with a project, ports, keys, a network and images of its own, and the demo's phones and door."""
 
-    def __init__(self, named: dict[str, str], folder: Path, *profiles: str) -> None:
-        """Name the images and more *profiles*, and make keys in *folder*; nothing runs yet."""
+    def __init__(
+        self, named: dict[str, str], folder: Path, *profiles: str, more: tuple[str, ...] = ()
+    ) -> None:
+        """Name the images, more *profiles* and *more* compose files, and make keys in *folder*; nothing runs yet."""
         self.project = f"cordwatch-test-{uuid.uuid4().hex[:8]}"
         ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         self.at = {name.lower(): f"127.0.0.1:{port}" for name, port in ports.items()}
         self.certificates = folder / "tls"
+        self.keys = folder
         make_secrets(folder)
         self._environment = os.environ | named
         self._environment |= {f"CORDWATCH_{name}_PORT": str(port) for name, port in ports.items()}
         self._environment |= {
             "COMPOSE_PROJECT_NAME": self.project,
+            "COMPOSE_FILE": ":".join(("docker-compose.yml", *more)),
             "COMPOSE_PROFILES": ",".join(("demo", "ops", *profiles)),
             "COMPOSE_ENV_FILES": ",".join(
                 f"deploy/compose/{one}.env" for one in ("demo", *profiles)
@@ -138,6 +159,41 @@ class Deployment:
         told = run("docker", "inspect", "--format", form, *found).stdout.splitlines()
         return dict(line.split(" ") for line in told)
 
+    def restarts(self, container: str) -> int:
+        """Return how often the engine has started a container again by itself."""
+        return int(self._inspected(container, "{{.RestartCount}}"))
+
+    def kill(self, container: str) -> None:
+        """End the first process of a container with SIGKILL, from outside: told by `docker kill`, it would not be started again."""
+        command = f"kill -KILL {self._inspected(container, '{{.State.Pid}}')}"
+        options = ["--rm", "--pid=host", "--user=0:0", "--entrypoint=bash"]
+        done = run("docker", "run", *options, self._environment["CORDWATCH_IMAGE"], "-c", command)
+        assert done.returncode == 0, done.stderr
+
+    def start(self, *containers: str) -> None:
+        """Start containers as the engine does when its host starts: all at once, whoever needs whom."""
+        names = [f"{self.project}-{one}" for one in containers]
+        assert run("docker", "start", *names).returncode == 0
+
+    def is_ready(self, container: str) -> bool:
+        """Return whether a service of cordwatch says that somebody may rely on it now."""
+        ask = "import os; from urllib.request import urlopen; urlopen(f'http://127.0.0.1:{os.environ[\"PROGRESS\"]}/readyz', timeout=3)"
+        command = ["docker", "exec", f"{self.project}-{container}", "python", "-c", ask]
+        return run(*command).returncode == 0
+
+    def fill_disk(self) -> None:
+        """Leave no room where Kafka writes (with tests/e2e/small-disk.yaml)."""
+        done = self.compose("exec", "--no-TTY", "disk", "sh", "-c", "cat /dev/zero > /disk/full")
+        assert "No space left on device" in done.stderr
+
+    def make_room(self) -> None:
+        """Take away what filled the disk."""
+        assert self.compose("exec", "--no-TTY", "disk", "rm", "/disk/full").returncode == 0
+
+    def _inspected(self, container: str, form: str) -> str:
+        name = f"{self.project}-{container}"
+        return run("docker", "inspect", "--format", form, name).stdout.strip()
+
     def metrics_of(self, worker: int) -> str:
         """Return where a worker of watch tells how it is."""
         return self.compose("port", "--index", str(worker), "watch", "9464").stdout.strip()
@@ -163,13 +219,21 @@ def run(
     )
 
 
+def in_time(what: Callable[[], bool], limit_s: float = PATIENCE_S) -> bool:
+    """Ask *what* until it holds or the time is over, however long each answer takes."""
+    ends_at, pause = time.monotonic() + limit_s, threading.Event()
+    while not (held := what()) and time.monotonic() < ends_at:
+        pause.wait(POLL_S)
+    return held
+
+
 @contextmanager
-def deployed(folder: Path, *profiles: str) -> Iterator[Deployment]:
+def deployed(folder: Path, *profiles: str, more: tuple[str, ...] = ()) -> Iterator[Deployment]:
     """Give the deployment with *profiles*, built and started as the README says; skip where there can be none."""
     try:
-        made = Deployment(images(), folder, *profiles)
+        made = Deployment(images(), folder, *profiles, more=more)
     except NoDeployment as reason:
-        pytest.skip(str(reason))
+        none_here(reason)
     if "tls" in profiles:
         make(made.certificates)
     try:

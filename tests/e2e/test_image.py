@@ -19,7 +19,7 @@ from packaging.markers import Marker
 
 from cordwatch.app.commands.secret_files import make_secrets
 from cordwatch.app.demo_day import DAY_FILE
-from tests.e2e.compose import ROOT, NoDeployment, images_of_engine, run
+from tests.e2e.compose import ROOT, NoDeployment, images_of_engine, none_here, run
 from tests.kafka_harness.real_kafka import RealKafka, free_ports
 
 pytestmark = pytest.mark.timeout(1800)
@@ -44,7 +44,7 @@ def built() -> Iterator[list[str]]:
     try:
         base = images_of_engine()["CORDWATCH_BASE"]
     except NoDeployment as reason:
-        pytest.skip(str(reason))
+        none_here(reason)
     names = [f"cordwatch-test:{uuid.uuid4().hex[:8]}" for _ in range(2)]
     try:
         for name in names:

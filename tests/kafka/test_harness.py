@@ -10,8 +10,8 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from cordwatch.runtime.embedded_broker import KAFKA_PYTHON_API_VERSION
-from tests.kafka_harness.choice import Broker, real_demanded
-from tests.kafka_harness.container import container_kafka
+from tests.kafka_harness.choice import Broker, chosen_broker, real_demanded
+from tests.kafka_harness.container import REQUIRED, container_kafka
 from tests.kafka_harness.libraries import NoKafka
 from tests.kafka_harness.real_kafka import RealKafka, answers
 
@@ -121,4 +121,18 @@ def test_an_engine_that_cannot_run_kafka_is_passed_over(
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     with pytest.raises(NoKafka, match=reason):
         with container_kafka():
+            pass
+
+
+def test_where_an_engine_is_demanded_nothing_else_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What CI says that it ran in a container, it did: a local broker would have come up as well."""
+    (tmp_path / "docker").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv(REQUIRED, "1")
+    monkeypatch.delenv("CORDWATCH_KAFKA", raising=False)
+    with pytest.raises(pytest.fail.Exception, match="ENGINE=1, and: no Docker engine answers"):
+        with chosen_broker(tmp_path):
             pass

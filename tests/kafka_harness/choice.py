@@ -3,8 +3,9 @@ Which Kafka the suite talks to, and why.
 
 In this order: the address in `CORDWATCH_KAFKA`; a container, where a Docker
 engine answers; a local broker, where Java is; else the embedded mock, which is
-no real Kafka and is refused where `CORDWATCH_REQUIRE_KAFKA=1` (in CI). The
-header of the run says what is planned, its summary what was used.
+no real Kafka and is refused where `CORDWATCH_REQUIRE_KAFKA=1` (in CI). With
+`CORDWATCH_REQUIRE_ENGINE=1` nothing comes after the container. The header of
+the run says what is planned, its summary what was used.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ import pytest
 
 from cordwatch.runtime.embedded_broker import embedded_broker
 from cordwatch_schemas.topics import TOPICS
-from tests.kafka_harness.container import container_kafka, engine_answers, image
+from tests.kafka_harness.container import (
+    REQUIRED,
+    container_kafka,
+    engine_answers,
+    engine_demanded,
+    image,
+)
 from tests.kafka_harness.libraries import KAFKA_VERSION, NoKafka, why_unavailable
 from tests.kafka_harness.real_kafka import RealKafka
 
@@ -48,7 +55,7 @@ def plan() -> str:
     if address := os.environ.get("CORDWATCH_KAFKA"):
         return f"{address} (CORDWATCH_KAFKA)"
     if engine_answers():
-        return f"container {image()}, else local"
+        return f"container {image()}" + ("" if engine_demanded() else ", else local")
     if (reason := why_unavailable()) is None:
         return f"local Kafka {KAFKA_VERSION}"
     return f"embedded mock ({reason})"
@@ -62,7 +69,7 @@ def chosen_broker(folder: Path) -> Iterator[Broker]:
             yield Broker(address, "CORDWATCH_KAFKA", real=True)
             return
         reasons: list[str] = []
-        for attempt in (_container, _local):
+        for attempt in (_container,) if engine_demanded() else (_container, _local):
             try:
                 broker = attempt(stack, folder)
             except NoKafka as failure:
@@ -70,8 +77,9 @@ def chosen_broker(folder: Path) -> Iterator[Broker]:
             else:
                 yield broker
                 return
-        if real_demanded():
-            pytest.fail("CORDWATCH_REQUIRE_KAFKA=1, and: " + "; ".join(reasons), pytrace=False)
+        if real_demanded() or engine_demanded():
+            demanded = REQUIRED if engine_demanded() else "CORDWATCH_REQUIRE_KAFKA"
+            pytest.fail(f"{demanded}=1, and: " + "; ".join(reasons), pytrace=False)
         address = stack.enter_context(
             embedded_broker({topic.name: topic.partitions for topic in TOPICS})
         )

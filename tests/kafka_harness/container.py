@@ -3,7 +3,8 @@ Kafka in a container, where a Docker engine answers: the image of docker-compose
 
 `CORDWATCH_KAFKA_IMAGE` names another one, as it does there; `deploy/local/build`
 makes one where nothing can be pulled. Whatever the engine cannot do (pull, start)
-is a `NoKafka`: the next way may do.
+is a `NoKafka`: the next way may do, but not where `CORDWATCH_REQUIRE_ENGINE=1` (in
+CI, where its engine started).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final
 from tests.kafka_harness.libraries import KAFKA_VERSION, NoKafka
 from tests.kafka_harness.real_kafka import READY_S_MAX, answers, free_ports
 
+REQUIRED: Final = "CORDWATCH_REQUIRE_ENGINE"
 ENGINE_S_MAX: Final = 3
 PULL_S_MAX: Final = 180
 POLL_S: Final = 0.2
@@ -48,6 +50,11 @@ _SETTINGS: Final = {
 def image() -> str:
     """Return the image that would be run."""
     return os.environ.get("CORDWATCH_KAFKA_IMAGE") or f"apache/kafka:{KAFKA_VERSION}"
+
+
+def engine_demanded() -> bool:
+    """Return whether it is an error that no container can be had."""
+    return os.environ.get(REQUIRED) == "1"
 
 
 def engine_answers() -> bool:
