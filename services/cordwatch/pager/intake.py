@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.leading import LeadershipLost, Member
 from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.reading_place import has_read
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.operations import OperationalAlert
@@ -132,11 +133,11 @@ class Intake:
             polled = reader.poll(timeout_ms=POLL_MS, max_records=2_000)
             for part in polled:
                 ends[part] = max(ends[part], reader.highwater(part) or 0)
-            is_current = all(reader.position(one) >= ends[one] for one in parts)
+            is_current = all(has_read(reader, one, ends[one]) for one in parts)
             if polled or (is_first and is_current):
                 is_first = is_first and not is_current
                 self._take(Batch(self._heard(polled), is_current))
-                member.commit({one: reader.position(one) for one in polled})
+                member.commit({one: found[-1].offset + 1 for one, found in polled.items()})
 
     def _placed(self, reader: KafkaConsumer, *, is_whole: bool) -> list[TopicPartition]:
         """Place *reader* where the last one was, and return what it reads."""

@@ -35,6 +35,7 @@ from cordwatch.runtime.kafka_security import (
     renewal_of,
 )
 from cordwatch.runtime.knocking import require_entry, speaks_tls
+from cordwatch.runtime.reading_place import has_read
 from cordwatch_schemas.topics import Topic
 
 T = TypeVar("T")
@@ -357,7 +358,7 @@ def read_topic(
                 consumer.seek(one, begin.offset if begin else ends[one])
         at_end = False
         while True:
-            if not at_end and all(consumer.position(one) >= ends[one] for one in assigned):
+            if not at_end and all(has_read(consumer, one, ends[one]) for one in assigned):
                 at_end = True
                 yield None
                 if not follow:

@@ -11,6 +11,7 @@ from typing import Self
 from kafka import KafkaConsumer, TopicPartition
 
 from cordwatch.runtime.kafka import BrokerUnreachable, KafkaSettings, MissingTopics, reached
+from cordwatch.runtime.reading_place import has_read
 
 CLOCKS_APART_MAX = timedelta(hours=1)
 """A broker that stamps records itself may have another clock than whoever sent them."""
@@ -75,7 +76,7 @@ class TopicSpan:
             BrokerUnreachable: the broker went away before the end.
         """
         silent = 0
-        while any(self._consumer.position(one) < self._ends[one] for one in self._assigned):
+        while not all(has_read(self._consumer, one, self._ends[one]) for one in self._assigned):
             polled = self._consumer.poll(timeout_ms=200)
             silent = 0 if polled else silent + 1
             if silent > _SILENCE_POLLS_MAX:
