@@ -11,19 +11,18 @@ from datetime import datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
-from pydantic import ValidationError
 
 from cordwatch.pager.intake import READ, Batch, Intake
 from cordwatch.pager.ledger import LedgerWriter, publisher_of, read_ledger
 from cordwatch.pager.machine import Machine, Work
 from cordwatch.pager.metrics import PagerMetrics
 from cordwatch.pager.outbox import Attempt
+from cordwatch.pager.own_alerts import OwnAlerts, read_operations
 from cordwatch.pager.plan import NOWHERE, Plan
 from cordwatch.pager.transports.nowhere import NowhereTransport
 from cordwatch.pager.transports.transport import ATTEMPT_S_MAX, Outcome, Page, Transport
-from cordwatch.pager.troubles import Troubles
 from cordwatch.runtime.certificates_in_use import Certificates
-from cordwatch.runtime.kafka import KafkaError, KafkaSettings, read_topic
+from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.kafka_refusals import exit_code_of
 from cordwatch.runtime.leading import LeadershipLost
@@ -31,7 +30,6 @@ from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.access import PAGER, PAGER_GROUP
-from cordwatch_schemas.operations import OperationalAlert
 from cordwatch_schemas.pages import Matter
 from cordwatch_schemas.topics import OPERATIONS, PAGES
 
@@ -77,16 +75,13 @@ class Pager:
         """Put the parts together; nothing runs yet."""
         self.plan = plan
         self.transports = {**transports, NOWHERE: NowhereTransport(NOWHERE)}
-        self._kafka, self._clock, self._name = kafka, clock, name
+        self._kafka, self._clock = kafka, clock
         self._pause_s_max = session_timeout_s / 3
         self.registry = CollectorRegistry()
         self.metrics = PagerMetrics(self.registry)
         self.metrics.touch(self.transports.values())
         self.machine: Machine | None = None
-        accepted = kafka.environment.stands
-        self._page = MetricsServer(
-            self.registry, self.health, *metrics_at, accepted, certificates=certificates
-        )
+        self._page = self._page_at(metrics_at, certificates)
         self._intake = Intake(
             kafka,
             group,
@@ -98,18 +93,27 @@ class Pager:
         )
         # One publisher each: who confirms must wait for what is their own, and for all of it.
         self._ledger = LedgerWriter(publisher_of(kafka))
-        self._publish = publisher_of(kafka)
-        self._troubles = Troubles(name)
+        self._own = OwnAlerts(name, publisher_of(kafka))
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._batches: list[tuple[Batch, asyncio.Future[None]]] = []
         self._behind_since: float | None = None
-        self._is_current = False
-        self._has_begun = False
+        self._is_current = self._has_begun = False
         self._turned_at = self._looked_at = clock.monotonic()
         self._attempts: set[asyncio.Task[None]] = set()
-        self._tell_operations: list[OperationalAlert] = []
         self._exit = EXIT_OK
+
+    def _page_at(
+        self, address: tuple[str, int], certificates: Sequence[Certificates]
+    ) -> MetricsServer:
+        return MetricsServer(
+            self.registry,
+            self.health,
+            *address,
+            self._kafka.environment.stands,
+            ready=self.is_ready,
+            certificates=certificates,
+        )
 
     # What others ask of it.
 
@@ -123,6 +127,15 @@ class Pager:
             "ledger_away": self._ledger.is_away,
             "idle_s": round(idle_s, 1),
         }
+
+    def is_ready(self) -> bool:
+        """
+        Return whether it may be relied on, for `/readyz`: it tells or stands by, and the ledger knows of it.
+
+        Without the ledger it goes on telling; but whoever took over would tell it all again.
+        """
+        tells = self.machine is None or self._has_begun
+        return self.health()[0] and tells and not self._ledger.is_away
 
     def find(self, dedup_key: str) -> Matter | None:
         """Return the matter that a destination knows under this key."""
@@ -143,7 +156,7 @@ class Pager:
         log.info("metrics", address=self._page.address)
         self._intake.start()
         self._looked_at = self._clock.monotonic()
-        works = (self._turns(), self._looks(), self._tells(), *(one() for one in beside))
+        works = (self._turns(), self._looks(), self._own.run(), *(one() for one in beside))
         tasks = [asyncio.create_task(one) for one in works]
         try:
             stop = asyncio.create_task(self._stopping.wait())
@@ -276,7 +289,7 @@ class Pager:
         )
         if self.machine is not None:
             self.machine.done(attempt, outcome, now)
-        self._tell_operations += self._troubles.note(attempt.destination, outcome, now)
+        self._own.note(attempt.destination, outcome, now)
         self._wake.set()
 
     async def _looks(self) -> None:
@@ -306,40 +319,11 @@ class Pager:
             log.error("the process was paused", paused_s=round(paused_s, 1))
             os._exit(EXIT_BROKEN)
 
-    async def _tells(self) -> None:
-        """Tell of itself; beside everything else, since a broker may keep it waiting for long."""
-        while True:
-            await asyncio.sleep(1)
-            alerts, self._tell_operations = self._tell_operations, []
-            if alerts:
-                await self._tell_of_itself(alerts)
-
-    async def _tell_of_itself(self, alerts: list[OperationalAlert]) -> None:
-        key = self._name.encode()
-        records = [(OPERATIONS.name, key, one.model_dump_json().encode()) for one in alerts]
-        try:
-            # Never given up half-way: threads that wait would take the place of those that look up names.
-            await asyncio.to_thread(self._publish, list(records))
-        except KafkaError as error:
-            log.warning("an operational alert is sent again", error=type(error).__name__)
-            self._tell_operations = alerts + self._tell_operations
-
     # From the thread that reads.
 
     def _lead(self) -> bool:
         """Take up the ledger and what was told of itself; return whether all of the ledger could be read."""
-        told: dict[str, OperationalAlert] = {}
-        for record in read_topic(self._kafka, OPERATIONS.name, follow=False):
-            if record is None or not record[1]:
-                continue
-            try:
-                one = OperationalAlert.model_validate_json(record[1])
-            except ValidationError:
-                # Whoever wrote it: no record of another's may keep the pager from its work.
-                self._unreadable(OPERATIONS.name)
-            else:
-                told[one.alert_id] = one
-        self._troubles = Troubles(self._name, told.values())
+        self._own.begin(read_operations(self._kafka, lambda: self._unreadable(OPERATIONS.name)))
         lost = list[str]()
 
         def unreadable() -> None:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 
-from cordwatch.pager import ledger, service
+from cordwatch.pager import ledger, own_alerts, service
 from cordwatch.pager.intake import READ, Batch, NotKnown
 from cordwatch.pager.ledger import LedgerWriter, Records, publisher_of
 from cordwatch.pager.machine import Machine
+from cordwatch.pager.own_alerts import OwnAlerts
 from cordwatch.pager.service import Pager
 from cordwatch.pager.transports.transport import Outcome, Page
 from cordwatch.runtime.kafka import KafkaError, KafkaSettings
@@ -91,8 +92,8 @@ async def test_a_broker_that_keeps_it_waiting_is_no_pause(monkeypatch: pytest.Mo
         asked.set()
         is_back.wait(30)
 
-    pager._publish = publish
-    pager._tell_operations = [a_trouble()]
+    pager._own = OwnAlerts("pager", publish)
+    pager._own._waiting = [a_trouble()]
     running = asyncio.create_task(pager.run())
     begun_at = pager._looked_at
     for _ in range(400):
@@ -158,6 +159,19 @@ async def test_what_is_read_while_rows_are_not_taken_is_heard() -> None:
     assert {page.matter.alert_id for page in said} == {"al-due-0", "other"}
 
 
+async def test_it_is_relied_on_once_it_tells_and_the_ledger_knows_of_it() -> None:
+    """Ready: whoever stands by, and whoever tells and writes it down; not while what was told is not written."""
+    pager, _ = a_pager()
+    assert pager.is_ready()
+    pager.machine = Machine(pager.plan, pager.transports)
+    assert not pager.is_ready()
+    pager._has_begun = True
+    assert pager.is_ready()
+    pager._ledger.is_away = True
+    assert not pager.is_ready()
+    assert pager.health()[0]
+
+
 async def test_two_may_wait_for_the_same_rows() -> None:
     """At the stop a turn may still wait: both are told that the rows are safe."""
     is_back = threading.Event()
@@ -189,12 +203,12 @@ def test_no_record_of_another_keeps_it_from_leading(monkeypatch: pytest.MonkeyPa
         yield b"pager", a_trouble().model_dump_json().encode()
         yield None
 
-    monkeypatch.setattr(service, "read_topic", records)
+    monkeypatch.setattr(own_alerts, "read_topic", records)
     monkeypatch.setattr(service, "read_ledger", lambda *_: ())
     pager, _ = a_pager()
     assert pager._lead()
     assert pager.machine is not None
-    assert list(pager._troubles.open) == ["nurse"]
+    assert list(pager._own.open) == ["nurse"]
 
 
 def test_a_row_that_cannot_be_read_is_heard_of_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +221,7 @@ def test_a_row_that_cannot_be_read_is_heard_of_anew(monkeypatch: pytest.MonkeyPa
             yield b"al-due-0", good.encode()
         yield None
 
-    monkeypatch.setattr(service, "read_topic", records)
+    monkeypatch.setattr(own_alerts, "read_topic", records)
     monkeypatch.setattr(ledger, "read_topic", records)
     pager, _ = a_pager()
     assert not pager._lead()
