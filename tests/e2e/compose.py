@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import ssl
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -112,6 +114,7 @@ class Deployment:
         ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         self.at = {name.lower(): f"127.0.0.1:{port}" for name, port in ports.items()}
         self.certificates = folder / "tls"
+        self.has_tls = "tls" in profiles
         self.keys = folder
         make_secrets(folder)
         self._environment = os.environ | named
@@ -125,7 +128,7 @@ class Deployment:
             ),
             "CORDWATCH_IMAGE": f"{self.project}:test",
             "CORDWATCH_SECRETS": str(folder),
-            **({"CORDWATCH_TLS": str(self.certificates)} if "tls" in profiles else {}),
+            **({"CORDWATCH_TLS": str(self.certificates)} if self.has_tls else {}),
             # Not the one of a deployment that runs on this host already.
             "CORDWATCH_SUBNET": f"10.{secrets.randbelow(100) + 100}.{secrets.randbelow(250)}.0/26",
         }
@@ -138,6 +141,24 @@ class Deployment:
     def compose(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `docker compose` in the project's folder."""
         return run("docker", "compose", *arguments, environment=self._environment)
+
+    def cordwatch(self, *arguments: str, known: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command of this host against the broker in its container, by a certificate where there are any, if it is to be *known*."""
+        own = str(self.certificates / "host" / "own.pem")
+        trusted = str(self.certificates / "host" / "ca.pem")
+        files = ("--kafka-ca", trusted, "--kafka-cert", own, "--kafka-key", own)
+        known_by = ("--kafka-security", "ssl", *files) if self.has_tls and known else ()
+        program = (sys.executable, "-m", "cordwatch.app.cli", "--kafka", self.at["kafka"])
+        return run(*program, *known_by, *arguments)
+
+    def as_sender(self) -> ssl.SSLContext | None:
+        """Return how a hospital's interface engine connects to the gateway."""
+        if not self.has_tls:
+            return None
+        folder = self.certificates / "sender"
+        context = ssl.create_default_context(cafile=folder / "ca.pem")
+        context.load_cert_chain(folder / "own.pem")
+        return context
 
     def state(self) -> dict[str, tuple[str, int, str]]:
         """Return each container's state, exit code and health."""
@@ -234,7 +255,7 @@ def deployed(folder: Path, *profiles: str, more: tuple[str, ...] = ()) -> Iterat
         made = Deployment(images(), folder, *profiles, more=more)
     except NoDeployment as reason:
         none_here(reason)
-    if "tls" in profiles:
+    if made.has_tls:
         make(made.certificates)
     try:
         # Not `--wait`: it takes the one-shot that has ended well for a failure.

@@ -6,7 +6,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from typing import Final
 
@@ -52,7 +52,7 @@ class Patients:
 
     def are_acknowledged(self) -> bool:
         """Tell the same of each, once; return whether the gateway says of all that it is kept."""
-        return all(is_kept(self._made.at["feeds"], one) for one in self._suspicions)
+        return all(is_kept(self._made, one) for one in self._suspicions)
 
     def are_scanned(self) -> None:
         """Tell of each the MRI that was asked for."""
@@ -105,7 +105,7 @@ class Patients:
         pause = threading.Event()
         for message in found:
             for _ in range(TRIES_MAX):
-                if is_kept(self._made.at["feeds"], message):
+                if is_kept(self._made, message):
                     break
                 pause.wait(1)
             else:
@@ -119,11 +119,14 @@ def messages(events: Iterable[Event]) -> list[bytes]:
     ]
 
 
-def is_kept(address: str, message: bytes) -> bool:
+def is_kept(made: Deployment, message: bytes) -> bool:
     """Send a message; return whether it was acknowledged. Without an answer there is a doubt, and it must be sent again."""
-    host, port = address.split(":")
+    host, port = made.at["feeds"].split(":")
     said = b""
-    with suppress(OSError), socket.create_connection((host, int(port)), ANSWER_S_MAX) as one:
+    with suppress(OSError), ExitStack() as ends:
+        one = ends.enter_context(socket.create_connection((host, int(port)), ANSWER_S_MAX))
+        if (tls := made.as_sender()) is not None:
+            one = ends.enter_context(tls.wrap_socket(one, server_hostname="localhost"))
         one.sendall(frame(message))
         while b"\x1c" not in said and (read := one.recv(4_096)):
             said += read

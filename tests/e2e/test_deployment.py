@@ -6,8 +6,6 @@ import contextlib
 import json
 import socket
 import ssl
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -43,20 +41,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         yield made
 
 
-def cordwatch(made: Deployment, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command on this host, against the broker in its container."""
-    return subprocess.run(
-        [sys.executable, "-m", "cordwatch.app.cli", "--kafka", made.at["kafka"], *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 def told(made: Deployment) -> list[dict[str, str]]:
     """Return every alert message, in order."""
-    return [json.loads(line) for line in cordwatch(made, "alerts", "--json").stdout.splitlines()]
+    return [json.loads(line) for line in made.cordwatch("alerts", "--json").stdout.splitlines()]
 
 
 def raised(alerts: list[dict[str, str]]) -> Raised:
@@ -88,7 +75,7 @@ def test_the_deployment_of_one_host(deployment: Deployment) -> None:
         **dict.fromkeys((*ours, *others), well),
         **dict.fromkeys(("topics-1", "secrets-1"), done),
     }
-    assert cordwatch(deployment, "topics", "verify").returncode == 0
+    assert deployment.cordwatch("topics", "verify").returncode == 0
     halves = [asked(deployment.metrics_of(one), "/healthz")["partitions"] for one in (1, 2)]
     assert sorted(halves) == [24, 24]
 
@@ -152,7 +139,7 @@ def _answer(said: BinaryIO) -> bytes:
 
 def test_messages_of_this_host_become_alerts(deployment: Deployment) -> None:
     """A file into the broker in its container; what the core says comes out, and can be read here."""
-    done = cordwatch(deployment, "replay", "--json", str(DAY_FILE))
+    done = deployment.cordwatch("replay", "--json", str(DAY_FILE))
     counted = json.loads(done.stdout)
     assert (done.returncode, counted["messages"], counted["quarantined"]) == (1, 291, 1)
     wanted = expected()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ from cordwatch.app.demo_today import day_ending
 from cordwatch.runtime.wall_clock import WallClock
 from deploy.compose.certificates import make
 from tests.e2e.compose import Deployment, deployed
-from tests.e2e.test_deployment import asked, cordwatch, sent
+from tests.e2e.test_deployment import asked, sent
 from tests.kafka.test_watch import eventually
 
 pytestmark = pytest.mark.timeout(1200)
@@ -26,31 +25,15 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         yield made
 
 
-def as_(whom: str, made: Deployment) -> ssl.SSLContext:
-    """Return how somebody connects who has a certificate."""
-    folder = made.certificates / whom
-    context = ssl.create_default_context(cafile=folder / "ca.pem")
-    context.load_cert_chain(folder / "own.pem")
-    return context
-
-
-def by_certificate(made: Deployment) -> tuple[str, ...]:
-    """Return the options by which the command line of this host is known to the broker."""
-    folder = made.certificates / "host"
-    own = str(folder / "own.pem")
-    files = ("--kafka-ca", str(folder / "ca.pem"), "--kafka-cert", own, "--kafka-key", own)
-    return ("--kafka-security", "ssl", *files)
-
-
 def test_hl7_over_tls_comes_out_as_pages(deployment: Deployment) -> None:
     """Three brokers, everything in three copies, nobody in the clear; phones ring, and the board has its rows."""
     assert eventually(deployment.is_well)
-    verified = cordwatch(
-        deployment, *by_certificate(deployment), "topics", "verify", "--replication", "3"
-    )
+    verified = deployment.cordwatch("topics", "verify", "--replication", "3")
     assert (verified.returncode, verified.stdout) == (0, "")
-    assert cordwatch(deployment, "--broker-timeout", "2", "topics", "verify").returncode == 16
-    answers = sent(deployment.at["feeds"], day_ending(WallClock().now()), as_("sender", deployment))
+    unknown = deployment.cordwatch("--broker-timeout", "2", "topics", "verify", known=False)
+    assert unknown.returncode == 16
+    day = day_ending(WallClock().now())
+    answers = sent(deployment.at["feeds"], day, deployment.as_sender())
     assert (answers[b"AA"], answers[b"AE"]) == (290, 1)
 
     def rung() -> set[str]:
@@ -71,7 +54,7 @@ def test_certificates_are_renewed_and_a_broker_is_lost(deployment: Deployment) -
     assert deployment.compose("restart", "kafka-2").returncode == 0
     assert deployment.compose("stop", "kafka-3").returncode == 0
     day = day_ending(WallClock().now())
-    answers = sent(deployment.at["feeds"], day, as_("sender", deployment))
+    answers = sent(deployment.at["feeds"], day, deployment.as_sender())
     assert (answers[b"AA"], answers[b"AE"]) == (290, 1)
     assert deployment.compose("start", "kafka-3").returncode == 0
     assert eventually(deployment.is_well)
