@@ -1,13 +1,15 @@
 """
 What a version of watch leaves behind half-way through some histories, and what it tells of the rest.
 
-`python -m tests.golden.stored` writes the file of the present version, once, before it is released; what a
-released version wrote is never written anew.
+`python -m tests.golden.stored` writes the file of the present version, once, before it is released, and beside it
+the commit that wrote it, whose code must read what later ones leave behind. What a released version wrote is never
+written anew.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from importlib.metadata import version
@@ -94,11 +96,14 @@ def _record(one: Told) -> tuple[datetime, str, str, str]:
 
 
 def main() -> None:
-    """Write the file of this version, unless there is one."""
+    """Write the file of this version, unless there is one, and the commit that it was written by."""
     path = FOLDER / f"{version('cordwatch')}.jsonl"
+    asked = ["git", "-C", str(FOLDER), "rev-parse", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
     lines = [json.dumps(stored(seed), separators=(",", ":")) for seed in range(HISTORIES)]
     with path.open("x", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
+    path.with_suffix(".commit").write_text(commit, encoding="utf-8")
 
 
 if __name__ == "__main__":

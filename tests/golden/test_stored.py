@@ -21,6 +21,7 @@ def test_an_upgrade_changes_nothing_that_is_told(path: Path) -> None:
     assert sum(len(line["alerts"]) for line in lines) > 100
 
 
-def test_there_is_a_file_of_some_version() -> None:
+def test_there_is_a_file_of_some_version_and_the_commit_of_each() -> None:
     """Nothing would be compared otherwise."""
     assert FILES
+    assert [one.stem for one in FILES] == [one.stem for one in sorted(FOLDER.glob("*.commit"))]
