@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from kafka import KafkaConsumer, TopicPartition
 from pydantic import TypeAdapter, ValidationError
 
 from cordwatch.runtime.kafka import KafkaSettings
-from cordwatch.runtime.leading import LeadershipLost, Member
+from cordwatch.runtime.leading import LeadershipLost, Member, WhileLeading
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.reading_place import has_read
 from cordwatch_schemas.acknowledgements import Answer
@@ -55,7 +55,7 @@ def understood(topic: str, value: bytes | None) -> Heard | None:
 
 class Intake:
     """
-    A thread that reads while this process leads.
+    Reads, on a thread of its own, while this process leads.
 
     Who leads is Kafka's decision: the one partition of the ledger belongs to one
     member of the group. Offsets are committed under that membership, so that one
@@ -82,10 +82,9 @@ class Intake:
         at the end of a thread that could not go on.
         """
         self._kafka, self._group = kafka, group
-        self._session_timeout_s = session_timeout_s
-        self._lead, self._take, self._unreadable, self._failed = lead, take, unreadable, failed
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pager-intake", daemon=True)
+        self._lead, self._take, self._unreadable = lead, take, unreadable
+        member = partial(Member, kafka, group, PAGES, session_timeout_s)
+        self._thread = WhileLeading(member, self._follow, failed, "pager-intake")
 
     def start(self) -> None:
         """Begin to wait for leadership."""
@@ -93,41 +92,28 @@ class Intake:
 
     def stop(self, wait_s: float) -> None:
         """Leave the group, so that another one takes over at once."""
-        self._stop.set()
-        self._thread.join(wait_s)
+        self._thread.stop(wait_s)
 
-    def _run(self) -> None:
+    def _follow(self, member: Member) -> None:
+        # The ledger is read by another client.
+        is_whole = self._lead()
+        # It is assigned what it reads and so no member; the group is for how far it has read.
+        reader = KafkaConsumer(
+            **self._kafka.client(),
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
         try:
-            self._follow()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the process must not live on deaf
-            self._failed(error)
-
-    def _follow(self) -> None:
-        member = Member(self._kafka, self._group, PAGES, self._session_timeout_s)
-        try:
-            if not member.wait_for_lead(self._stop.is_set):
-                return
-            # The ledger is read by another client.
-            is_whole = self._lead()
-            # It is assigned what it reads and so no member; the group is for how far it has read.
-            reader = KafkaConsumer(
-                **self._kafka.client(),
-                group_id=self._group,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-            )
-            try:
-                self._read(member, reader, is_whole=is_whole)
-            finally:
-                reader.close()
+            self._read(member, reader, is_whole=is_whole)
         finally:
-            member.close()
+            reader.close()
 
     def _read(self, member: Member, reader: KafkaConsumer, *, is_whole: bool) -> None:
         parts = self._placed(reader, is_whole=is_whole)
         ends = reader.end_offsets(parts)
         is_first = True
-        while not self._stop.is_set():
+        while not self._thread.is_stopped:
             if not member.leads():
                 raise LeadershipLost
             polled = reader.poll(timeout_ms=POLL_MS, max_records=2_000)

@@ -138,3 +138,48 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python ha
             self._is_behind = True
             with self._noting:
                 self._read_to = read_to | self._read_to
+
+
+class WhileLeading:
+    """
+    A thread that waits until this process leads, and then works.
+
+    Whatever ends the work but `stop` is told: the process must not live on deaf.
+    """
+
+    def __init__(
+        self,
+        member: Callable[[], Member],
+        work: Callable[[Member], None],
+        failed: Callable[[BaseException], None],
+        name: str,
+    ) -> None:
+        """Prepare; *work* is to end soon once `is_stopped`, and to raise LeadershipLost where the member leads no more."""
+        self._member, self._work, self._failed = member, work, failed
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Return whether it was told to stop."""
+        return self._stop.is_set()
+
+    def start(self) -> None:
+        """Begin to wait for leadership."""
+        self._thread.start()
+
+    def stop(self, wait_s: float) -> None:
+        """Leave the group, so that another one takes over at once."""
+        self._stop.set()
+        self._thread.join(wait_s)
+
+    def _run(self) -> None:
+        try:
+            member = self._member()
+            try:
+                if member.wait_for_lead(self._stop.is_set):
+                    self._work(member)
+            finally:
+                member.close()
+        except BaseException as error:  # noqa: BLE001 - whatever it is
+            self._failed(error)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from pydantic import ValidationError
 
 from cordwatch.runtime.kafka import KafkaSettings
-from cordwatch.runtime.leading import LeadershipLost, Member
+from cordwatch.runtime.leading import LeadershipLost, Member, WhileLeading
 from cordwatch.synthetic.rounds import Seen
 from cordwatch_schemas.alerts import Alert
 from cordwatch_schemas.pages import LedgerEntry
@@ -24,7 +24,7 @@ POLL_MS = 100
 
 class Hearing:
     """
-    A thread that reads from the present end on, while this process leads.
+    Reads from the present end on, on a thread of its own, while this process leads.
 
     Who leads is Kafka's decision: the one partition of the ledger belongs to one
     member of the group. Nothing is committed: what was before is over.
@@ -41,11 +41,9 @@ class Hearing:
         failed: Callable[[BaseException], None],
     ) -> None:
         """Prepare; *lead* is called once, when everything that is told from then on will be heard."""
-        self._kafka, self._group = kafka, group
-        self._session_timeout_s = session_timeout_s
-        self._lead, self._hear, self._failed = lead, hear, failed
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="synthetic-hearing", daemon=True)
+        self._kafka, self._lead, self._hear = kafka, lead, hear
+        member = partial(Member, kafka, group, PAGES, session_timeout_s)
+        self._thread = WhileLeading(member, self._follow, failed, "synthetic-hearing")
 
     def start(self) -> None:
         """Begin to wait for leadership."""
@@ -53,27 +51,14 @@ class Hearing:
 
     def stop(self, wait_s: float) -> None:
         """Leave the group, so that another one takes over at once."""
-        self._stop.set()
-        self._thread.join(wait_s)
+        self._thread.stop(wait_s)
 
-    def _run(self) -> None:
+    def _follow(self, member: Member) -> None:
+        reader = KafkaConsumer(**self._kafka.client(), enable_auto_commit=False)
         try:
-            self._follow()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the process must not live on deaf
-            self._failed(error)
-
-    def _follow(self) -> None:
-        member = Member(self._kafka, self._group, PAGES, self._session_timeout_s)
-        try:
-            if not member.wait_for_lead(self._stop.is_set):
-                return
-            reader = KafkaConsumer(**self._kafka.client(), enable_auto_commit=False)
-            try:
-                self._read(member, reader)
-            finally:
-                reader.close()
+            self._read(member, reader)
         finally:
-            member.close()
+            reader.close()
 
     def _read(self, member: Member, reader: KafkaConsumer) -> None:
         parts = [
@@ -83,7 +68,7 @@ class Hearing:
         for part, end in reader.end_offsets(parts).items():
             reader.seek(part, end)
         self._lead()
-        while not self._stop.is_set():
+        while not self._thread.is_stopped:
             if not member.leads():
                 raise LeadershipLost
             polled = reader.poll(timeout_ms=POLL_MS)

@@ -36,7 +36,6 @@ class Room:
     """How much of all connections may be unanswered; beyond that none of them is read."""
 
     bytes_max: int
-    metrics: FeedsMetrics
     messages: int = 0
     bytes: int = 0
     readers: set[Callable[[], None]] = field(default_factory=set)
@@ -52,8 +51,6 @@ class Room:
         before = self.is_open
         self.messages += messages
         self.bytes += size
-        self.metrics.waiting_messages.set(self.messages)
-        self.metrics.waiting_bytes.set(self.bytes)
         if before != self.is_open:
             for regulate in list(self.readers):
                 regulate()
@@ -77,7 +74,10 @@ class Shared:
         """Put it together; ids of answers are unique over restarts as long as time goes on."""
         begun = f"{int(clock.now().timestamp() * 1000):x}"
         ids = (f"{begun}-{number:x}" for number in itertools.count())
-        return cls(settings, metrics, commit, Room(settings.buffer_bytes, metrics), clock, ids)
+        room = Room(settings.buffer_bytes)
+        metrics.waiting_messages.set_function(lambda: float(room.messages))
+        metrics.waiting_bytes.set_function(lambda: float(room.bytes))
+        return cls(settings, metrics, commit, room, clock, ids)
 
     def next_id(self) -> str:
         """Return a control id for an answer."""
