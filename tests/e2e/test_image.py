@@ -21,6 +21,7 @@ from cordwatch.app.commands.secret_files import make_secrets
 from cordwatch.app.demo_day import DAY_FILE
 from tests.e2e.compose import ROOT, NoDeployment, images_of_engine, none_here, run
 from tests.kafka_harness.real_kafka import RealKafka, free_ports
+from tests.unit.deploy.test_build_context import VERSION_CONTROL
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -124,6 +125,13 @@ def test_nothing_in_it_builds_or_installs(files: tarfile.TarFile) -> None:
     assert {"aiohttp", "cordwatch", "json", "ssl.py"} <= modules
     assert [one for one in programs if BUILDS.fullmatch(one)] == []
     assert [one for one in programs | modules if INSTALLS.fullmatch(one)] == []
+
+
+def test_nothing_of_version_control_is_in_it(files: tarfile.TarFile) -> None:
+    """No folder and no file of a repository, wherever."""
+    parts = {part for one in files.getnames() for part in Path(one).parts}
+    assert "cordwatch" in parts
+    assert parts & VERSION_CONTROL == set()
 
 
 def test_its_list_of_materials_is_the_lock_file(files: tarfile.TarFile) -> None:
