@@ -12,6 +12,7 @@ COPIES_MIN: Final = 3
 RISKS: Final = {
     "plaintext-kafka": "what goes to and from Kafka can be read and changed on the way",
     "low-replication": "one broker that is lost can take acknowledged messages with it",
+    "pages-to-nobody": "what is paged to a destination of the kind nowhere is heard by nobody",
 }
 """What may be accepted, by name, and what it means: the words of the board."""
 
@@ -78,6 +79,32 @@ class Environment:
             self._refuse(
                 "low-replication",
                 f"replication (CORDWATCH_REPLICATION) is below {COPIES_MIN}: {', '.join(few)}",
+            )
+
+    def require_listeners(self, deaf: Iterable[str]) -> None:
+        """
+        Refuse a plan of the pager that leads to *deaf* destinations, which take every page and tell nobody.
+
+        Raises:
+            NotForProduction: there is one, and nobody accepted that.
+        """
+        named = sorted(deaf)
+        if named:
+            self._refuse(
+                "pages-to-nobody",
+                f"the pager plan (CORDWATCH_PAGER_PLAN) leads to nobody: {', '.join(named)}",
+            )
+
+    def require_patients(self, what: str) -> None:
+        """
+        Refuse *what* is made for invented patients; no name accepts that.
+
+        Raises:
+            NotForProduction: this is a production.
+        """
+        if self.name == "production":
+            raise NotForProduction(
+                f"environment (CORDWATCH_ENVIRONMENT) is production, and {what} is for invented patients alone"
             )
 
     def _refuse(self, risk: str, why: str) -> None:
