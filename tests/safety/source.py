@@ -89,3 +89,29 @@ def dotted(node: ast.AST) -> str:
             return f"{inner}.{attr}" if inner else ""
         case _:
             return ""
+
+
+CRYPTOGRAPHY = ("hashlib", "hmac", "secrets", "ssl", "jwt", "cryptography", "random")
+"""Modules whose every call is a matter of the inventory."""
+BY_NAME = frozenset({"uuid.uuid1", "uuid.uuid4", "os.urandom", "os.getrandom"})
+
+
+def cryptographic(*folders: str) -> dict[str, set[str]]:
+    """Return by place what it calls, or hands on to be called, of cryptography and chance."""
+    found: dict[str, set[str]] = {}
+    names = {module: imported(tree) for module, tree in modules(*folders)}
+    for place in places(*folders):
+        for called in _called(place.node):
+            root, dot, rest = dotted(called).partition(".")
+            what = f"{names[place.module].get(root, '')}{dot}{rest}"
+            is_error = what.endswith("Error")
+            if not is_error and (what.split(".", maxsplit=1)[0] in CRYPTOGRAPHY or what in BY_NAME):
+                found.setdefault(place.name, set()).add(what)
+    return found
+
+
+def _called(node: ast.AST) -> list[ast.AST]:
+    """Return what *node* calls, and what it hands on: `hmac.digest(key, text, sha256)` uses both."""
+    if not isinstance(node, ast.Call):
+        return []
+    return [node.func, *node.args, *(one.value for one in node.keywords)]

@@ -18,7 +18,7 @@ _OPTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
     (
         "--accepted-risks",
         "LIST",
-        "What it may do all the same, by name: plaintext-kafka, low-replication, pages-to-nobody. Stands on the board.",
+        "What it may do all the same, by name: plaintext-kafka, low-replication, short-keys, pages-to-nobody. Stands on the board.",
     ),
     (
         "--kafka-security",

@@ -225,4 +225,5 @@ def board(ctx: click.Context, /, *, embedded: bool, **options: Any) -> None:
     if embedded:
         environment.require_patients("a broker in memory (--embedded)")
         kafka = replace(kafka, api_version=(2, 0))
+    options["rsa_bits_min"] = environment.rsa_bits_min
     sys.exit(run(BoardSettings(**options, clock=clock), kafka))
