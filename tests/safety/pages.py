@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from cordwatch_schemas.pack import load_pack, shipped_packs
 from cordwatch_schemas.positions import BadYaml
 from tests.safety.evidence import says
+from tests.safety.inventory_pages import PAGES as INVENTORIES
 from tests.safety.papers import (
     FOLDER,
     Control,
@@ -187,6 +188,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "hazards.md": lambda: hazards_page(hazard_log()),
     "security.md": lambda: security_page(security_list()),
     "traceability.md": traceability_page,
+    **INVENTORIES,
 }
 
 

@@ -8,7 +8,7 @@ names code or a test that went away is wrong: it controls nothing any more.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -144,7 +144,7 @@ def hazard_log(path: Path = HAZARDS) -> HazardLog:
     Raises:
         BadYaml: every fault at once, each with its position.
     """
-    return _proven(path, HazardLog, _evidence_of_hazards)
+    return proven(path, HazardLog, _evidence_of_hazards)
 
 
 def security_list(path: Path = SECURITY) -> SecurityList:
@@ -154,7 +154,7 @@ def security_list(path: Path = SECURITY) -> SecurityList:
     Raises:
         BadYaml: every fault at once, each with its position.
     """
-    return _proven(path, SecurityList, _evidence_of_security)
+    return proven(path, SecurityList, _evidence_of_security)
 
 
 def _evidence_of_hazards(log: HazardLog) -> Evidence:
@@ -170,13 +170,24 @@ def _evidence_of_security(security: SecurityList) -> Evidence:
 
 
 def _evidence(control: Control | Requirement, way: Way) -> Evidence:
-    for place, named in enumerate(control.code):
-        yield (*way, "code", place), fault_of_code(named)
-    for place, named in enumerate(control.tests):
+    yield from evidence_of(control.code, control.tests, way)
+
+
+def evidence_of(code: Iterable[str], tests: Iterable[str], way: Way, key: str = "code") -> Evidence:
+    """Yield of each name whether it is there, with the way to it; *key*: under which the names of code stand."""
+    for place, named in enumerate(code):
+        yield (*way, key, place), fault_of_code(named)
+    for place, named in enumerate(tests):
         yield (*way, "tests", place), fault_of_test(named)
 
 
-def _proven(path: Path, paper: type[P], evidence: Callable[[P], Evidence]) -> P:
+def proven(path: Path, paper: type[P], evidence: Callable[[P], Evidence]) -> P:
+    """
+    Return a paper from its file, all that it names being there.
+
+    Raises:
+        BadYaml: every fault at once, each with its position.
+    """
     placed = read_placed(path.read_bytes(), paper, path.name)
     faults: list[Fault] = [
         placed.fault(way, fault) for way, fault in evidence(placed.value) if fault is not None

@@ -1,17 +1,20 @@
 """
 The bundled day as if it had just ended: for a demo on a real broker, whose clocks go with the real time.
 
-Alerts about a day of long ago stand on the board and page nobody.
+Alerts about a day of long ago stand on the board and page nobody. A production
+refuses it (exit code 2): it would mix invented patients with real ones.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from datetime import datetime, timedelta
 from typing import Final
 
 from cordwatch.app.demo_day import DAY, DAY_FILE
+from cordwatch.runtime.environment import Environment, NotForProduction
 from cordwatch.runtime.wall_clock import WallClock
 
 ENDS: Final = DAY + timedelta(hours=24)
@@ -30,5 +33,18 @@ def day_ending(now: datetime) -> bytes:
     return _TIME.sub(moved, DAY_FILE.read_bytes())
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Write the day as it would have been today; return the exit code."""
+    name = os.environ.get("CORDWATCH_ENVIRONMENT")
+    try:
+        told = Environment("production" if name == "production" else "development")
+        told.require_patients("the invented day")
+    except NotForProduction as error:
+        sys.stderr.write(f"cordwatch: {error}\n")
+        return 2
     sys.stdout.buffer.write(day_ending(WallClock().now()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

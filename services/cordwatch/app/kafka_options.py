@@ -13,12 +13,12 @@ _OPTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
     (
         "--environment",
         click.Choice(["development", "production"]),
-        "production refuses Kafka in the clear, and topics with fewer than 3 copies.",
+        "production refuses Kafka in the clear, topics with fewer than 3 copies, pages to nobody, and the demo.",
     ),
     (
         "--accepted-risks",
         "LIST",
-        "What it may do all the same, by name: plaintext-kafka, low-replication. Stands on the board.",
+        "What it may do all the same, by name: plaintext-kafka, low-replication, short-keys, pages-to-nobody. Stands on the board.",
     ),
     (
         "--kafka-security",

@@ -81,10 +81,11 @@ def _keys(settings: BoardSettings, path: Path | None, url: str | None, whose: st
             KeySet.read(path.read_bytes())
         except NoKeys:
             raise BadAccess(f"--{whose}-keys-file: there are no keys (JWKS) in it") from None
-        return KeyFile(path)
+        return KeyFile(path, settings.rsa_bits_min)
     if url is None or not is_secure(url):
         raise BadAccess(f"--{whose}-keys-url is an https address (http: loopback only)")
-    return KeysByAddress(url, settings.clock, _believing(settings.keys_ca))
+    authorities = _believing(settings.keys_ca)
+    return KeysByAddress(url, settings.clock, authorities, settings.rsa_bits_min)
 
 
 def _believing(path: Path | None) -> ssl.SSLContext | None:

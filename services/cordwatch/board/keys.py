@@ -30,6 +30,7 @@ ALGORITHMS: Final = (
 )
 """Signatures with a public key. None is `none`, and none shares a secret."""
 RSA_BITS_MIN: Final = 2048
+"""Anywhere; a production wants more, unless that is accepted by name (`Environment.rsa_bits_min`)."""
 
 FETCH_S: Final = 5.0
 KEYS_BYTES_MAX: Final = 256 * 1024
@@ -45,6 +46,10 @@ log = get_logger("cordwatch.board")
 
 class NoKeys(ValueError):
     """There are no keys where they should be; says why, nothing of what was there."""
+
+
+class KeyTooShort(jwt.InvalidKeyError):
+    """A key of RSA with fewer bits than this environment believes."""
 
 
 class Keys(Protocol):
@@ -67,11 +72,12 @@ class KeySet:
     """The keys of one provider, as it published them."""
 
     by_id: Mapping[str, dict[str, Any]]
+    rsa_bits_min: int = RSA_BITS_MIN
 
     @classmethod
-    def read(cls, data: bytes) -> KeySet:
+    def read(cls, data: bytes, rsa_bits_min: int = RSA_BITS_MIN) -> KeySet:
         """
-        Return the keys in *data* that have an id and are for signatures.
+        Return the keys in *data* that have an id and are for signatures, of RSA those that are long enough.
 
         Raises:
             NoKeys: there is none.
@@ -83,7 +89,7 @@ class KeySet:
             raise NoKeys("this is no key set") from None
         if not found:
             raise NoKeys("there is no key with an id in it")
-        return cls(found)
+        return cls(found, rsa_bits_min)
 
     def find(self, kid: str, algorithm: str) -> jwt.PyJWK | None:
         """Return the key of this id for *algorithm*, see `Keys`."""
@@ -93,8 +99,9 @@ class KeySet:
         if algorithm not in ALGORITHMS or told.get("alg", algorithm) != algorithm:
             raise jwt.InvalidKeyError("not for this algorithm")
         found = jwt.PyJWK(told, algorithm)
-        if getattr(found.key, "key_size", RSA_BITS_MIN) < RSA_BITS_MIN and told["kty"] == "RSA":
-            raise jwt.InvalidKeyError("too short")
+        bits = getattr(found.key, "key_size", self.rsa_bits_min)
+        if told["kty"] == "RSA" and bits < self.rsa_bits_min:
+            raise KeyTooShort(f"RSA of fewer than {self.rsa_bits_min} bits")
         return found
 
 
@@ -107,6 +114,7 @@ class KeyFile:
     """Public keys in a file, read anew when it changes."""
 
     path: Path
+    rsa_bits_min: int = RSA_BITS_MIN
     _read_at: float = -1.0
     _keys: KeySet = field(default_factory=lambda: KeySet({}))
 
@@ -115,7 +123,7 @@ class KeyFile:
         try:
             changed_at = self.path.stat().st_mtime
             if changed_at != self._read_at:
-                self._keys = KeySet.read(self.path.read_bytes())
+                self._keys = KeySet.read(self.path.read_bytes(), self.rsa_bits_min)
                 self._read_at = changed_at
         except (OSError, NoKeys):
             raise jwt.PyJWKSetError("the keys cannot be read") from None
@@ -138,6 +146,7 @@ class KeysByAddress:
     clock: WallClock
     tls: ssl.SSLContext | None = None
     """How its certificate is verified; None: by the system's authorities."""
+    rsa_bits_min: int = RSA_BITS_MIN
     _keys: KeySet = field(default_factory=lambda: KeySet({}))
     _fetched_at: float = -inf
     _tried_at: float | None = None
@@ -173,7 +182,7 @@ class KeysByAddress:
         self._tried_at = self.clock.monotonic()
         try:
             async with asyncio.timeout(FETCH_S):
-                found = KeySet.read(await self._get())
+                found = KeySet.read(await self._get(), self.rsa_bits_min)
         except (aiohttp.ClientError, OSError, NoKeys) as error:
             why = str(error) if isinstance(error, NoKeys) else type(error).__name__
             log.warning(

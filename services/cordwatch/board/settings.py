@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from cordwatch.board.keys import RSA_BITS_MIN
 from cordwatch.runtime.wall_clock import WallClock
 
 AccessMode = Literal["none", "header", "jwt"]
@@ -40,6 +41,8 @@ class BoardSettings:
     jwt_audience: str | None = None
     jwt_keys_file: Path | None = None
     jwt_keys_url: str | None = None
+    rsa_bits_min: int = RSA_BITS_MIN
+    """Shorter keys of RSA are not believed."""
     keys_ca: Path | None = None
     """By what the addresses of keys are verified; None: by the system's authorities."""
     url: str | None = None

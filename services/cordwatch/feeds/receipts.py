@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from sqlite3 import connect
 from threading import Lock
-from typing import Any
 
 from cordwatch.feeds.digest import digest_of
 from cordwatch.feeds.gateway import Translated
@@ -36,6 +35,8 @@ CREATE TABLE receipts (
     PRIMARY KEY (identity, content)
 ) WITHOUT ROWID
 """
+_IS_KNOWN = "SELECT 1 FROM receipts WHERE identity = ? LIMIT 1"
+_RESULT = "SELECT result FROM receipts WHERE identity = ? AND content = ?"
 
 
 def _digest(*parts: bytes) -> bytes:
@@ -112,16 +113,17 @@ class Memory:
     @property
     def size(self) -> int:
         """Return how many messages are remembered."""
-        return int(self._one("SELECT count(*) FROM receipts")[0])
+        with self._lock:
+            return int(self._rows.execute("SELECT count(*) FROM receipts").fetchone()[0])
 
     def look_up(self, one: Fingerprint) -> tuple[bytes | None, bool]:
         """Return with what result these very bytes were answered (None: never); else whether others were under their name."""
         name = _number(one.identity)
-        # Most messages come once, and under an id of their own.
-        if self._one("SELECT 1 FROM receipts WHERE identity = ? LIMIT 1", name) is None:
-            return None, False
-        asked = "SELECT result FROM receipts WHERE identity = ? AND content = ?"
-        found = self._one(asked, name, _number(one.content))
+        with self._lock:
+            # Most messages come once, and under an id of their own.
+            if self._rows.execute(_IS_KNOWN, (name,)).fetchone() is None:
+                return None, False
+            found = self._rows.execute(_RESULT, (name, _number(one.content))).fetchone()
         return (None, one.has_control_id) if found is None else (found[0] or ACCEPTED, False)
 
     def learn(self, receipts: Iterable[Receipt], received_at: datetime) -> None:
@@ -149,10 +151,6 @@ class Memory:
             with self._lock:
                 self._rows.execute("DELETE FROM receipts WHERE day < ?", (self._oldest,))
         return since
-
-    def _one(self, asked: str, *values: int) -> Any:
-        with self._lock:
-            return self._rows.execute(asked, values).fetchone()
 
 
 def _number(digest: bytes) -> int:

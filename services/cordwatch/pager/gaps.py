@@ -92,10 +92,16 @@ def _within(some: Sequence[str], all_: Sequence[str]) -> bool:
     return bool(some) and set(some) <= set(all_)
 
 
-def _unused(plan: Plan) -> Iterator[Gap]:
+def deaf(plan: Plan) -> frozenset[str]:
+    """Return the destinations that take every page and tell nobody, as far as a line of the roster leads to them."""
     used = {name for watch in plan.roster for name in watch.by}
-    for name, destination in plan.destinations.items():
-        if destination.kind == "nowhere" and name in used:
+    return frozenset(name for name in used if plan.destinations[name].kind == "nowhere")
+
+
+def _unused(plan: Plan) -> Iterator[Gap]:
+    used, silent = {name for watch in plan.roster for name in watch.by}, deaf(plan)
+    for name in plan.destinations:
+        if name in silent:
             yield Gap("nowhere", f"destinations.{name}: accepts everything and tells nobody")
         if name not in used:
             yield Gap("unused", f"destinations.{name}: no line of the roster leads to it")

@@ -8,10 +8,16 @@ from typing import Final, Literal
 
 EnvironmentName = Literal["development", "production"]
 COPIES_MIN: Final = 3
+RSA_BITS_MIN: Final = 3072
+"""As strong as a cipher of 128 bits."""
+RSA_BITS_MIN_ELSEWHERE: Final = 2048
+"""What most identity providers have, unless they are told otherwise."""
 
 RISKS: Final = {
     "plaintext-kafka": "what goes to and from Kafka can be read and changed on the way",
     "low-replication": "one broker that is lost can take acknowledged messages with it",
+    "short-keys": "tokens are believed by keys of RSA with fewer than 3072 bits",
+    "pages-to-nobody": "what is paged to a destination of the kind nowhere is heard by nobody",
 }
 """What may be accepted, by name, and what it means: the words of the board."""
 
@@ -49,6 +55,12 @@ class Environment:
             return ()
         return tuple(name for name in RISKS if name in self.accepted)
 
+    @property
+    def rsa_bits_min(self) -> int:
+        """Return of how many bits a key of RSA must be by which a token is believed."""
+        is_strict = self.name == "production" and "short-keys" not in self.accepted
+        return RSA_BITS_MIN if is_strict else RSA_BITS_MIN_ELSEWHERE
+
     def told(self) -> tuple[str, ...]:
         """Return each accepted risk with what it means, for people."""
         return tuple(f"{name}: {RISKS[name]}" for name in self.stands)
@@ -78,6 +90,32 @@ class Environment:
             self._refuse(
                 "low-replication",
                 f"replication (CORDWATCH_REPLICATION) is below {COPIES_MIN}: {', '.join(few)}",
+            )
+
+    def require_listeners(self, deaf: Iterable[str]) -> None:
+        """
+        Refuse a plan of the pager that leads to *deaf* destinations, which take every page and tell nobody.
+
+        Raises:
+            NotForProduction: there is one, and nobody accepted that.
+        """
+        named = sorted(deaf)
+        if named:
+            self._refuse(
+                "pages-to-nobody",
+                f"the pager plan (CORDWATCH_PAGER_PLAN) leads to nobody: {', '.join(named)}",
+            )
+
+    def require_patients(self, what: str) -> None:
+        """
+        Refuse *what* is made for invented patients; no name accepts that.
+
+        Raises:
+            NotForProduction: this is a production.
+        """
+        if self.name == "production":
+            raise NotForProduction(
+                f"environment (CORDWATCH_ENVIRONMENT) is production, and {what} is for invented patients alone"
             )
 
     def _refuse(self, risk: str, why: str) -> None:

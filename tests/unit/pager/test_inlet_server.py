@@ -86,7 +86,7 @@ class Bench:
 
 def settings_in(folder: Path, **more: Any) -> PagerSettings:
     """Return the settings of a pager whose inlets listen on any port."""
-    (folder / "pagerduty").write_bytes(b"old-secret\n" + PAGERDUTY_SECRET + b"\n")
+    (folder / "pagerduty").write_bytes(b"the-old-signing-secret\n" + PAGERDUTY_SECRET + b"\n")
     (folder / "webhook").write_text(WEBHOOK_SECRET + "\n")
     usual: dict[str, Any] = {
         "plan": EXAMPLE,

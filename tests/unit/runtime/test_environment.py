@@ -59,6 +59,14 @@ def test_what_is_accepted_is_told_where_it_counts() -> None:
     assert line.startswith("low-replication: one broker that is lost")
 
 
+def test_a_production_believes_no_short_key() -> None:
+    """3072 bits are as strong as a cipher of 128; elsewhere what most providers have is enough."""
+    assert PRODUCTION.rsa_bits_min == 3072
+    assert Environment("production", frozenset({"short-keys"})).rsa_bits_min == 2048
+    assert Environment("production", frozenset({"low-replication"})).rsa_bits_min == 3072
+    assert DEVELOPMENT.rsa_bits_min == 2048
+
+
 def test_every_process_tells_each_risk_as_a_series() -> None:
     """One that is not accepted is 0, so that a rule can tell it from a process that is silent."""
     registry = CollectorRegistry()
@@ -67,6 +75,8 @@ def test_every_process_tells_each_risk_as_a_series() -> None:
     assert [one for one in lines if one.startswith("cordwatch_accepted_risk{")] == [
         'cordwatch_accepted_risk{risk="plaintext-kafka"} 1.0',
         'cordwatch_accepted_risk{risk="low-replication"} 0.0',
+        'cordwatch_accepted_risk{risk="short-keys"} 0.0',
+        'cordwatch_accepted_risk{risk="pages-to-nobody"} 0.0',
     ]
 
 

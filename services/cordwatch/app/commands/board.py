@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from cordwatch.app.commands.options import kafka_of, pack_option
+from cordwatch.app.commands.options import clock_of, environment_of, kafka_of, pack_option
 from cordwatch.board.service import run
 from cordwatch.board.settings import BoardSettings
 from cordwatch.runtime.starting import leaving_is_fine
-from cordwatch.runtime.wall_clock import WallClock
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _ENV = "CORDWATCH_BOARD_"
@@ -220,9 +218,12 @@ def board(ctx: click.Context, /, *, embedded: bool, **options: Any) -> None:
         raise click.UsageError("--tls-cert and --tls-key go together")
     if options["tls_client_ca"] and not options["tls_cert"]:
         raise click.UsageError("--tls-client-ca takes --tls-cert")
-    times = [options.pop(name) for name in ("clock_start", "clock_anchor")]
-    starts_at, anchor = (datetime.fromisoformat(one) if one else None for one in times)
-    clock = WallClock(options.pop("clock_speed"), starts_at, anchor)
+    clock = clock_of(ctx, options)
+    environment = environment_of(ctx.find_root().obj)
+    if options["synthetic"]:
+        environment.require_patients("a board that says so (--synthetic)")
     if embedded:
+        environment.require_patients("a broker in memory (--embedded)")
         kafka = replace(kafka, api_version=(2, 0))
+    options["rsa_bits_min"] = environment.rsa_bits_min
     sys.exit(run(BoardSettings(**options, clock=clock), kafka))

@@ -43,12 +43,30 @@ def demo_options(command: F) -> F:
 
 
 def demo_of(ctx: click.Context, options: dict[str, Any]) -> tuple[KafkaSettings, WallClock]:
-    """Take these options out of *options*; return the broker and the clock: as in life, unless this is the demo."""
+    """
+    Take these options out of *options*; return the broker and the clock: as in life, unless this is the demo.
+
+    Raises:
+        NotForProduction: it is the demo, in a production.
+    """
+    clock = clock_of(ctx, options)
+    return kafka_of(ctx, embedded=options.pop("embedded")), clock
+
+
+def clock_of(ctx: click.Context, options: dict[str, Any]) -> WallClock:
+    """
+    Take the clock's options out of *options*; return the clock: as in life, unless this is the demo.
+
+    Raises:
+        NotForProduction: it would not be as in life, in a production.
+    """
     speed, start, anchor = (options.pop(f"clock_{name}") for name in ("speed", "start", "anchor"))
+    if speed != 1 or start or anchor:
+        environment_of(ctx.find_root().obj).require_patients("a clock that is not as in life")
     starts_at, anchored_at = (
         datetime.fromisoformat(one) if one else None for one in (start, anchor)
     )
-    return kafka_of(ctx, embedded=options.pop("embedded")), WallClock(speed, starts_at, anchored_at)
+    return WallClock(speed, starts_at, anchored_at)
 
 
 def kafka_of(ctx: click.Context, *, embedded: bool = False) -> KafkaSettings:
@@ -57,12 +75,13 @@ def kafka_of(ctx: click.Context, *, embedded: bool = False) -> KafkaSettings:
 
     Raises:
         BadSecurity, UnknownRisk: options do not go together.
-        NotForProduction: a production would speak in the clear.
+        NotForProduction: a production would speak in the clear, or to a broker in memory.
     """
     options = ctx.find_root().obj
     configure_logging(options["log_level"], options["log_format"])
     address, timeout_s = options["kafka"], options["broker_timeout"]
     if embedded:
+        environment_of(options).require_patients("a broker in memory (--embedded)")
         # The demo's, in memory and of invented patients: what counts elsewhere does not count here.
         return KafkaSettings(address, timeout_s, KAFKA_PYTHON_API_VERSION)
     environment = environment_of(options)

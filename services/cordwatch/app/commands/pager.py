@@ -13,6 +13,7 @@ from cordwatch.app.commands.pager_checking import check, test_
 from cordwatch.app.commands.pager_pages import pages
 from cordwatch.app.commands.settings_options import settings_of, settings_options
 from cordwatch.pager.asked import rules_of
+from cordwatch.pager.gaps import deaf
 from cordwatch.pager.inlets.metrics import InletMetrics
 from cordwatch.pager.inlets.side import Inside, People
 from cordwatch.pager.plan import load_plan
@@ -58,7 +59,7 @@ def run(ctx: click.Context, /, pack: str, **options: Any) -> None:
                 --pagerduty-secret-file secrets/pagerduty-webhook \\
                 --silences http://alertmanager-0:9093 \\
                 --heartbeat-alertmanagers http://alertmanager-0:9093
-    Exit codes: 0 told to stop; 2 wrong use, or a secret is missing; 3 topics are missing;
+    Exit codes: 0 told to stop; 2 wrong use, a secret is missing, or what a production refuses; 3 topics are missing;
     4 no broker answers; 5 a bad plan or pack; 70 an error of ours, the address of the
     inlets is taken, or another pager leads now (a supervisor starts it again).
     """
@@ -66,6 +67,7 @@ def run(ctx: click.Context, /, pack: str, **options: Any) -> None:
     kafka, clock = demo_of(ctx, options)
     settings = settings_of(PagerSettings, options)
     plan = load_plan(settings.plan, rules_of(load_packs(pack)))
+    kafka.environment.require_listeners(deaf(plan))
     transports = transports_of(plan)
     people = People.of(settings, kafka, clock)
 

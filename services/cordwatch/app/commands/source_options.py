@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from cordwatch.app.commands.secret_files import BYTES_MIN
 from cordwatch.feeds.fhir.known import Known
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.gateway import Translated, translate
@@ -67,9 +68,13 @@ def source_options(command: F) -> F:
 
 def key_of(key_file: Path | None) -> bytes:
     """Return the key for references, the exercise key where no file is named."""
-    key = key_file.read_bytes().strip() if key_file else EXERCISE_KEY
-    if not key:
-        raise click.BadParameter("the file is empty", param_hint="--key-file")
+    if key_file is None:
+        return EXERCISE_KEY
+    key = key_file.read_bytes().strip()
+    if len(key) < BYTES_MIN:
+        # Who tries all short keys finds the number behind each reference.
+        reason = f"shorter than {BYTES_MIN} bytes: cordwatch secrets make" if key else "empty"
+        raise click.BadParameter(f"the file is {reason}", param_hint="--key-file")
     return key
 
 

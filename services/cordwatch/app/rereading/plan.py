@@ -19,6 +19,8 @@ Change = Literal["new", "changed", "woken", "gone"]
 
 _AT_ONCE = 1_000
 _SCHEMA = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
 CREATE TABLE change (
     number INTEGER PRIMARY KEY, change TEXT NOT NULL, source TEXT NOT NULL, kind TEXT NOT NULL,
     patient TEXT NOT NULL, fact TEXT NOT NULL, body TEXT
@@ -59,7 +61,7 @@ class Plan:
     def __init__(self) -> None:
         """Begin with nothing."""
         self._db = sqlite3.connect("", isolation_level=None)
-        self._db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA}")
+        self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
         """Let the file go."""

@@ -12,13 +12,14 @@ from cordwatch.pathway.facts import Fact, decode_fact, encode_fact, fact_of
 from cordwatch_schemas.base import Event
 
 _SCHEMA = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
 CREATE TABLE said (
     event TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, content INTEGER NOT NULL, fact TEXT NOT NULL,
     told BLOB NOT NULL, source TEXT NOT NULL, message TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX said_fact ON said (fact);
 """
-_COLUMNS = "event, content, fact, told, source, message"
 _NOT_SAID = frozenset({"event_id", "received_at", "replayed"})
 """What is not of the message itself: when it came, and whether it was told again from a file."""
 
@@ -62,7 +63,7 @@ class Said:
     def __init__(self) -> None:
         """Begin with nothing."""
         self._db = sqlite3.connect("", isolation_level=None)
-        self._db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA}")
+        self._db.executescript(_SCHEMA)
         self._marks: dict[str, Mark] = {}
         self.count = 0
 
@@ -92,7 +93,8 @@ class Said:
         for mark in marks:
             # Ids are `mark-number`, and `.` is the character after `-`.
             rows = self._db.execute(
-                f"SELECT {_COLUMNS} FROM said WHERE event = ? OR event > ? AND event < ?",  # noqa: S608
+                "SELECT event, content, fact, told, source, message FROM said"
+                " WHERE event = ? OR event > ? AND event < ?",
                 (mark, f"{mark}-", f"{mark}."),
             )
             for event, content, fact, told, source, message in rows:

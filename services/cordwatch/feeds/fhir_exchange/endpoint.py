@@ -30,6 +30,7 @@ from cordwatch.runtime.web_listening import WebListener
 
 PATH = "/notification"
 RETRY_AFTER_S = 10
+TOKEN_BYTES_MIN = 16
 READ_S = 30.0
 _BUSY, _UNKNOWN = 503, 401
 _TYPES = frozenset({"application/fhir+json", "application/json", "application/octet-stream"})
@@ -51,12 +52,14 @@ def read_tokens(path: Path) -> tuple[bytes, ...]:
     Return the bearer tokens of a file, one a line: two while one takes the other's place.
 
     Raises:
-        ValueError: there is none in it.
+        ValueError: there is none in it, or one that could be guessed.
         OSError: it cannot be read.
     """
     tokens = tuple(line.strip() for line in path.read_bytes().splitlines() if line.strip())
     if not tokens:
         raise ValueError("token_file: no token in it")
+    if min(map(len, tokens)) < TOKEN_BYTES_MIN:
+        raise ValueError(f"token_file: a token is shorter than {TOKEN_BYTES_MIN} bytes")
     return tokens
 
 

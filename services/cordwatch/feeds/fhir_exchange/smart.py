@@ -26,7 +26,8 @@ ASSERTION_LASTS = timedelta(minutes=4)
 
 RENEW_BEFORE_S = 30.0
 LIFE_S_DEFAULT = 300.0
-RSA_BITS_MIN = 2048
+RSA_BITS_MIN = 3072
+"""As strong as a cipher of 128 bits."""
 ANSWER_BYTES_MAX = 256 * 1024
 
 

@@ -24,6 +24,7 @@ from cordwatch_schemas.events import BadEvent, read_answer
 from cordwatch_schemas.topics import ACKS
 
 STOP_S = 2.0
+SECRET_BYTES_MIN = 16
 
 log = get_logger("cordwatch.pager")
 
@@ -154,7 +155,10 @@ def _secrets(name: str, path: Path | None, *, whsec: bool = False) -> Secrets:
         return ()
     try:
         secrets = read_secrets(path)
-        return keys_of(secrets) if whsec else tuple(one.encode() for one in secrets)
+        keys = keys_of(secrets) if whsec else tuple(one.encode() for one in secrets)
+        if min(map(len, keys)) < SECRET_BYTES_MIN:
+            raise ValueError(f"a secret is shorter than {SECRET_BYTES_MIN} bytes")
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise BadFiles(f"{name}: {said}") from None
+    return keys

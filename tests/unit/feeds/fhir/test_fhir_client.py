@@ -19,7 +19,7 @@ from tests.unit.feeds.fhir.server import FhirServer, PrivateKey, pem, serving
 
 AT = "2026-03-02T08:00:00Z"
 EC_KEY = ec.generate_private_key(ec.SECP384R1())
-RSA_KEY = rsa.generate_private_key(65537, 2048)
+RSA_KEY = rsa.generate_private_key(65537, 3072)
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +160,7 @@ async def test_the_test_server_refuses_an_assertion_that_was_used(tmp_path: Path
     "content",
     [
         b"no key",
-        pem(rsa.generate_private_key(65537, 1024)),  # noqa: S505 - that is the point
+        pem(rsa.generate_private_key(65537, 2048)),
         pem(ec.generate_private_key(ec.SECP256R1())),
     ],
 )

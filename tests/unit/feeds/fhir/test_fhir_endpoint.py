@@ -276,11 +276,12 @@ async def test_a_full_buffer_turns_away() -> None:
 async def test_who_does_not_know_the_token_is_turned_away(tmp_path: Path) -> None:
     """Two tokens may hold while one takes the other's place."""
     file = tmp_path / "tokens"
-    file.write_text("first-secret\n\nsecond-secret\n")
+    file.write_text("the-first-secret-of-all\n\nthe-second-secret-of-all\n")
     async with a_desk(token_file=file) as desk:
         told = a_notification([], kind="heartbeat")
         answers = [
-            await desk.post(told, token) for token in ("", "wrong", "first-secret", "second-secret")
+            await desk.post(told, token)
+            for token in ("", "wrong", "the-first-secret-of-all", "the-second-secret-of-all")
         ]
         assert [status for status, _, _ in answers] == [401, 401, 200, 200]
         assert answers[0][2]["WWW-Authenticate"] == "Bearer"
@@ -307,9 +308,11 @@ async def test_a_subscription_names_itself_in_the_position() -> None:
         assert (position.feed, position.event_number) == (f"fhir|{SUBSCRIPTION}", 2)
 
 
-@pytest.mark.parametrize("content", ["", "\n \n"])
+@pytest.mark.parametrize(
+    "content", ["", "\n \n", "too-short-a-one", "long-enough-to-be-one\nshort"]
+)
 def test_a_file_without_a_token_is_refused_at_the_start(content: str, tmp_path: Path) -> None:
-    """An empty file must not let everybody in."""
+    """An empty file must not let everybody in, nor a token that can be guessed: 16 bytes are the least."""
     file = tmp_path / "tokens"
     file.write_text(content)
     with pytest.raises(BadFiles, match="token_file"):
