@@ -81,20 +81,20 @@ async def _answer(site: Site, request: web.Request, kind: Kind) -> web.Response:
     fields = await fields_of(request)
     check_token(fields.get("token", ""), request.cookies.get(site.token_cookie))
     reader, back = request[READER], f"/clock/{request.match_info['clock']}"
-    row = site.state.projection.row(request.match_info["clock"])
+    row = site.row(request, request.match_info["clock"])
     count, typed = site.metrics.answers, fields.get("text", "").strip()
     if row is None:
         return message(site, reader, 404, "No such clock", "It is not on the board.", back="/")
     try:
         form = Form.read(kind, fields)
-        event_id = form.event_id(row, reader.user)
+        event_id = form.event_id(row, reader)
         outcome = "again"
         # A double click sends a form twice at the same moment.
         async with site.forms.setdefault(event_id, asyncio.Lock()):
             if not site.state.projection.has_answer(row.patient, event_id):
                 outcome = "kept"
                 present = site.state.projection.row(row.id) or row
-                answer = answer_of(form, present, reader.user, site.state.clock.now())
+                answer = answer_of(form, present, reader, site.state.clock.now())
                 await _keep(site, request, _DEEDS[kind], row, answer, form)
     except NoAnswer as error:
         count.labels(kind, "refused").inc()

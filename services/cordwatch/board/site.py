@@ -19,6 +19,7 @@ from cordwatch.board.audit_event import Deed, audit_event
 from cordwatch.board.board_state import BoardState
 from cordwatch.board.cds.once import NotKnown, Once
 from cordwatch.board.cds.setup import BASE, CdsHooks
+from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.forwarding import HEADER, reader_address
 from cordwatch.board.live import Hub
 from cordwatch.board.look import Look, build, page
@@ -123,6 +124,25 @@ class Site:
             "roles": sorted(reader.roles) if reader.is_known else [],
             "may_export": reader.may("export"),
         }
+
+    def row(self, request: web.Request, clock: str) -> ClockRow | None:
+        """Return the row of a clock; None too where its patient is not for who asks: they learn of no other patient."""
+        row = self.state.projection.row(clock)
+        return None if row is None else next(iter(self._for(request, [row])), None)
+
+    def rows_of_patient(self, request: web.Request, reference: str) -> list[ClockRow]:
+        """Return the rows of a patient; none too where the patient is not for who asks."""
+        return self._for(request, self.state.projection.rows_of_patient(reference))
+
+    def _for(self, request: web.Request, rows: list[ClockRow]) -> list[ClockRow]:
+        """Return *rows*, which are of one patient, or none where that patient is not for who asks: then it is noted."""
+        limit = request[READER].limit
+        if limit is None or all(limit.permits(row.place) for row in rows):
+            return rows
+        self.metrics.refused.labels("ward").inc()
+        log.info("refused: a patient of another ward", route=name_of(request))
+        self.note("refused", request, patients=(rows[0].patient,))
+        return []
 
     async def record(self, deed: Deed, request: web.Request, **more: Any) -> None:
         """
@@ -240,7 +260,7 @@ async def _played_back(site: Site, route: Route, reader: Reader) -> web.Response
 def _refused(site: Site, route: Route, request: web.Request) -> web.Response | None:
     """Return why somebody who is known gets nothing here, or not now; None: it is answered."""
     reader, metrics = request[READER], site.metrics
-    who = f"{reader.user}|{site.address(request)}"
+    who = f"{reader.identity}|{site.address(request)}"
     if not site.allowance(route).take(who, site.state.clock.monotonic()):
         metrics.refused.labels("rate").inc()
         return refusal(site, route, 429, "Too much at once", "Wait a moment.")
@@ -248,6 +268,12 @@ def _refused(site: Site, route: Route, request: web.Request) -> web.Response | N
         metrics.refused.labels("role").inc()
         site.note("refused", request)
         return refusal(site, route, 403, "Not for you", "Your role does not allow this.")
+    if reader.sees_nobody:
+        # An empty board would look like a calm one.
+        metrics.refused.labels("ward").inc()
+        site.note("refused", request)
+        text = "You may see the patients of your wards, and your account names none."
+        return refusal(site, route, 403, "Of no ward", text)
     return None if site.state.ready else _not_ready(site, route, reader)
 
 
@@ -342,6 +368,12 @@ async def fields_of(request: web.Request) -> dict[str, str]:
     except (ValueError, LookupError, AssertionError):
         raise web.HTTPBadRequest from None
     return {name: value for name, value in posted.items() if isinstance(value, str)}
+
+
+def name_of(request: web.Request) -> str:
+    """Return what a log calls the route of a request: its places are not filled in."""
+    resource = request.match_info.route.resource
+    return "none" if resource is None else f"{request.method} {resource.canonical}"
 
 
 def host_of(request: web.Request) -> str:

@@ -116,7 +116,8 @@ async def cards(site: Site, request: web.Request) -> web.Response:
     if len(known) > 1:
         raise Refused(412, "prefetch.patient has the numbers of several patients")
     patient = next(iter(known), None)
-    rows = [one for one in projection.rows_of_patient(patient or "") if one.is_open(look.now)]
+    rows = site.rows_of_patient(request, patient or "")
+    rows = [one for one in rows if one.is_open(look.now)]
     told = [
         card(site.state.one(row, View(), look), look, hooks)
         for row in sorted(rows, key=lambda row: order_of(row, look.now))
@@ -160,7 +161,7 @@ async def feedback(site: Site, request: web.Request) -> web.Response:
 
 
 async def _record(site: Site, request: web.Request, one: Feedback) -> None:
-    row = site.state.projection.row(one.card.clock)
+    row = site.row(request, one.card.clock)
     about: dict[str, Any] = {
         "clock": one.card.clock,
         "state": one.card.state,
