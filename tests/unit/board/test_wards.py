@@ -255,7 +255,7 @@ async def test_whose_ward_nobody_told_is_seen_by_everybody() -> None:
 
 async def test_who_moves_leaves_one_wards_pages_and_comes_onto_the_others() -> None:
     """In the open streams too, those of the wall and of the clock's own page: within one turn, without a reload."""
-    stay = {"patient": "MOVINGPA", "encounter": "V-M"}
+    stay: dict[str, Any] = {"patient": "MOVINGPA", "encounter": "V-M"}
     told = [known_lymphoma(patient="MOVINGPA"), an_admission(ward=MINE, **stay)]
     told.append(a_suspicion(patient="MOVINGPA"))
     state = BoardState(projected(kept(told, NOW)), StoppedClock(NOW), ready=True)
