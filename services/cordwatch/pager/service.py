@@ -83,10 +83,8 @@ class Pager:
         self.metrics = PagerMetrics(self.registry)
         self.metrics.touch(self.transports.values())
         self.machine: Machine | None = None
-        accepted = kafka.environment.stands
-        self._page = MetricsServer(
-            self.registry, self.health, *metrics_at, accepted, certificates=certificates
-        )
+        at = (*metrics_at, kafka.environment)
+        self._page = MetricsServer(self.registry, self.health, *at, certificates=certificates)
         self._intake = Intake(
             kafka,
             group,

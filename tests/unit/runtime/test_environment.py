@@ -67,6 +67,7 @@ def test_every_process_tells_each_risk_as_a_series() -> None:
     assert [one for one in lines if one.startswith("cordwatch_accepted_risk{")] == [
         'cordwatch_accepted_risk{risk="plaintext-kafka"} 1.0',
         'cordwatch_accepted_risk{risk="low-replication"} 0.0',
+        'cordwatch_accepted_risk{risk="plaintext-metrics"} 0.0',
     ]
 
 
