@@ -18,8 +18,9 @@ from cordwatch.board.answering import (
 from cordwatch.board.audit import NotRecorded
 from cordwatch.board.audit_event import Deed
 from cordwatch.board.clock_row import ClockRow
+from cordwatch.board.said import fields_of, host_of
 from cordwatch.board.security import check_origin, check_token
-from cordwatch.board.site import READER, Handler, Route, Site, fields_of, host_of, message
+from cordwatch.board.site import READER, Handler, Route, Site, message
 from cordwatch.runtime.kafka import KafkaError
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.topics import ACKS
@@ -98,6 +99,7 @@ async def _answer(site: Site, request: web.Request, kind: Kind) -> web.Response:
                 await _keep(site, request, _DEEDS[kind], row, answer, form)
     except NoAnswer as error:
         count.labels(kind, "refused").inc()
+        site.tell("not-readable", request, str(error))
         return message(site, reader, 400, "Not answered", str(error), back=back, typed=typed)
     except (Outdated, NotRecorded, _NotKnown) as error:
         outcome, status, heading, text = _REFUSALS[type(error)]

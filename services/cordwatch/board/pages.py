@@ -18,8 +18,9 @@ from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.episode import Episode, episode_of
 from cordwatch.board.live import ROWS_MAX, Topic
 from cordwatch.board.look import STATIC, Look, closed_html, page, rows_html, static_file
+from cordwatch.board.said import fields_of, host_of
 from cordwatch.board.security import check_origin, is_token, new_token
-from cordwatch.board.site import READER, Site, fields_of, host_of, message
+from cordwatch.board.site import READER, Site, message
 from cordwatch.board.view import View, choices
 from cordwatch.board.wording import STATE_WORDS
 

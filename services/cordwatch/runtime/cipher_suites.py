@@ -11,7 +11,7 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
-from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.security_events import SECURITY
 
 RECOMMENDED: Final = (
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -23,8 +23,6 @@ RECOMMENDED: Final = (
 )
 """Of TLS 1.2, by OpenSSL's names: those that it has of them, in this order."""
 SUITES: Final = ":".join(RECOMMENDED)
-
-log = get_logger("cordwatch.runtime")
 
 
 def harden(context: ssl.SSLContext) -> None:
@@ -41,7 +39,7 @@ def _tell(error: ssl.SSLError, *, is_listening: bool) -> None:
     """Say that a handshake failed: by OpenSSL's word for it, which holds nothing of what was sent."""
     if not isinstance(error, ssl.SSLWantReadError | ssl.SSLWantWriteError):
         why = error.reason or type(error).__name__
-        log.warning("a connection by TLS failed", listening=is_listening, reason=why)
+        SECURITY.tell("tls-failed", at="listening" if is_listening else "asking", why=why)
 
 
 class _ToldObject(ssl.SSLObject):

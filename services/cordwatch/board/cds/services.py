@@ -102,6 +102,7 @@ def answering(handler: Handler) -> Handler:
             service = SERVICES.get(request.match_info["service"])
             if service is not None:
                 site.metrics.hooks.labels(service.hook, "refused").inc()
+            site.tell("not-readable", request, str(error))
             return web.json_response({"error": str(error)}, status=error.status)
 
     return handle
