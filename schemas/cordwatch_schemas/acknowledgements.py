@@ -19,7 +19,9 @@ class Answer_(Contract):  # noqa: N801 - the union below owns the plain name
     event_id: RecordId
     patient: PatientRef
     by: Annotated[str, Field(min_length=1, max_length=120)]
-    """Who answered. Staff, never a patient."""
+    """Who answered, as people call them. Staff, never a patient."""
+    by_id: Annotated[str, Field(min_length=1, max_length=600)] | None = None
+    """Who it is for good, where a token said so: its issuer and subject, which are given to nobody else."""
     occurred_at: Instant
     received_at: Instant
     channel: Channel

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from cordwatch.app.cli import cordwatch
+from cordwatch.board.access import Reader
 from cordwatch.board.answering import Form, answer_of
 from cordwatch.board.entrance import Entrance
 from cordwatch.board.settings import BoardSettings
@@ -27,6 +28,7 @@ from cordwatch.pager.settings import PagerSettings
 from cordwatch.pager.transports.settings import Alertmanager, Email
 from cordwatch.runtime.environment import Environment
 from cordwatch.runtime.kafka_security import KafkaSecurity
+from cordwatch.runtime.metrics_tls import MetricsTls
 from cordwatch.synthetic.settings import SyntheticSettings
 from cordwatch_schemas.imaging import ImagingOrdered
 from cordwatch_schemas.pack import DeadlineRule, Pack, Repeats, load_pack
@@ -109,7 +111,8 @@ def _levels(*at: float) -> list[Mapping[str, Any]]:
 def an_answer_to_an_old_row() -> object:
     """Return what never comes: the row has changed since the form was made."""
     row: Any = SimpleNamespace(version="new")
-    return answer_of(Form("acknowledge", "k", "old", "seen", "", ""), row, "n.jansen", T(0))
+    form = Form("acknowledge", "k", "old", "seen", "", "")
+    return answer_of(form, row, Reader("n.jansen", frozenset()), T(0))
 
 
 CASES: dict[str, list[Case]] = {
@@ -252,6 +255,10 @@ CASES: dict[str, list[Case]] = {
         (lambda: KafkaSecurity("sasl_ssl", username="u"), "needs kafka-username"),
         (lambda: KafkaSecurity("ssl", username="u"), "only with kafka-security sasl_ssl"),
     ],
+    "cordwatch.runtime.metrics_tls:MetricsTls.__post_init__": [
+        (lambda: MetricsTls(tls_cert=HERE), "metrics-tls-key go together"),
+        (lambda: MetricsTls(tls_client_ca=HERE), "only with metrics-tls-cert"),
+    ],
     "cordwatch.board.signing:ByHeader.__post_init__": [
         (lambda: ByHeader((), b"x" * 16), "no proxy is listed"),
         (lambda: ByHeader(({},), None), "proves nothing"),  # type: ignore[arg-type]
@@ -259,6 +266,7 @@ CASES: dict[str, list[Case]] = {
     "cordwatch.board.entrance:_sign_in": [
         (entrance(proxy_names=("proxy",)), "takes --tls-client-ca"),
         (entrance(host=ANYWHERE), "loopback alone"),
+        (entrance(wards_from="wards"), "nobody says who asks"),
         (entrance(access="jwt", jwt_issuer="i"), "--jwt-audience"),
     ],
     "cordwatch.board.entrance:_by_header": [

@@ -1,4 +1,4 @@
-"""Writes docs/reference/{cli,metrics,findings,pager-plan,pack-*}.md from the code: `python -m cordwatch.app.generate_docs`."""
+"""Writes docs/reference/{cli,metrics,findings,logs,pager-plan,pack-*}.md from the code: `python -m cordwatch.app.generate_docs`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from cordwatch.app.cli import cordwatch
 from cordwatch.app.generated_files import ROOT, write_or_check
+from cordwatch.app.log_page import logs_page
 from cordwatch.app.pack_page import pack_page
 from cordwatch.app.pager_plan_page import plan_page
 from cordwatch.board.metrics import BoardMetrics
@@ -104,6 +105,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "metrics.md": metrics_page,
     "findings.md": findings_page,
+    "logs.md": lambda: f"{NOTE}\n{logs_page()}",
     "pager-plan.md": lambda: f"{NOTE}\n{plan_page()}",
     **{f"pack-{name}.md": partial(_pack, name) for name in shipped_packs()},
 }

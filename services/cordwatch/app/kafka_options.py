@@ -13,12 +13,12 @@ _OPTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
     (
         "--environment",
         click.Choice(["development", "production"]),
-        "production refuses Kafka in the clear, topics with fewer than 3 copies, pages to nobody, and the demo.",
+        "production refuses Kafka in the clear, topics with fewer than 3 copies, pages to nobody, and the demo; tells of metrics in the clear.",
     ),
     (
         "--accepted-risks",
         "LIST",
-        "What it may do all the same, by name: plaintext-kafka, low-replication, short-keys, pages-to-nobody. Stands on the board.",
+        "What it may do all the same, by name: plaintext-kafka, low-replication, short-keys, pages-to-nobody, plaintext-metrics. Stands on the board.",
     ),
     (
         "--kafka-security",
@@ -36,6 +36,19 @@ _OPTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
     ),
     ("--kafka-username", "TEXT", "Who we are, for sasl_ssl."),
     ("--kafka-password-file", "FILE", "File with the password, for sasl_ssl."),
+    (
+        "--metrics-tls-cert",
+        "FILE",
+        "Certificate of /metrics and health, with which they are served over TLS.",
+    ),
+    ("--metrics-tls-key", "FILE", "Its key."),
+    ("--metrics-tls-key-password-file", "FILE", "What opens the key."),
+    ("--metrics-tls-client-ca", "FILE", "Authorities of those who may ask: nobody else connects."),
+    (
+        "--metrics-ca",
+        "FILE",
+        "Authorities of the processes that are asked for their health; else those of this system.",
+    ),
 )
 _DEFAULTS: Final = {
     "--environment": "development",

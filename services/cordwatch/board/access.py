@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from cordwatch.board.limits import WardLimit
+
 Role = Literal["wall", "viewer", "clinician", "coordinator", "administrator", "ehr"]
 Capability = Literal[
     "see-wall",
@@ -62,6 +64,21 @@ class Reader:
     """False: nobody signed in, so that nobody is shown a name."""
     token: TokenUse | None = None
     """The proof, where it is good for this call alone."""
+    limit: WardLimit | None = None
+    """To the wards whose patients they may see; None: all."""
+    issuer: str = ""
+    subject: str = ""
+    """Who is meant for good: `sub` of a token, which its issuer gives to nobody else; empty: the name is."""
+
+    @property
+    def identity(self) -> str:
+        """Return what no other person ever is: a name may be given to somebody else one day."""
+        return f"{self.issuer} {self.subject}" if self.subject else self.user
+
+    @property
+    def sees_nobody(self) -> bool:
+        """Return whether they are limited to wards, and none is named."""
+        return self.limit is not None and not self.limit.wards
 
     def may(self, capability: Capability) -> bool:
         """Return whether one of the roles allows it."""

@@ -18,8 +18,9 @@ from cordwatch.board.answering import (
 from cordwatch.board.audit import NotRecorded
 from cordwatch.board.audit_event import Deed
 from cordwatch.board.clock_row import ClockRow
+from cordwatch.board.said import fields_of, host_of
 from cordwatch.board.security import check_origin, check_token
-from cordwatch.board.site import READER, Handler, Route, Site, fields_of, host_of, message
+from cordwatch.board.site import READER, Handler, Route, Site, message
 from cordwatch.runtime.kafka import KafkaError
 from cordwatch_schemas.acknowledgements import Answer
 from cordwatch_schemas.topics import ACKS
@@ -81,23 +82,24 @@ async def _answer(site: Site, request: web.Request, kind: Kind) -> web.Response:
     fields = await fields_of(request)
     check_token(fields.get("token", ""), request.cookies.get(site.token_cookie))
     reader, back = request[READER], f"/clock/{request.match_info['clock']}"
-    row = site.state.projection.row(request.match_info["clock"])
+    row = site.row(request, request.match_info["clock"])
     count, typed = site.metrics.answers, fields.get("text", "").strip()
     if row is None:
         return message(site, reader, 404, "No such clock", "It is not on the board.", back="/")
     try:
         form = Form.read(kind, fields)
-        event_id = form.event_id(row, reader.user)
+        event_id = form.event_id(row, reader)
         outcome = "again"
         # A double click sends a form twice at the same moment.
         async with site.forms.setdefault(event_id, asyncio.Lock()):
             if not site.state.projection.has_answer(row.patient, event_id):
                 outcome = "kept"
                 present = site.state.projection.row(row.id) or row
-                answer = answer_of(form, present, reader.user, site.state.clock.now())
+                answer = answer_of(form, present, reader, site.state.clock.now())
                 await _keep(site, request, _DEEDS[kind], row, answer, form)
     except NoAnswer as error:
         count.labels(kind, "refused").inc()
+        site.tell("not-readable", request, str(error))
         return message(site, reader, 400, "Not answered", str(error), back=back, typed=typed)
     except (Outdated, NotRecorded, _NotKnown) as error:
         outcome, status, heading, text = _REFUSALS[type(error)]

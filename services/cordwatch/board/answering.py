@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final, Literal, get_args
 
-from cordwatch.board.access import Capability
+from cordwatch.board.access import Capability, Reader
 from cordwatch.board.clock_row import ClockRow, alert_id
 from cordwatch_schemas.acknowledgements import Acknowledged, Answer, Classified, StoodDown
 from cordwatch_schemas.imaging import Finding
@@ -95,13 +95,13 @@ class Form:
         """Return the reason as it is kept: its code, and the words."""
         return f"{self.reason}: {self.text}" if self.text else self.reason
 
-    def event_id(self, row: ClockRow, by: str) -> str:
+    def event_id(self, row: ClockRow, by: Reader) -> str:
         """Return the id of the answer: the same form sent twice gives the same."""
-        parts = f"{row.id}|{self.kind}|{by}|{self.key}"
+        parts = f"{row.id}|{self.kind}|{by.identity}|{self.key}"
         return sha256(parts.encode()).hexdigest()[:32]
 
 
-def answer_of(form: Form, row: ClockRow, by: str, now: datetime) -> Answer:
+def answer_of(form: Form, row: ClockRow, by: Reader, now: datetime) -> Answer:
     """
     Return the answer that *form* gives about *row*, under the name of *by*.
 
@@ -114,7 +114,8 @@ def answer_of(form: Form, row: ClockRow, by: str, now: datetime) -> Answer:
     shared = {
         "event_id": form.event_id(row, by),
         "patient": row.patient,
-        "by": by,
+        "by": by.user,
+        "by_id": by.identity if by.subject else None,
         "occurred_at": now,
         "received_at": now,
         "channel": "board",

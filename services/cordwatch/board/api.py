@@ -19,7 +19,7 @@ VERSION: Final = "1"
 async def clocks(site: Site, request: web.Request) -> web.Response:
     """Give the open clocks, the most pressing first; filtered as the board is."""
     look = site.state.look()
-    view = View.of(request.query, request[READER].user, named=False)
+    view = View.of(request.query, request[READER], named=False)
     shown, status = site.state.shown(view, look)
     site.note("board-opened", request)
     feeds = [
@@ -27,7 +27,7 @@ async def clocks(site: Site, request: web.Request) -> web.Response:
         for one in status.feeds
     ]
     return web.json_response(
-        _head(site, look)
+        _head(site, request, look)
         | {"feeds": feeds, "troubles": list(status.troubles)}
         | {"clocks": [_clock(one.row, look) for one in shown]}
     )
@@ -36,15 +36,15 @@ async def clocks(site: Site, request: web.Request) -> web.Response:
 async def episodes(site: Site, request: web.Request) -> web.Response:
     """Give everything that is known of a patient: clocks, what was told, what happened, and why not."""
     look, reference = site.state.look(), request.match_info["reference"]
-    seen = site.state.projection.picture(reference)
-    rows = site.state.projection.rows_of_patient(reference)
-    if seen is None or not rows:
+    rows = site.rows_of_patient(request, reference)
+    seen = site.state.projection.picture(reference) if rows else None
+    if seen is None:
         return web.json_response({"error": "no such patient on the board"}, status=404)
     site.note("row-opened", request, patients=(reference,))
     picture, alerts, answers = seen
     story = episode_of(picture, rows, alerts, answers, look.now)
     return web.json_response(
-        _head(site, look)
+        _head(site, request, look)
         | {
             "patient": reference,
             "clocks": [_clock(row, look) for row in rows],
@@ -61,7 +61,7 @@ async def alerts(site: Site, request: web.Request) -> web.Response:
     """Give what was told of the open clocks and still stands."""
     look = site.state.look()
     site.note("board-opened", request)
-    rows = site.state.open_rows(look.now)
+    rows = site.state.open_rows(look.now, request[READER].limit)
     told = [
         {"patient": row.patient, "clock": row.id, "rule": word.rule, "level": word.level}
         | {"repeat": word.repeat, "severity": word.severity, "paged": word.paged}
@@ -70,7 +70,7 @@ async def alerts(site: Site, request: web.Request) -> web.Response:
         for word in (*row.told, *row.beside)
         if word.status == "open"
     ]
-    return web.json_response(_head(site, look) | {"alerts": told})
+    return web.json_response(_head(site, request, look) | {"alerts": told})
 
 
 async def described(site: Site, request: web.Request) -> web.Response:  # noqa: ARG001 - all alike
@@ -78,12 +78,14 @@ async def described(site: Site, request: web.Request) -> web.Response:  # noqa: 
     return web.json_response(openapi())
 
 
-def _head(site: Site, look: Look) -> dict[str, Any]:
+def _head(site: Site, request: web.Request, look: Look) -> dict[str, Any]:
+    limit = request[READER].limit
     return {
         "as_of": _at(look.now),
         "live": not site.state.not_live(look),
         "pack": site.state.projection.packs.label,
         "synthetic": site.state.synthetic,
+        "limited_to": limit.words if limit is not None else None,
     }
 
 
@@ -179,7 +181,9 @@ def _alert_schema() -> dict[str, Any]:
 
 def openapi() -> dict[str, Any]:
     """Return the description of the interface (OpenAPI 3.1)."""
-    head = {"as_of": _INSTANT, "live": _YES_OR_NO, "pack": _TEXT, "synthetic": _YES_OR_NO}
+    head: dict[str, Any] = {"as_of": _INSTANT, "live": _YES_OR_NO, "pack": _TEXT}
+    # The wards whose patients are in it; null: all.
+    head |= {"synthetic": _YES_OR_NO, "limited_to": _TEXT_OR_NONE}
     clock = {"$ref": "#/components/schemas/Clock"}
     feed = _object(gateway=_TEXT, name=_TEXT, state=_TEXT, last_at=_INSTANT_OR_NONE)
     moment = _object(at=_INSTANT, kind=_TEXT, words=_TEXT, note=_TEXT)

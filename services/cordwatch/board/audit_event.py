@@ -62,7 +62,6 @@ def audit_event(
 
     *about* holds ids and codes (clock, alert, reason code); None of *reader*: somebody unknown.
     """
-    user = reader.user if reader else "unknown"
     roles = sorted(reader.roles) if reader else []
     entities: list[dict[str, Any]] = [
         {
@@ -76,7 +75,7 @@ def audit_event(
         told = [{"type": name, "valueString": value} for name, value in sorted(about.items())]
         entities.append({"name": deed, "detail": told})
     agent = {
-        "who": {"identifier": {"value": user}},
+        "who": _who(reader),
         "requestor": True,
         "role": [{"coding": [{"system": _ROLES, "code": role}]} for role in roles],
         "network": {"address": peer, "type": "2"},
@@ -93,6 +92,16 @@ def audit_event(
         "entity": entities,
     }
     return _without_empty(event)
+
+
+def _who(reader: Reader | None) -> dict[str, Any]:
+    """Return who it was: for good where that is known, and then the name for people beside it."""
+    if reader is None:
+        return {"identifier": {"value": "unknown"}}
+    if not reader.subject:
+        return {"identifier": {"value": reader.user}}
+    told = {"system": reader.issuer, "value": reader.subject}
+    return {"identifier": told, "display": reader.user}
 
 
 def _without_empty(told: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.feeds_heard import Feed
+from cordwatch.board.limits import WardLimit
 from cordwatch.board.look import Look, ShownRow, Status, mark_of, shown_row
 from cordwatch.board.projection import Projection
 from cordwatch.board.view import View
@@ -37,6 +38,13 @@ class Counted:
     rows: list[ClockRow] = field(default_factory=list)
     overdue: int = 0
     unseen: int = 0
+
+    @classmethod
+    def of(cls, rows: list[ClockRow], now: datetime) -> Counted:
+        """Count *rows* as they stand at *now*."""
+        overdue = sum(row.overdue_at <= now for row in rows)
+        unseen = sum(row.seen_by(now) is None for row in rows)
+        return cls(rows, overdue, unseen)
 
 
 @dataclass(slots=True)
@@ -107,19 +115,16 @@ class BoardState:
             self._untold_known = (key, any(row.is_untold(now, patience) for row in rows))
         return self._untold_known[1]
 
-    def open_rows(self, now: datetime) -> list[ClockRow]:
-        """Return the clocks that run."""
-        return self.counted(now).rows
+    def open_rows(self, now: datetime, limit: WardLimit | None = None) -> list[ClockRow]:
+        """Return the clocks that run, of patients whom *limit* permits."""
+        return list(View(limit=limit).permitted(self.counted(now).rows))
 
     def counted(self, now: datetime) -> Counted:
         """Return the clocks that run, counted: once for all who look before anything changes."""
         projection = self.projection
         key = (projection.version, projection.moment(now))
         if key != self._counted[0]:
-            rows = projection.open_rows(now)
-            overdue = sum(row.overdue_at <= now for row in rows)
-            unseen = sum(row.seen_by(now) is None for row in rows)
-            self._counted = (key, Counted(rows, overdue, unseen))
+            self._counted = (key, Counted.of(projection.open_rows(now), now))
         return self._counted[1]
 
     def key(self, look: Look) -> object:
@@ -138,6 +143,9 @@ class BoardState:
     ) -> tuple[list[ShownRow], Status]:
         """Return the rows of *view*, the *most* pressing ones of them, and what stands above them."""
         counted, projection = self.counted(look.now), self.projection
+        everywhere = len(counted.rows)
+        if view.limit is not None:
+            counted = Counted.of(self.open_rows(look.now, view.limit), look.now)
         chosen = view.of_rows(counted.rows, projection.people, look.now)
         shown = [self.one(row, view, look) for row in chosen[:most]]
         status = Status(
@@ -148,13 +156,17 @@ class BoardState:
             feeds=self.feeds(look.now),
             troubles=self.troubles(look.now),
             last_fact_at=projection.last_fact_at,
+            limit=view.limit,
+            elsewhere=everywhere - len(counted.rows),
         )
         return shown, status
 
     def closed(self, view: View, look: Look) -> list[ShownRow]:
         """Return what ended today as it is seen in *view*, the last first; of its filters the ward counts."""
         rows = self.projection.closed_today(look.now)
-        mine = View(ward=view.ward).of_rows(rows, self.projection.people, look.now)
+        mine = View(ward=view.ward, limit=view.limit).of_rows(
+            rows, self.projection.people, look.now
+        )
         return [self.one(row, view, look) for row in mine]
 
     def one(self, row: ClockRow, view: View, look: Look) -> ShownRow:

@@ -58,6 +58,8 @@ class Seen:
     by: str
     at: datetime
     reason: str | None
+    by_id: str | None = None
+    """Who it was for good, where that is known: the name is for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +253,9 @@ def _row(
         pages=(),
         heard_at=max(fact.received_at for fact in picture.history.facts),
         seen=tuple(
-            Seen(one.by, one.occurred_at, one.reason) for one in answers if one.alert_id in ids
+            Seen(one.by, one.occurred_at, one.reason, one.by_id)
+            for one in answers
+            if one.alert_id in ids
         ),
     )
 

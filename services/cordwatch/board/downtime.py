@@ -9,7 +9,7 @@ from pathlib import Path
 from cordwatch.board.metrics import BoardMetrics
 from cordwatch.runtime.logging import get_logger
 
-log = get_logger(__name__)
+log = get_logger("cordwatch.board")
 
 
 async def keep_copy(path: Path, text: str, made_at: datetime, metrics: BoardMetrics) -> None:

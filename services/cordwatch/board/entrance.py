@@ -53,13 +53,21 @@ def _sign_in(settings: BoardSettings) -> SignIn:
     if settings.access == "none":
         if not ip_address(settings.host).is_loopback:
             raise BadAccess("--access none is for loopback alone: choose header or jwt")
+        if settings.wards_from is not None:
+            raise BadAccess("--wards-from takes --access header or jwt: nobody says who asks")
         return Anybody()
     if settings.access == "header":
         return _by_header(settings)
     if not (settings.jwt_issuer and settings.jwt_audience):
         raise BadAccess("--access jwt takes --jwt-issuer and --jwt-audience")
     keys = _keys(settings, settings.jwt_keys_file, settings.jwt_keys_url, "jwt")
-    return ByToken(settings.jwt_issuer, settings.jwt_audience, keys)
+    return ByToken(
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        keys,
+        settings.jwt_kind,
+        wards_claim=settings.wards_from,
+    )
 
 
 def _by_header(settings: BoardSettings) -> ByHeader:
@@ -68,7 +76,8 @@ def _by_header(settings: BoardSettings) -> ByHeader:
     path = settings.proxy_secret_file
     secret = None if path is None else path.read_bytes().strip()
     try:
-        return ByHeader(settings.proxies, secret, frozenset(settings.proxy_names))
+        names = frozenset(settings.proxy_names)
+        return ByHeader(settings.proxies, secret, names, wards_header=settings.wards_from)
     except ValueError as error:
         raise BadAccess(f"--access header: {error}") from None
 

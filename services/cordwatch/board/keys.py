@@ -15,6 +15,7 @@ import aiohttp
 import jwt
 
 from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.tls_files import trusting
 from cordwatch.runtime.wall_clock import WallClock
 
 ALGORITHMS: Final = (
@@ -200,7 +201,7 @@ class KeysByAddress:
         async with (
             aiohttp.ClientSession(auto_decompress=False) as session,
             session.get(
-                self.url, headers=headers, allow_redirects=False, ssl=self.tls or True
+                self.url, headers=headers, allow_redirects=False, ssl=self.tls or trusting(None)
             ) as answer,
         ):
             if answer.status != 200:  # noqa: PLR2004 - the one that means yes

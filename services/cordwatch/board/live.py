@@ -38,6 +38,9 @@ ROWS_MAX: Final = 300
 MADE_MAX: Final = 5_000
 """Rows that are kept as they were made, for the next who sees them alike."""
 
+GONE: Final = "gone"
+"""The mark of a clock that is not on the board, or whose patient lies where who looks may not."""
+
 Sign = tuple[object, ...]
 
 
@@ -138,9 +141,9 @@ class Channel:
             "speed": state.clock.speed,
             "notLive": state.not_live(look),
         }
-        if self.topic.only and self._shown:
-            # By it the page of a clock knows when to ask for the whole of itself.
-            told["mark"] = state.mark(self._shown[0])
+        if self.topic.only:
+            # By it the page of a clock knows when to ask for the whole of itself, or that there is none any more.
+            told["mark"] = state.mark(self._shown[0]) if self._shown else GONE
         return told
 
     def _html(self, one: ShownRow, look: Look) -> str:
@@ -152,7 +155,8 @@ class Channel:
         if not only:
             return shown, status
         row = self.state.projection.row(only)
-        return ([] if row is None else [self.state.one(row, view, look)]), status
+        mine = view.permitted([] if row is None else [row])
+        return [self.state.one(row, view, look) for row in mine], status
 
 
 def _frame(told: dict[str, object]) -> bytes:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from cordwatch.board.answering import reason_words
 from cordwatch.board.clock_row import ClockRow, Seen
 from cordwatch.board.feeds_heard import Feed
+from cordwatch.board.limits import WardLimit
 from cordwatch.board.people import People, Person
 from cordwatch.board.view import View
 from cordwatch.board.wording import STATE_WORDS, ago, at_time, full_time, in_order, left
@@ -92,6 +93,10 @@ class Status:
     feeds: Sequence[Feed]
     troubles: Sequence[str]
     last_fact_at: datetime | None
+    limit: WardLimit | None = None
+    """To the wards of who looks; None: all."""
+    elsewhere: int = 0
+    """Open clocks that are not counted above, since who looks may not see their patients."""
 
 
 def shown_row(row: ClockRow, now: datetime, view: View, people: People, shared: bool) -> ShownRow:

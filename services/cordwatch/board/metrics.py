@@ -11,7 +11,7 @@ from cordwatch.board.audit_event import Deed
 from cordwatch.board.wording import STATE_WORDS
 
 OUTCOMES = ("kept", "again", "outdated", "refused", "not-recorded", "unknown")
-REFUSALS = ("not-signed-in", "role", "forged", "rate")
+REFUSALS = ("not-signed-in", "role", "ward", "forged", "rate")
 HOOKS = ("patient-view", "order-select")
 HOOK_OUTCOMES = ("cards", "none", "feedback", "refused")
 KEYS_OF = ("staff", "ehr")

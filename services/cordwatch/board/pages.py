@@ -18,8 +18,9 @@ from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.episode import Episode, episode_of
 from cordwatch.board.live import ROWS_MAX, Topic
 from cordwatch.board.look import STATIC, Look, closed_html, page, rows_html, static_file
+from cordwatch.board.said import fields_of, host_of
 from cordwatch.board.security import check_origin, is_token, new_token
-from cordwatch.board.site import READER, Site, fields_of, host_of, message
+from cordwatch.board.site import READER, Site, message
 from cordwatch.board.view import View, choices
 from cordwatch.board.wording import STATE_WORDS
 
@@ -35,7 +36,7 @@ PIECE_BYTES: Final = 64 * 1024
 async def board(site: Site, request: web.Request) -> web.Response:
     """Show the rows that were asked for."""
     reader = request[READER]
-    view = View.of(request.query, reader.user, named=reader.sees_names)
+    view = View.of(request.query, reader, named=reader.sees_names)
     # An address holds no search: a name would stand in it.
     return await _board(site, request, replace(view, search=""))
 
@@ -44,7 +45,7 @@ async def search(site: Site, request: web.Request) -> web.Response:
     """Show the rows that a search finds; posted, so that no name stands in an address."""
     check_origin(request.headers, host_of(request))
     reader, fields = request[READER], await fields_of(request)
-    return await _board(site, request, View.of(fields, reader.user, named=reader.sees_names))
+    return await _board(site, request, View.of(fields, reader, named=reader.sees_names))
 
 
 async def _board(site: Site, request: web.Request, view: View) -> web.Response:
@@ -53,7 +54,7 @@ async def _board(site: Site, request: web.Request, view: View) -> web.Response:
     shown, status = state.shown(view, look, start + ROWS_MAX)
     rows = rows_html(shown[start:], look)
     site.note("board-opened", request)
-    wards, rules = choices(state.open_rows(look.now))
+    wards, rules = choices(state.open_rows(look.now, reader.limit))
     told = site.common(reader, look) | {
         "wards": wards,
         "rules": rules,
@@ -73,14 +74,14 @@ async def _board(site: Site, request: web.Request, view: View) -> web.Response:
 async def closed(site: Site, request: web.Request) -> web.Response:
     """Show what ended today, for an open page of the board: its opening is what is written down."""
     reader, look = request[READER], site.state.look()
-    view = View.of(request.query, reader.user, named=reader.sees_names)
+    view = View.of(request.query, reader, named=reader.sees_names)
     return _html(closed_html(site.state.closed(view, look), look))
 
 
 async def wall(site: Site, request: web.Request) -> web.Response:
     """Show the wall: beds and short references, nothing to click on, pages by itself."""
     look = site.state.look()
-    shown, status = site.state.shown(View(), look, ROWS_MAX)
+    shown, status = site.state.shown(View(limit=request[READER].limit), look, ROWS_MAX)
     site.note("wall-opened", request)
     pages = max(-(-len(shown) // WALL_PAGE), 1)
     number = _number(request, "page") % pages
@@ -109,7 +110,7 @@ async def clock(site: Site, request: web.Request) -> web.Response:
         return message(site, reader, 404, "No such clock", text, back="/")
     row, episode = found
     site.note("row-opened", request, patients=(row.patient,))
-    view = View(user=reader.user, named=reader.sees_names)
+    view = View.of({}, reader, named=reader.sees_names)
     known = request.cookies.get(site.token_cookie)
     token = known if known is not None and is_token(known) else new_token()
     told = site.common(reader, look) | {
@@ -142,7 +143,7 @@ def _done(request: web.Request) -> str:
 
 def _found(site: Site, request: web.Request, look: Look) -> tuple[ClockRow, Episode] | None:
     projection = site.state.projection
-    row = projection.row(request.match_info["clock"])
+    row = site.row(request, request.match_info["clock"])
     seen = projection.picture(row.patient) if row else None
     if row is None or seen is None:
         return None
@@ -154,14 +155,14 @@ def _found(site: Site, request: web.Request, look: Look) -> tuple[ClockRow, Epis
 async def live(site: Site, request: web.Request) -> web.StreamResponse:
     """Send what changes of the rows that were asked for."""
     reader = request[READER]
-    view = View.of(request.query, reader.user, named=reader.sees_names)
+    view = View.of(request.query, reader, named=reader.sees_names)
     topic = Topic(view.shared, only=request.query.get("clock", "")[:64])
     return await _stream(site, request, topic)
 
 
 async def wall_live(site: Site, request: web.Request) -> web.StreamResponse:
     """Send what changes of the wall."""
-    return await _stream(site, request, Topic(View(), wall=True))
+    return await _stream(site, request, Topic(View(limit=request[READER].limit), wall=True))
 
 
 async def _stream(site: Site, request: web.Request, topic: Topic) -> web.StreamResponse:
@@ -217,7 +218,7 @@ def copy_html(site: Site, reader: Reader, name: str) -> str:
     """Return every row as a copy: `print` for paper, `downtime` with everything inside."""
     look = site.state.look()
     named = reader.sees_names and name == "print"
-    shown, status = site.state.shown(View(user=reader.user, named=named), look)
+    shown, status = site.state.shown(View.of({}, reader, named=named), look)
     more: dict[str, Any] = {}
     if name == "downtime":
         more["style"] = Markup(static_file("board.css").decode())  # noqa: S704 - our own file

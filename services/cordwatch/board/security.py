@@ -22,7 +22,9 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""On every answer, errors too."""
+"""On every answer, errors too; what is no page has a narrower policy, see `headers_of`."""
+_SANDBOX: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""Of what is no page: opened by itself nothing runs in it, whatever it holds, and it is of no origin."""
 STRICT_TRANSPORT: Final = "max-age=31536000; includeSubDomains"
 _COOKIE: Final = "cordwatch-form"
 TOKEN_CHARS: Final = 43
@@ -30,6 +32,22 @@ TOKEN_CHARS: Final = 43
 
 class Forged(Exception):
     """A change that did not come from a page of this board; says what was missing."""
+
+
+def headers_of(content_type: str) -> Mapping[str, str]:
+    """Return what an answer of *content_type* carries: only a page may be shown as one."""
+    if content_type == "text/html":
+        return HEADERS
+    more = {"Content-Security-Policy": _SANDBOX}
+    if content_type == "application/json":
+        # A program reads it all the same; a browser that was led there keeps it as a file.
+        more["Content-Disposition"] = 'attachment; filename="cordwatch.json"'
+    return {**HEADERS, **more}
+
+
+def is_for_script(headers: Mapping[str, str]) -> bool:
+    """Return whether a browser asks for a script, not to show what comes; programs and old browsers do not say."""
+    return headers.get("Sec-Fetch-Dest", "empty") == "empty"
 
 
 def check_origin(headers: Mapping[str, str], host: str) -> None:

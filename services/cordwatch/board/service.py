@@ -241,7 +241,7 @@ class Board:
             self.registry,
             self.health,
             *at,
-            self.kafka.environment.stands,
+            self.kafka.environment,
             live=self.pulse.is_live,
             ready=self.shows,
             certificates=[of_kafka(self.kafka.security), of_listener(self.settings)],

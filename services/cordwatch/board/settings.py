@@ -9,6 +9,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from cordwatch.board.keys import RSA_BITS_MIN
+from cordwatch.board.token_kinds import TokenKind
 from cordwatch.runtime.wall_clock import WallClock
 
 AccessMode = Literal["none", "header", "jwt"]
@@ -39,12 +40,15 @@ class BoardSettings:
     """Proxies that are believed about where a reader sits, for the audit trail and the limits."""
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
+    jwt_kind: TokenKind = "access"
     jwt_keys_file: Path | None = None
     jwt_keys_url: str | None = None
     rsa_bits_min: int = RSA_BITS_MIN
     """Shorter keys of RSA are not believed."""
     keys_ca: Path | None = None
     """By what the addresses of keys are verified; None: by the system's authorities."""
+    wards_from: str | None = None
+    """Claim or header that names the wards whose patients somebody may see; None: everybody sees all."""
     url: str | None = None
     """Of the board, as browsers and the record system know it; https there means TLS, wherever it ends."""
     patient_system: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final, Protocol
 
@@ -12,11 +12,15 @@ import jwt
 
 from cordwatch.board.access import NotSignedIn, Reader, Role, roles_in
 from cordwatch.board.keys import Keys
+from cordwatch.board.limits import WardLimit
+from cordwatch.board.token_kinds import TokenKind, check_kind
 from cordwatch.runtime.peers import is_allowed
 
 Networks = Sequence[IPv4Network | IPv6Network]
 LEEWAY_S: Final = 30
 USER_MAX: Final = 120
+SUBJECT_MAX: Final = 255
+"""As OpenID Connect has it."""
 SECRET_BYTES_MIN: Final = 16
 
 
@@ -94,6 +98,8 @@ class ByHeader:
     user_header: str = "X-Remote-User"
     groups_header: str = "X-Remote-Groups"
     secret_header: str = "X-Proxy-Secret"  # noqa: S105 - the name of a header
+    wards_header: str | None = None
+    """Names the wards, with commas; None: nobody is limited."""
 
     def __post_init__(self) -> None:
         """Refuse what would believe anybody."""
@@ -115,7 +121,11 @@ class ByHeader:
         if self.secret is not None and not hmac.compare_digest(given, self.secret):
             raise NotSignedIn("without the proxy's secret")
         groups = _once(headers, self.groups_header).split(",")
-        return known(_once(headers, self.user_header), [one.strip() for one in groups])
+        who = known(_once(headers, self.user_header), [one.strip() for one in groups])
+        if self.wards_header is None:
+            return who
+        wards = _once(headers, self.wards_header).split(",")
+        return replace(who, limit=WardLimit.of(wards))
 
 
 def _once(headers: Mapping[str, str], name: str) -> str:
@@ -133,15 +143,37 @@ class ByToken:
     issuer: str
     audience: str
     keys: Keys
+    kind: TokenKind = "access"
     user_claim: str = "preferred_username"
+    """The name for people. It may be given to somebody else one day: who is meant for good are issuer and subject."""
     groups_claim: str = "groups"
+    wards_claim: str | None = None
+    """Names the wards, as a list or with commas; None: nobody is limited."""
 
     def reader(self, asking: Asking) -> Reader:
         """Return whom the token names."""
-        claims = claims_of(asking, self.keys, [self.issuer], [self.audience], ("sub",))
-        groups = claims.get(self.groups_claim, ())
-        named = groups if isinstance(groups, list) else [groups]
-        return known(str(claims.get(self.user_claim) or claims["sub"]), named, claims["exp"])
+        claims = claims_of(
+            asking, self.keys, [self.issuer], [self.audience], ("sub",), kind=self.kind
+        )
+        subject = claims["sub"]
+        if not _is_line(subject, SUBJECT_MAX):
+            raise NotSignedIn("the token has no subject")
+        who = known(
+            str(claims.get(self.user_claim) or subject),
+            _listed(claims.get(self.groups_claim)),
+            claims["exp"],
+        )
+        who = replace(who, issuer=self.issuer, subject=subject)
+        if self.wards_claim is None:
+            return who
+        return replace(who, limit=WardLimit.of(_listed(claims.get(self.wards_claim))))
+
+
+def _listed(claim: object) -> list[object]:
+    """Return what a claim lists; a text is a list with commas."""
+    if isinstance(claim, str):
+        return list(claim.split(","))
+    return claim if isinstance(claim, list) else []
 
 
 def claims_of(
@@ -150,9 +182,11 @@ def claims_of(
     issuers: Sequence[str],
     audiences: Sequence[str],
     more: Sequence[str],
+    *,
+    kind: TokenKind,
 ) -> dict[str, Any]:
     """
-    Return what the token of a request claims, once it holds; it must claim *more* besides the usual.
+    Return what the token of a request claims, once it holds and is of this *kind*; it must claim *more* besides the usual.
 
     Raises:
         NotSignedIn: there is none, or it does not hold; says which kind of fault, nothing of the token.
@@ -166,7 +200,7 @@ def claims_of(
         key = keys.find(str(told.get("kid", "")), algorithm)
         if key is None:
             raise UnknownKey(keys)
-        return jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token.strip(),
             key,
             algorithms=[algorithm],
@@ -177,6 +211,8 @@ def claims_of(
         )
     except jwt.PyJWTError as error:
         raise NotSignedIn(f"the token does not hold: {type(error).__name__}") from None
+    check_kind(kind, told, claims)
+    return claims
 
 
 def known(user: str, groups: Sequence[object], until: float | None = None) -> Reader:
@@ -186,6 +222,11 @@ def known(user: str, groups: Sequence[object], until: float | None = None) -> Re
     Raises:
         NotSignedIn: there is no name, or one that would break a line.
     """
-    if not user or len(user) > USER_MAX or not user.isprintable():
+    if not _is_line(user, USER_MAX):
         raise NotSignedIn("without a name")
     return Reader(user, roles_in(groups), until)
+
+
+def _is_line(text: object, most: int) -> bool:
+    """Return whether *text* says something, in one line."""
+    return isinstance(text, str) and 0 < len(text) <= most and text.isprintable()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from aiohttp import hdrs, web
@@ -19,18 +18,28 @@ from cordwatch.board.audit_event import Deed, audit_event
 from cordwatch.board.board_state import BoardState
 from cordwatch.board.cds.once import NotKnown, Once
 from cordwatch.board.cds.setup import BASE, CdsHooks
+from cordwatch.board.clock_row import ClockRow
 from cordwatch.board.forwarding import HEADER, reader_address
 from cordwatch.board.live import Hub
 from cordwatch.board.look import Look, build, page
 from cordwatch.board.metrics import BoardMetrics
-from cordwatch.board.security import HEADERS, STRICT_TRANSPORT, Allowance, Forged, cookie_name
-from cordwatch.board.signing import Asking, Networks, SignIn, who_asks
+from cordwatch.board.said import asking_of, each_once, name_of
+from cordwatch.board.security import (
+    READERS_MAX,
+    STRICT_TRANSPORT,
+    Allowance,
+    Forged,
+    cookie_name,
+    headers_of,
+    is_for_script,
+)
+from cordwatch.board.signing import Networks, SignIn, who_asks
 from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.security_events import SECURITY, SecurityEvent
 
 BODY_BYTES_MAX: Final = 8 * 1024
 AUDIT_S: Final = 5.0
-FORM_S: Final = 10.0
-"""A form is some hundred bytes; who takes longer keeps the connection for nothing."""
+SIGNED_IN_S: Final = 3600.0
 SERVER_ERRORS: Final = 500
 NOT_HERE: Final = (404, 405)
 READER: Final = web.RequestKey("reader", Reader)
@@ -55,6 +64,8 @@ class Route:
     """Whether a refusal is told to a program."""
     by_ehr: bool = False
     """Whether the record system asks, not a person."""
+    is_part: bool = False
+    """Whether only the script of a page asks for it: by itself it is no page."""
 
 
 @dataclass(slots=True)
@@ -79,6 +90,8 @@ class Site:
     changes_allowed: Allowance = field(default_factory=lambda: Allowance(30, 0.5))
     cards_allowed: Allowance = field(default_factory=lambda: Allowance(600, 50))
     """One record system asks for a whole hospital."""
+    known_at: dict[str, float] = field(default_factory=dict)
+    """When it was last logged that somebody is signed in, by who and from where; monotonic seconds."""
     forms: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     """Answers that are being kept, by their ids."""
 
@@ -123,6 +136,44 @@ class Site:
             "roles": sorted(reader.roles) if reader.is_known else [],
             "may_export": reader.may("export"),
         }
+
+    def tell(self, event: SecurityEvent, request: web.Request, why: str = "") -> None:
+        """Log what happened at the door: who, from where, on which route."""
+        reader = request.get(READER)
+        who = {} if reader is None else {"user": reader.user, "subject": reader.subject}
+        peer = self.address(request)
+        SECURITY.tell(event, at="board", why=why, peer=peer, route=name_of(request), **who)
+
+    def signed_in(self, request: web.Request) -> None:
+        """Log that somebody was verified: once in a while, since every request proves it anew."""
+        reader, now_s = request[READER], self.state.clock.monotonic()
+        who = f"{reader.identity}|{self.address(request)}"
+        if not reader.is_known or now_s - self.known_at.get(who, -SIGNED_IN_S) < SIGNED_IN_S:
+            return
+        if len(self.known_at) >= READERS_MAX:
+            self.known_at.clear()
+        self.known_at[who] = now_s
+        by = "a token" if reader.until is not None else "a proxy"
+        self.tell("signed-in", request, f"by {by}; {', '.join(sorted(reader.roles)) or 'no role'}")
+
+    def row(self, request: web.Request, clock: str) -> ClockRow | None:
+        """Return the row of a clock; None too where its patient is not for who asks: they learn of no other patient."""
+        row = self.state.projection.row(clock)
+        return None if row is None else next(iter(self._for(request, [row])), None)
+
+    def rows_of_patient(self, request: web.Request, reference: str) -> list[ClockRow]:
+        """Return the rows of a patient; none too where the patient is not for who asks."""
+        return self._for(request, self.state.projection.rows_of_patient(reference))
+
+    def _for(self, request: web.Request, rows: list[ClockRow]) -> list[ClockRow]:
+        """Return *rows*, which are of one patient, or none where that patient is not for who asks: then it is noted."""
+        limit = request[READER].limit
+        if limit is None or all(limit.permits(row.place) for row in rows):
+            return rows
+        self.metrics.refused.labels("ward").inc()
+        self.tell("not-allowed", request, "ward")
+        self.note("refused", request, patients=(rows[0].patient,))
+        return []
 
     async def record(self, deed: Deed, request: web.Request, **more: Any) -> None:
         """
@@ -204,6 +255,9 @@ def guarded(site: Site, route: Route) -> Callable[[web.Request], Awaitable[web.S
     """Return the handler of *route*, which answers only who may ask."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        each_once(request.query)
+        if route.is_part and not is_for_script(request.headers):
+            return refusal(site, route, 403, "Not a page", "This is a part of a page.")
         if route.needs is None:
             return await route.handler(site, request)
         if route.by_ehr and site.cds is None:
@@ -211,21 +265,25 @@ def guarded(site: Site, route: Route) -> Callable[[web.Request], Awaitable[web.S
         try:
             request[READER] = await site.reader(route, request)
         except NotSignedIn as error:
-            return _not_signed_in(site, route, str(error))
-        refused = _refused(site, route, request) or await _played_back(site, route, request[READER])
-        return refused or await route.handler(site, request)
+            return _not_signed_in(site, route, request, str(error))
+        refused = _refused(site, route, request) or await _played_back(site, route, request)
+        if refused is not None:
+            return refused
+        site.signed_in(request)
+        return await route.handler(site, request)
 
     return handle
 
 
-def _not_signed_in(site: Site, route: Route, why: str) -> web.Response:
+def _not_signed_in(site: Site, route: Route, request: web.Request, why: str) -> web.Response:
     site.metrics.refused.labels("not-signed-in").inc()
-    log.info("not signed in", reason=why)
+    site.tell("not-signed-in", request, why)
     return refusal(site, route, 401, "Not signed in", "Sign in, and look again.")
 
 
-async def _played_back(site: Site, route: Route, reader: Reader) -> web.Response | None:
+async def _played_back(site: Site, route: Route, request: web.Request) -> web.Response | None:
     """Return a refusal where the proof was good for one call, and this is not known to be that; None: it is."""
+    reader = request[READER]
     if reader.token is None:
         return None
     try:
@@ -234,20 +292,29 @@ async def _played_back(site: Site, route: Route, reader: Reader) -> web.Response
     except NotKnown:
         text = "It is not known whether this token was used before: ask again with another."
         return refusal(site, route, 503, "Not known", text)
-    return _not_signed_in(site, route, "the token was used before")
+    return _not_signed_in(site, route, request, "the token was used before")
 
 
 def _refused(site: Site, route: Route, request: web.Request) -> web.Response | None:
     """Return why somebody who is known gets nothing here, or not now; None: it is answered."""
     reader, metrics = request[READER], site.metrics
-    who = f"{reader.user}|{site.address(request)}"
+    who = f"{reader.identity}|{site.address(request)}"
     if not site.allowance(route).take(who, site.state.clock.monotonic()):
         metrics.refused.labels("rate").inc()
+        site.tell("too-much", request)
         return refusal(site, route, 429, "Too much at once", "Wait a moment.")
     if route.needs is not None and not reader.may(route.needs):
         metrics.refused.labels("role").inc()
+        site.tell("not-allowed", request, "role")
         site.note("refused", request)
         return refusal(site, route, 403, "Not for you", "Your role does not allow this.")
+    if reader.sees_nobody:
+        # An empty board would look like a calm one.
+        metrics.refused.labels("ward").inc()
+        site.tell("not-allowed", request, "no ward")
+        site.note("refused", request)
+        text = "You may see the patients of your wards, and your account names none."
+        return refusal(site, route, 403, "Of no ward", text)
     return None if site.state.ready else _not_ready(site, route, reader)
 
 
@@ -271,10 +338,12 @@ def make_app(site: Site, routes: tuple[Route, ...]) -> web.Application:
             answer: web.StreamResponse = await handler(request)
         except web.HTTPException as error:
             text = "There is nothing here." if error.status in NOT_HERE else "It cannot be read."
+            if error.status not in NOT_HERE:
+                site.tell("not-readable", request, str(error.status))
             answer = _error(site, request, error.status, error.reason, text)
         except Forged as error:
             site.metrics.refused.labels("forged").inc()
-            log.warning("a forged change was refused", reason=str(error))
+            site.tell("forged", request, str(error))
             text = "This did not come from a page of this board."
             answer = _error(site, request, 403, "Refused", text)
         except Exception as error:
@@ -283,7 +352,7 @@ def make_app(site: Site, routes: tuple[Route, ...]) -> web.Application:
         return answer
 
     async def on_prepare(_: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(HEADERS)
+        response.headers.update(headers_of(response.content_type))
         response.headers["Server"] = "cordwatch"
         if site.is_secure:
             response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
@@ -305,45 +374,3 @@ def _error(site: Site, request: web.Request, status: int, heading: str, text: st
         return web.json_response({"error": text}, status=status)
     reloads = status >= SERVER_ERRORS and request.method == hdrs.METH_GET
     return message(site, None, status, heading, text, reloads=reloads)
-
-
-def asking_of(request: web.Request) -> Asking:
-    """Return a request as far as it says who sends it."""
-    return Asking(
-        request.headers,
-        address=request.remote or "",
-        names=certified_names(request.get_extra_info("peercert")),
-        path=request.path,
-    )
-
-
-def certified_names(certificate: Mapping[str, Any] | None) -> frozenset[str]:
-    """Return the names in a peer's *certificate* that was verified: common name, DNS names and URIs."""
-    told = certificate or {}
-    subject = {
-        value for part in told.get("subject", ()) for name, value in part if name == "commonName"
-    }
-    others = {value for kind, value in told.get("subjectAltName", ()) if kind in {"DNS", "URI"}}
-    return frozenset(subject | others)
-
-
-async def fields_of(request: web.Request) -> dict[str, str]:
-    """
-    Return the fields of a form.
-
-    Raises:
-        HTTPBadRequest, HTTPRequestTimeout: it is none, or does not come.
-    """
-    try:
-        async with asyncio.timeout(FORM_S):
-            posted = await request.post()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
-    except (ValueError, LookupError, AssertionError):
-        raise web.HTTPBadRequest from None
-    return {name: value for name, value in posted.items() if isinstance(value, str)}
-
-
-def host_of(request: web.Request) -> str:
-    """Return the host that the browser believes to talk to."""
-    return urlsplit(f"//{request.headers.get(hdrs.HOST, '')}").netloc

@@ -125,7 +125,7 @@ class Feeds:
             self.registry,
             self.health,
             *at,
-            self._kafka.environment.stands,
+            self._kafka.environment,
             live=self.pulse.is_live,
             certificates=self._certificates(),
         )

@@ -17,6 +17,7 @@ from cordwatch.pager.inlets.metrics import InletMetrics
 from cordwatch.runtime.heartbeat import PATIENCE_S, DeadMansAlert, Way, beat
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch.runtime.web_asking import asking
 
 ENDS_AFTER = timedelta(seconds=60)
 """The dead man's alert ends so long after the last heartbeat: four of them."""
@@ -59,8 +60,8 @@ class Heartbeat:
     async def run(self) -> None:
         """Send them for ever."""
         alert = dead_mans_alert(self.name, self.clock.now())
-        timeout = aiohttp.ClientTimeout(total=min(PATIENCE_S, self.every_s))
-        async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:
+        timeout_s = min(PATIENCE_S, self.every_s)
+        async with asking(timeout_s) as session, asyncio.TaskGroup() as group:
             if self.url is not None:
                 group.create_task(self._forever(session, "url", self.url, alert))
             for one in self.alertmanagers:

@@ -110,7 +110,7 @@ class Pager:
             self.registry,
             self.health,
             *address,
-            self._kafka.environment.stands,
+            self._kafka.environment,
             ready=self.is_ready,
             certificates=certificates,
         )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final, Literal
+
+from cordwatch.runtime.metrics_tls import IN_THE_CLEAR, MetricsTls
 
 EnvironmentName = Literal["development", "production"]
 COPIES_MIN: Final = 3
@@ -18,6 +21,7 @@ RISKS: Final = {
     "low-replication": "one broker that is lost can take acknowledged messages with it",
     "short-keys": "tokens are believed by keys of RSA with fewer than 3072 bits",
     "pages-to-nobody": "what is paged to a destination of the kind nowhere is heard by nobody",
+    "plaintext-metrics": "what is measured can be read and changed on its way to Prometheus",
 }
 """What may be accepted, by name, and what it means: the words of the board."""
 
@@ -32,10 +36,11 @@ class UnknownRisk(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Whether patients depend on this one, and which risks somebody answers for."""
+    """Whether patients depend on this one, which risks somebody answers for, and how its processes are measured."""
 
     name: EnvironmentName = "development"
     accepted: frozenset[str] = frozenset()
+    metrics: MetricsTls = IN_THE_CLEAR
 
     def __post_init__(self) -> None:
         """
@@ -77,6 +82,15 @@ class Environment:
                 "plaintext-kafka",
                 "kafka-security (CORDWATCH_KAFKA_SECURITY) is plaintext: set ssl or sasl_ssl",
             )
+
+    def serves_openly(self, host: str) -> bool:
+        """
+        Return whether metrics go beyond this machine in the clear where that counts.
+
+        Told and not refused: they hold nothing of a patient, and a mesh or a proxy
+        may see to it. A process that does not start for it would watch nobody.
+        """
+        return self.name == "production" and not self.metrics.is_secret and not _is_here(host)
 
     def require_copies(self, copies: Iterable[tuple[str, int]]) -> None:
         """
@@ -124,6 +138,13 @@ class Environment:
                 f"environment is production, and {why}.\n"
                 f"Or accept by name that {RISKS[risk]}: CORDWATCH_ACCEPTED_RISKS={risk}"
             )
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 DEVELOPMENT: Final = Environment()

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, get_args
 
 from kafka.errors import KafkaConnectionError
 
+from cordwatch.runtime.cipher_suites import SUITES
 from cordwatch.runtime.tls_files import Renewal, RenewedContext, trust
 
 Protocol = Literal["plaintext", "ssl", "sasl_ssl"]
@@ -212,6 +213,7 @@ def for_librdkafka(security: KafkaSecurity) -> dict[str, Any]:
     told: dict[str, Any] = {
         "security.protocol": security.protocol,
         "ssl.endpoint.identification.algorithm": "https",
+        "ssl.cipher.suites": SUITES,
     }
     files = {
         "ssl.ca.location": security.ca,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import sys
 import threading
 import traceback
@@ -13,6 +15,7 @@ import structlog
 Format = Literal["console", "json"]
 
 OURS = ("cordwatch", "cordwatch_schemas")
+_HOST = socket.gethostname()
 
 
 def _without_values(
@@ -70,6 +73,11 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
+def _with_place(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Say on which machine and in which process: for whoever reads the lines of all of them together."""
+    return {**event, "host": _HOST, "pid": os.getpid()}
+
+
 def _as_text(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Show what would move a terminal's cursor, or begin a line of its own, by its code: JSON does so by itself."""
     return {name: _shown(one) if isinstance(one, str) else one for name, one in event.items()}
@@ -85,7 +93,7 @@ def _shown(text: str) -> str:
 
 def _handler(form: Format, stream: TextIO) -> logging.Handler:
     renderers: list[structlog.typing.Processor] = (
-        [structlog.processors.JSONRenderer()]
+        [_with_place, structlog.processors.JSONRenderer()]
         if form == "json"
         else [_as_text, structlog.dev.ConsoleRenderer(colors=False)]
     )

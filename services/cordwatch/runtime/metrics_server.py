@@ -11,15 +11,25 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
+import ssl
+import sys
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from cordwatch.runtime.certificates_in_use import Certificates
+from cordwatch.runtime.certificates_in_use import Certificates, of_listener
+from cordwatch.runtime.environment import DEVELOPMENT, Environment
+from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.process_metrics import Health, tell_of_process
+
+PATIENCE_S: Final = 10.0
+"""Who asks is given so long for the handshake, and for each part of the question."""
+
+log = get_logger("cordwatch.runtime")
 
 
 class MetricsServer:
@@ -31,21 +41,32 @@ class MetricsServer:
         health: Health,
         host: str,
         port: int,
-        accepted: Collection[str] = (),
+        environment: Environment = DEVELOPMENT,
         *,
         live: Callable[[], bool] | None = None,
         ready: Callable[[], bool] | None = None,
         certificates: Iterable[Certificates] = (),
     ) -> None:
         """
-        Bind to *host* and *port* (0: any free one, see `address`); health, *accepted* risks and *certificates* become series too.
+        Bind to *host* and *port* (0: any free one, see `address`); health, accepted risks and *certificates* become series too.
 
-        Without *live* or *ready*, health stands for it.
+        Without *live* or *ready*, health stands for it. By *environment* it is served
+        over TLS, or it is told where it should be.
+
+        Raises:
+            BadTls, OSError: a certificate or its key cannot be used.
         """
-        tell_of_process(registry, health, accepted, certificates)
+        tls = environment.metrics.listening()
+        is_open = environment.serves_openly(host)
+        if is_open and "plaintext-metrics" not in environment.accepted:
+            log.warning("metrics go beyond this machine in the clear", cure="metrics-tls-cert")
+        mine = of_listener(environment.metrics, "metrics-tls")
+        tell_of_process(
+            registry, health, environment.stands, [*certificates, mine], is_open=is_open
+        )
         handler = _answering(registry, health, {"/healthz": None, "/livez": live, "/readyz": ready})
-        self._server = ThreadingHTTPServer((host, port), handler)
-        self._server.daemon_threads = True
+        self._server = _Listener((host, port), handler)
+        self._server.tls = tls
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="metrics", daemon=True
         )
@@ -66,11 +87,38 @@ class MetricsServer:
         self._server.server_close()
 
 
+class _Listener(ThreadingHTTPServer):
+    """Answers each who connects in a thread of its own, where the handshake is made too: it holds up nobody else."""
+
+    daemon_threads = True
+    tls: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Answer one connection."""
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(PATIENCE_S)
+        with self.tls.wrap_socket(request, server_side=True) as secret:
+            super().finish_request(secret, client_address)
+            with contextlib.suppress(OSError):
+                # Told that it is the end, or whoever asks cannot know that nothing was cut off.
+                secret.shutdown(socket.SHUT_WR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base's
+        """Tell what went wrong: the base prints it, with every text. A handshake that failed has told itself."""
+        error = sys.exception()
+        if not isinstance(error, ssl.SSLError | ConnectionError | TimeoutError):
+            log.error("metrics could not be answered", exc_info=error)
+
+
 def _answering(
     registry: CollectorRegistry, health: Health, asked: Mapping[str, Callable[[], bool] | None]
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """Answers metrics and health, and nothing else."""
+
+        timeout = PATIENCE_S
 
         def do_GET(self) -> None:
             """Answer with metrics or health."""

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Protocol
 
+from cordwatch.runtime.cipher_suites import harden
 from cordwatch.runtime.tls_files import RenewedContext
 
 _PROBES = 4
@@ -68,7 +69,7 @@ def tls_context(settings: TlsFiles) -> RenewedContext | None:
 
 
 def _load(context: ssl.SSLContext, cert: Path, key: Path, password_file: Path | None) -> None:
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    harden(context)
     password = password_file.read_bytes().strip() if password_file is not None else b""
     for path in (cert, key):
         path.open("rb").close()

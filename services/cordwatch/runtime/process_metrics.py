@@ -28,6 +28,8 @@ def tell_of_process(
     health: Health,
     accepted: Collection[str] = (),
     certificates: Iterable[Certificates] = (),
+    *,
+    is_open: bool = False,
 ) -> None:
     """Register health, *accepted* risks and *certificates* as series, and memory, processor time, files and start as the client library has them."""
     ProcessCollector(registry=registry)
@@ -45,6 +47,11 @@ def tell_of_process(
         ["risk"],
         registry=registry,
     )
+    Gauge(
+        "cordwatch_plaintext_metrics",
+        "1 while a production serves these series beyond its machine in the clear, accepted or not",
+        registry=registry,
+    ).set(is_open)
     tell_of_certificates(registry, certificates)
     for risk in RISKS:
         risks.labels(risk).set(risk in accepted)

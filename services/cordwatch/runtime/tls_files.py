@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from cordwatch.runtime.cipher_suites import harden
 from cordwatch.runtime.logging import get_logger
 
 Load = Callable[[ssl.SSLContext], None]
@@ -143,7 +144,7 @@ def trust(context: ssl.SSLContext, ca: Path | None) -> None:
     Raises:
         OSError: the file cannot be read, or holds no certificate.
     """
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    harden(context)
     if ca is None:
         context.load_default_certs()
     else:

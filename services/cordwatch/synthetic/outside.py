@@ -12,6 +12,7 @@ import aiohttp
 from cordwatch.runtime.heartbeat import PATIENCE_S, DeadMansAlert, Way, beat
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch.runtime.web_asking import asking
 from cordwatch.synthetic.metrics import SyntheticMetrics
 
 ALERT_NAME = "CordwatchChainAlive"
@@ -46,8 +47,7 @@ class Outside:
         ways: list[tuple[Way, str]] = [("alertmanager", one) for one in self.alertmanagers]
         if self.url is not None:
             ways.append(("url", self.url))
-        timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        async with asking(PATIENCE_S) as session:
             await asyncio.gather(*(self._beat(session, way, url) for way, url in ways))
 
     async def _beat(self, session: aiohttp.ClientSession, way: Way, url: str) -> None:

@@ -19,6 +19,7 @@ from cordwatch.runtime.leading import LeadershipLost
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.metrics_server import MetricsServer
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch.runtime.web_asking import asking
 from cordwatch.synthetic.asking import ANSWER_S, ASK_EVERY_S, ask, to_ask
 from cordwatch.synthetic.hearing import Hearing
 from cordwatch.synthetic.metrics import ROUND, SyntheticMetrics
@@ -55,6 +56,7 @@ class Synthetic:
         """
         self.settings, self.figures = settings, settings.figures
         self._clock = clock
+        self._asks_by = kafka.environment.metrics.asking()
         self.registry = CollectorRegistry()
         self.metrics = SyntheticMetrics(self.registry, clock.now())
         self.state: State | None = None
@@ -87,7 +89,7 @@ class Synthetic:
             self.health,
             settings.metrics_host,
             settings.metrics_port,
-            kafka.environment.stands,
+            kafka.environment,
             certificates=[of_kafka(kafka.security)],
         )
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -113,9 +115,8 @@ class Synthetic:
         self._page.start()
         log.info("metrics", address=self._page.address)
         self._hearing.start()
-        timeout = aiohttp.ClientTimeout(total=ANSWER_S)
         try:
-            async with aiohttp.ClientSession(timeout=timeout) as session:
+            async with asking(ANSWER_S, self._asks_by) as session:
                 works = [asyncio.create_task(self._turns())]
                 pages = (*self.settings.boards, *self.settings.others)
                 works += [asyncio.create_task(self._asks(session, one)) for one in pages]

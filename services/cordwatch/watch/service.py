@@ -234,7 +234,7 @@ class Watch:
             self.registry,
             self.health,
             *at,
-            self.settings.kafka.environment.stands,
+            self.settings.kafka.environment,
             live=self.is_live,
             ready=self.may_be_relied_on,
             certificates=[of_kafka(self.settings.kafka.security)],

@@ -109,6 +109,7 @@ async def browser(
     now: datetime,
     ehr: SignIn | None = None,
     topics: MemoryTopics | None = None,
+    wards_header: str | None = None,
 ) -> AsyncIterator[Browser]:
     """Give a browser in front of a board that has read *records*; *ehr*: how the record system is known."""
     clock, topics = StoppedClock(now), topics or MemoryTopics()
@@ -116,7 +117,8 @@ async def browser(
     audit = AuditLog("board", topics, lambda: None)
     audit.start()
     once, loop = Once("board", topics, clock), asyncio.get_running_loop()
-    by_header = ByHeader([ip_network("127.0.0.0/8")], SECRET.encode())
+    proxies = [ip_network("127.0.0.0/8")]
+    by_header = ByHeader(proxies, SECRET.encode(), wards_header=wards_header)
     site = Site(
         state,
         Hub(state),

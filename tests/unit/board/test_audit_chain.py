@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, get_args
 
@@ -106,10 +107,24 @@ ACTIONS, OUTCOMES, NETWORKS = set("CRUDE"), {"0", "4", "8", "12"}, set("12345")
 
 @pytest.mark.parametrize("deed", get_args(Deed))
 @pytest.mark.parametrize(
-    "reader", [None, Reader("n.jansen", frozenset({"clinician", "coordinator"}))]
+    ("reader", "who"),
+    [
+        (None, {"identifier": {"value": "unknown"}}),
+        (
+            Reader("n.jansen", frozenset({"clinician", "coordinator"})),
+            {"identifier": {"value": "n.jansen"}},
+        ),
+        (
+            Reader("n.jansen", frozenset(), issuer="https://id.example", subject="4711"),
+            {
+                "identifier": {"system": "https://id.example", "value": "4711"},
+                "display": "n.jansen",
+            },
+        ),
+    ],
 )
 def test_what_is_written_down_has_the_shape_of_a_fhir_r4_audit_event(
-    deed: Deed, reader: Reader | None
+    deed: Deed, reader: Reader | None, who: dict[str, Any]
 ) -> None:
     """What R4 asks for is there, once where it may be there once, and codes are those of its required value sets."""
     told = audit_event(
@@ -123,7 +138,7 @@ def test_what_is_written_down_has_the_shape_of_a_fhir_r4_audit_event(
     assert datetime.fromisoformat(told["recorded"]).tzinfo is not None
     (agent,) = told["agent"]
     assert agent["requestor"] is True
-    assert agent["who"]["identifier"]["value"] == (reader.user if reader else "unknown")
+    assert agent["who"] == who
     assert agent["network"] == {"address": "10.1.2.3", "type": "2"}
     assert agent["network"]["type"] in NETWORKS
     assert told["source"]["observer"]["identifier"]["value"] == "board"
@@ -139,14 +154,15 @@ def test_what_is_written_down_has_the_shape_of_a_fhir_r4_audit_event(
 
 
 def test_audit_show_tells_each_record_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When, who, what, and about whom where it is about somebody."""
+    """When, who, what, and about whom where it is about somebody; a record from before tokens were told apart too."""
     reader = Reader("n.jansen", frozenset())
+    known = replace(reader, issuer="https://id.example", subject="4711")
     common: dict[str, Any] = {"board": "board", "peer": "10.1.2.3"}
     opened = sealed("board", None, audit_event("board-opened", reader, T(0), **common))
-    seen = audit_event("row-opened", reader, T(1), patients=["A"], **common)
+    seen = audit_event("row-opened", known, T(1), patients=["A"], **common)
     records = [opened, sealed("board", opened, seen)]
     monkeypatch.setattr("cordwatch.app.commands.audit.read_audit", lambda _: records)
     assert CliRunner().invoke(cordwatch, ["audit", "show"]).output.splitlines() == [
         "board 0 2026-03-02T08:00:00+00:00 n.jansen board-opened",
-        "board 1 2026-03-02T09:00:00+00:00 n.jansen row-opened A",
+        "board 1 2026-03-02T09:00:00+00:00 n.jansen[4711] row-opened A",
     ]

@@ -21,7 +21,7 @@ from cordwatch_schemas.topics import ACKS, AUDIT
 from tests.builders import T, a_merge, a_suspicion, an_admission, known_lymphoma
 from tests.unit.board.browsing import BOARD_URL, NUMBERS, Browser, browser
 from tests.unit.board.hospital import an_acknowledgement, an_identity, answered, kept
-from tests.unit.board.tokens import NOW, Signer, good_for, key_set, new_key
+from tests.unit.board.tokens import NOW, Fixed, Signer, good_for, key_set, new_key
 
 TOLD = (known_lymphoma(), an_admission(ward="HAEM-4", bed="12"), a_suspicion())
 NAME, NUMBER = "ZEBRAFINCH", "5550123"
@@ -327,18 +327,6 @@ def token(told: dict[str, Any] | None = None, path: str = VIEW, **more: Any) -> 
 def by_ehr() -> ByEhr:
     """Return how the record system is known by its tokens."""
     return ByEhr((ISSUER,), BOARD_URL, Fixed(KeySet.read(key_set(EHR.published()))))
-
-
-class Fixed:
-    """Keys that never change."""
-
-    def __init__(self, keys: KeySet) -> None:
-        """Give *keys*."""
-        self._keys = keys
-        self.find = keys.find
-
-    async def renew(self) -> None:
-        """Change nothing."""
 
 
 async def test_a_token_of_the_record_system_is_good_for_one_call() -> None:

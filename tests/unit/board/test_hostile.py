@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer, get_port_socket
 
-from cordwatch.board import pages, site
+from cordwatch.board import pages, said
 from cordwatch.board.routes import ROUTES
 from cordwatch.board.site import make_app
 from cordwatch.runtime import web_listening
@@ -108,7 +108,7 @@ async def test_what_is_no_form_is_refused_and_no_fault_of_ours(
 
 async def test_a_form_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who sends a byte now and then keeps nobody."""
-    monkeypatch.setattr(site, "FORM_S", 0.2)
+    monkeypatch.setattr(said, "FORM_S", 0.2)
 
     async def never() -> AsyncIterator[bytes]:
         yield b"search="

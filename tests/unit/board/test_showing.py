@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from cordwatch.board.access import Reader
 from cordwatch.board.board_state import BoardState
 from cordwatch.board.episode import Episode, episode_of
 from cordwatch.board.live import Channel, Hub, Topic
@@ -104,7 +105,7 @@ def test_a_view_shows_what_was_asked_for(query: dict[str, str], patients: list[s
     records = list(kept(TWO, T(8)))
     seen = an_acknowledgement(alert_of(records, "reminder").alert_id, T(7))
     board = projected([*records, *answered(seen)])
-    view = View.of(query, "n.jansen", named=False)
+    view = View.of(query, Reader("n.jansen", frozenset()), named=False)
     rows = view.of_rows(board.open_rows(T(8)), board.people, T(8))
     assert sorted(row.patient for row in rows) == patients
     assert choices(board.open_rows(T(8))) == (["HAEM-4", "ONC-2"], ["mri.mescc-suspected"])

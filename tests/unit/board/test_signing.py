@@ -130,6 +130,7 @@ def test_a_token_of_the_provider_is_believed(tmp_path: Path) -> None:
     told = claims()
     reader = by_token(tmp_path).reader(Asking({"Authorization": signed(told)}))
     assert (reader.user, reader.roles) == ("n.jansen", frozenset({"coordinator"}))
+    assert (reader.issuer, reader.subject) == ("https://id.example", "4711")
     assert reader.until == int(told["exp"].timestamp())
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from cordwatch.board.keys import KeySet
+
 NOW = datetime.now(UTC)  # noqa: TID251 - tokens are judged by the real time
 
 
@@ -30,10 +32,17 @@ class Signer:
         told = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
         return {**told, "kid": self.kid, "use": "sig", **more}
 
-    def sign(self, told: dict[str, Any], algorithm: str = "RS384", key: Any = None) -> str:
-        """Return what stands in `Authorization`."""
+    def sign(
+        self,
+        told: dict[str, Any],
+        algorithm: str = "RS384",
+        key: Any = None,
+        typ: str | None = "JWT",
+    ) -> str:
+        """Return what stands in `Authorization`; *typ*: of its header, None: it has none."""
         by = self.key if key is None else key
-        return "Bearer " + jwt.encode(told, by, algorithm=algorithm, headers={"kid": self.kid})
+        headers = {"kid": self.kid, "typ": typ}
+        return "Bearer " + jwt.encode(told, by, algorithm=algorithm, headers=headers)
 
 
 def key_set(*keys: dict[str, Any]) -> bytes:
@@ -45,3 +54,15 @@ def good_for(claims: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return *claims* with the times of a token of now; *more* changes them, None takes one out."""
     times = {"iat": NOW, "exp": NOW + timedelta(minutes=30)}
     return {name: value for name, value in {**claims, **times, **more}.items() if value is not None}
+
+
+class Fixed:
+    """Keys that never change."""
+
+    def __init__(self, keys: KeySet) -> None:
+        """Give *keys*."""
+        self._keys = keys
+        self.find = keys.find
+
+    async def renew(self) -> None:
+        """Change nothing."""

@@ -77,6 +77,7 @@ def test_every_process_tells_each_risk_as_a_series() -> None:
         'cordwatch_accepted_risk{risk="low-replication"} 0.0',
         'cordwatch_accepted_risk{risk="short-keys"} 0.0',
         'cordwatch_accepted_risk{risk="pages-to-nobody"} 0.0',
+        'cordwatch_accepted_risk{risk="plaintext-metrics"} 0.0',
     ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from faust.auth import SASLCredentials, SSLCredentials
 from kafka.errors import KafkaConnectionError
 
+from cordwatch.runtime.cipher_suites import SUITES
 from cordwatch.runtime.kafka import KafkaSettings, producer_settings
 from cordwatch.runtime.kafka_security import (
     BadSecurity,
@@ -72,6 +73,7 @@ def test_a_password_in_the_words_of_each_client(by_password: KafkaSecurity) -> N
     assert for_librdkafka(by_password) == {
         "security.protocol": "sasl_ssl",
         "ssl.endpoint.identification.algorithm": "https",
+        "ssl.cipher.suites": SUITES,
         "ssl.ca.location": str(by_password.ca),
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "cordwatch-watch",
@@ -94,6 +96,7 @@ def test_a_certificate_in_the_words_of_each_client(by_certificate: KafkaSecurity
     assert for_librdkafka(by_certificate) == {
         "security.protocol": "ssl",
         "ssl.endpoint.identification.algorithm": "https",
+        "ssl.cipher.suites": SUITES,
         "ssl.ca.location": str(by_certificate.ca),
         "ssl.certificate.location": str(by_certificate.cert),
         "ssl.key.location": str(by_certificate.key),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 from pydantic import ValidationError
@@ -65,9 +66,15 @@ def show(ctx: click.Context, *, as_json: bool) -> None:
         click.echo(record.model_dump_json() if as_json else _line_of(record))
 
 
+def _name_of(who: dict[str, Any]) -> str:
+    """Return the name for people, and behind it who is meant for good, where both are known."""
+    value = str(who["identifier"]["value"])
+    return f"{who['display']}[{value}]" if "display" in who else value
+
+
 def _line_of(record: AuditRecord) -> str:
     event = record.event
-    who = event["agent"][0]["who"]["identifier"]["value"]
+    who = _name_of(event["agent"][0]["who"])
     deed = event["subtype"][0]["code"]
     about = event.get("entity", ())
     patients = [one["what"]["identifier"]["value"] for one in about if "what" in one]

@@ -104,8 +104,24 @@ def _zone(_: click.Context, __: click.Parameter, value: str) -> ZoneInfo:
     help="Proxies that are believed about where a reader sits (X-Forwarded-For), addresses and CIDR,"
     " with commas: for the audit trail and the limits alone. [default: none]",
 )
+@click.option(
+    "--wards-from",
+    envvar=f"{_ENV}WARDS_FROM",
+    metavar="NAME",
+    help="header, jwt: header or claim that names the wards whose patients somebody may see, with commas;"
+    " * is all, and who has none sees nobody. [default: everybody sees all]",
+)
 @click.option("--jwt-issuer", envvar=f"{_ENV}JWT_ISSUER", help="jwt: `iss` of the tokens.")
 @click.option("--jwt-audience", envvar=f"{_ENV}JWT_AUDIENCE", help="jwt: `aud` of the tokens.")
+@click.option(
+    "--jwt-kind",
+    envvar=f"{_ENV}JWT_KIND",
+    type=click.Choice(["access", "at+jwt", "id"]),
+    default="access",
+    show_default=True,
+    help="jwt: kind of the tokens. access: whatever is not plainly of another kind; at+jwt: says in its"
+    " header that it is an access token (RFC 9068); id: an ID token, as some proxies send.",
+)
 @click.option(
     "--jwt-keys-file",
     envvar=f"{_ENV}JWT_KEYS_FILE",

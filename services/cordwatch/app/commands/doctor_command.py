@@ -81,7 +81,7 @@ def doctor(
     kafka = replace(kafka_of(ctx), timeout_s=BROKER_S)
     copies = replication or (COPIES_MIN if kafka.environment.name == "production" else 1)
     probes = here.probes(os.environ, zone, pack, plan, key_file)
-    probes |= services.probes(addresses, version("cordwatch"))
+    probes |= services.probes(addresses, version("cordwatch"), kafka.environment.metrics)
     door, is_open = broker.door(kafka)
     asked = broker.Asked(copies, service, WallClock().now(), called_as(ctx))
     of_broker = broker.probes(kafka, asked)

@@ -14,6 +14,7 @@ from cordwatch.runtime.environment import Environment
 from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch.runtime.kafka_security import KafkaSecurity
 from cordwatch.runtime.logging import configure_logging
+from cordwatch.runtime.metrics_tls import MetricsTls
 from cordwatch.runtime.wall_clock import WallClock
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,7 +101,20 @@ def environment_of(options: Mapping[str, Any]) -> Environment:
     """
     risks = (options.get("accepted_risks") or "").split(",")
     accepted = frozenset(one.strip() for one in risks if one.strip())
-    return Environment(options.get("environment") or "development", accepted)
+    metrics = metrics_tls_of(options)
+    return Environment(options.get("environment") or "development", accepted, metrics)
+
+
+def metrics_tls_of(options: Mapping[str, Any]) -> MetricsTls:
+    """
+    Return how metrics are served, and read.
+
+    Raises:
+        BadTls: options do not go together.
+    """
+    names = ("tls_cert", "tls_key", "tls_key_password_file", "tls_client_ca", "ca")
+    given = {name: options.get(f"metrics_{name}") for name in names}
+    return MetricsTls(**{name: Path(one) if one else None for name, one in given.items()})
 
 
 def _security_of(options: Mapping[str, Any]) -> KafkaSecurity:

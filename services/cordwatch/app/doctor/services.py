@@ -11,6 +11,8 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from cordwatch.app.doctor.probing import Finding, Probe, good
+from cordwatch.runtime.metrics_tls import MetricsTls
+from cordwatch.runtime.web_asking import asking
 
 ASK_S = 4.0
 OFFSET_S_MAX = 2.0
@@ -22,14 +24,14 @@ _COUNTED = {
 """Series that are 0 wherever all is well; deploy/runbook.md says of each what to do."""
 
 
-def probes(addresses: Iterable[str], version: str) -> dict[str, Probe]:
-    """Return what to ask the services at *addresses*, of which all should be of *version*."""
-    return {f"service {one}": partial(_service, one, version) for one in addresses}
+def probes(addresses: Iterable[str], version: str, tls: MetricsTls) -> dict[str, Probe]:
+    """Return what to ask the services at *addresses*, of which all should be of *version*; *tls*: how they are verified."""
+    return {f"service {one}": partial(_service, one, version, tls) for one in addresses}
 
 
-def _service(address: str, version: str) -> Finding:
+def _service(address: str, version: str, tls: MetricsTls) -> Finding:
     try:
-        healthy, text = asyncio.run(_asked(address.rstrip("/")))
+        healthy, text = asyncio.run(_asked(address.rstrip("/"), tls))
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         kind = type(error).__name__
         return Finding(
@@ -60,8 +62,8 @@ def judged(healthy: int, text: str, version: str) -> Finding:
     return good(f"gets on, version {theirs}, clocks {worst:.1f} s apart at most")
 
 
-async def _asked(address: str) -> tuple[int, str]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_S)) as session:
+async def _asked(address: str, tls: MetricsTls) -> tuple[int, str]:
+    async with asking(ASK_S, tls.asking()) as session:
         async with session.get(f"{address}/healthz", allow_redirects=False) as health:
             status = health.status
         async with session.get(f"{address}/metrics", allow_redirects=False) as metrics:

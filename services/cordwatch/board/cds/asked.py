@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from cordwatch.board.cds.cards import OVERRIDE_REASONS, REASON_SYSTEM, CardId
 from cordwatch.board.cds.setup import CdsHooks
+from cordwatch.runtime.strict_json import read_once
 
 FEEDBACK_MAX: Final = 50
 NUMBER_MAX: Final = 200
@@ -146,7 +146,7 @@ def _reason(coding: object) -> str:
 
 def _json(body: bytes) -> object:
     try:
-        return json.loads(body)
+        return read_once(body)
     except (ValueError, RecursionError):
         raise Refused(400, "the body is no JSON") from None
 

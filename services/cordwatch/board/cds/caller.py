@@ -35,7 +35,7 @@ class ByEhr:
         endpoint = self.url + asking.path
         # The specification leaves open which of the two a client names where it gives feedback.
         audiences = [endpoint, endpoint.removesuffix(_FEEDBACK)]
-        claims = claims_of(asking, self.keys, self.issuers, audiences, ("jti",))
+        claims = claims_of(asking, self.keys, self.issuers, audiences, ("jti",), kind="call")
         issuer, token_id = claims["iss"], claims["jti"]
         issued_s, ends_s = float(claims["iat"]), float(claims["exp"])
         if not isinstance(token_id, str) or not 0 < len(token_id) <= TOKEN_ID_MAX:

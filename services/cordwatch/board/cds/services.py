@@ -102,6 +102,7 @@ def answering(handler: Handler) -> Handler:
             service = SERVICES.get(request.match_info["service"])
             if service is not None:
                 site.metrics.hooks.labels(service.hook, "refused").inc()
+            site.tell("not-readable", request, str(error))
             return web.json_response({"error": str(error)}, status=error.status)
 
     return handle
@@ -116,7 +117,8 @@ async def cards(site: Site, request: web.Request) -> web.Response:
     if len(known) > 1:
         raise Refused(412, "prefetch.patient has the numbers of several patients")
     patient = next(iter(known), None)
-    rows = [one for one in projection.rows_of_patient(patient or "") if one.is_open(look.now)]
+    rows = site.rows_of_patient(request, patient or "")
+    rows = [one for one in rows if one.is_open(look.now)]
     told = [
         card(site.state.one(row, View(), look), look, hooks)
         for row in sorted(rows, key=lambda row: order_of(row, look.now))
@@ -160,7 +162,7 @@ async def feedback(site: Site, request: web.Request) -> web.Response:
 
 
 async def _record(site: Site, request: web.Request, one: Feedback) -> None:
-    row = site.state.projection.row(one.card.clock)
+    row = site.row(request, one.card.clock)
     about: dict[str, Any] = {
         "clock": one.card.clock,
         "state": one.card.state,

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from cordwatch.feeds.fhir.element import Element
 from cordwatch.feeds.hl7.message import Unreadable
+from cordwatch.runtime.strict_json import TwiceNamed, read_once
 
 RESOURCES_MAX = 10_000
 DEPTH_MAX = 3
@@ -32,7 +33,9 @@ def read_json(data: bytes) -> Any:
         raise Unreadable("json", "holds a number that JSON does not have")
 
     try:
-        return json.loads(data, parse_constant=refuse)
+        return read_once(data, refuse)
+    except TwiceNamed as error:
+        raise Unreadable("json", str(error)) from None
     except json.JSONDecodeError as error:
         raise Unreadable("json", f"cannot be read at character {error.pos}") from None
     except UnicodeDecodeError as error:

@@ -26,6 +26,7 @@ from cordwatch.feeds.hl7.message import Unreadable
 from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.peers import is_allowed
+from cordwatch.runtime.security_events import SECURITY
 from cordwatch.runtime.web_listening import WebListener
 
 PATH = "/notification"
@@ -117,12 +118,15 @@ class Endpoint:
 
     def _admit(self, request: web.Request) -> None:
         """Let in who may send; without a word of what was wrong with who may not."""
-        if not is_allowed(request.remote or "", self.settings.allow):
+        peer = request.remote or ""
+        if not is_allowed(peer, self.settings.allow):
+            SECURITY.tell("not-allowed", at="fhir", why="address", peer=peer)
             raise Refused(403, "address", "is not allowed")
         told = request.headers.get("Authorization", "").encode("utf-8", "replace")
         scheme, _, token = told.partition(b" ")
         known = [hmac.compare_digest(token.strip(), one) for one in self.tokens]
         if self.tokens and (scheme.lower() != b"bearer" or not any(known)):
+            SECURITY.tell("not-signed-in", at="fhir", peer=peer)
             raise Refused(401, "Authorization", "is not known")
         if request.content_type not in _TYPES:
             raise Refused(415, "Content-Type", "is not application/fhir+json")
@@ -143,7 +147,7 @@ class Endpoint:
                     if self._bytes > self.settings.buffer_bytes:
                         raise Refused(503, "buffer", "is full; send again")
             async with asyncio.timeout(self.settings.answer_s):
-                return await self._notified(bytes(body))
+                return await self._notified(bytes(body), request.remote or "")
         finally:
             self._bytes -= size
 
@@ -163,10 +167,11 @@ class Endpoint:
     def _sender(self) -> str:
         return (self.settings.server or "fhir").rstrip("/")
 
-    async def _notified(self, body: bytes) -> web.Response:
+    async def _notified(self, body: bytes, peer: str) -> web.Response:
         try:
             notification = read_notification(read_json(body))
         except Unreadable as error:
+            SECURITY.tell("not-readable", at="fhir", peer=peer)
             fault = Fault(error.field, error.reason)
             await self._quarantine(body, fault)
             return self._answer(400, [fault])

@@ -11,6 +11,7 @@ from cordwatch.feeds.metrics import Refusal
 from cordwatch.feeds.mllp.session import MllpSession, Shared
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.peers import CannotListen, is_allowed, tls_context, watch_for_death
+from cordwatch.runtime.security_events import SECURITY, SecurityEvent
 
 BACKLOG = 128
 ACCEPT_PAUSE_S = 0.2
@@ -132,7 +133,8 @@ class MllpServer:
             refusal = "limit"
         if refusal is not None:
             metrics.refused_peers.labels(refusal).inc()
-            log.info("peer refused", peer=host, reason=refusal)
+            event: SecurityEvent = "too-much" if refusal == "limit" else "not-allowed"
+            SECURITY.tell(event, at="hl7", why=refusal, peer=host)
             one.close()
             return
         self._opened(1)
@@ -162,7 +164,7 @@ class MllpServer:
             one.close()
             if self._tls is not None and isinstance(error, OSError):
                 self._shared.metrics.refused_peers.labels("tls").inc()
-                log.info("peer refused", peer=host, reason="tls")
+                SECURITY.tell("tls-failed", at="hl7", peer=host)
 
     def _gone(self, session: MllpSession) -> None:
         self._sessions.discard(session)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from aiohttp import web
 
@@ -26,6 +26,8 @@ from cordwatch.pager.settings import PagerSettings
 from cordwatch.runtime.kafka import KafkaError
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.peers import CannotListen, is_allowed, tls_context
+from cordwatch.runtime.security_events import SECURITY, SecurityEvent
+from cordwatch.runtime.strict_json import read_once
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch.runtime.web_listening import WebListener
 
@@ -52,6 +54,11 @@ _STATUS: dict[Outcome, int] = {
     "full": 503,
     "late": 503,
 }
+_DOORS: Final[dict[Outcome, SecurityEvent]] = {
+    "signature": "not-signed-in",
+    "malformed": "not-readable",
+}
+"""What anybody may cause."""
 
 log = get_logger("cordwatch.pager")
 
@@ -126,9 +133,12 @@ class Inlets:
     async def _answer(
         self, request: web.Request, inlet: Inlet, read: Callable[[bytes], Said]
     ) -> web.Response:
-        if not is_allowed(request.remote or "", self.settings.allow):
+        peer = request.remote or ""
+        if not is_allowed(peer, self.settings.allow):
+            SECURITY.tell("not-allowed", at=inlet, why="address", peer=peer)
             return web.Response(status=403)
         if self._reading >= READING_MAX:
+            SECURITY.tell("too-much", at=inlet, peer=peer)
             return web.Response(status=503, headers={"Retry-After": str(RETRY_AFTER_S)})
         begun = self.clock.monotonic()
         self._reading += 1
@@ -143,8 +153,9 @@ class Inlets:
         self.metrics.heard.labels(inlet, outcome).inc()
         self.metrics.answer_s.observe(self.clock.monotonic() - begun)
         status = _STATUS[outcome]
-        # What anybody may cause fills no log; it is counted.
-        if outcome not in {"published", "repeated", "not-an-answer", "signature"}:
+        if outcome in _DOORS:
+            SECURITY.tell(_DOORS[outcome], at=inlet, why=outcome, peer=peer)
+        if outcome not in {"published", "repeated", "not-an-answer", *_DOORS}:
             log.warning("nothing comes of what an inlet was sent", inlet=inlet, because=outcome)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}  # noqa: PLR2004
         return web.Response(status=status, headers=headers, text=f"{outcome}\n")
@@ -174,7 +185,7 @@ class Inlets:
 
 def _json(body: bytes) -> object:
     try:
-        found: object = json.loads(body)
+        found: object = read_once(body)
     except (ValueError, RecursionError):
         raise NotHeard("malformed") from None
     return found

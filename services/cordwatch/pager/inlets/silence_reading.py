@@ -16,6 +16,7 @@ from cordwatch.pager.inlets.silences import seen_in
 from cordwatch.runtime.kafka import KafkaError
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch.runtime.web_asking import asking
 
 PATIENCE_S = 10.0
 BODY_BYTES_MAX = 8 * 1024 * 1024
@@ -37,8 +38,7 @@ class SilenceReading:
 
     async def run(self) -> None:
         """Read them for ever; one that cannot be read now is read the next time."""
-        timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        async with asking(PATIENCE_S) as session:
             while True:
                 for url in self.urls if self.leads() else ():
                     await self.read(session, url)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-import structlog
-
 from cordwatch.pager.transports.secrets import NoSecret
 from cordwatch.pager.transports.transport import ATTEMPT_S_MAX, Outcome
-from cordwatch.runtime.logging import describe
+from cordwatch.runtime.logging import describe, get_logger
 
-log = structlog.get_logger("cordwatch.pager")
+log = get_logger("cordwatch.pager")
 
 
 async def bounded(attempt: Awaitable[Outcome], destination: str) -> Outcome:

@@ -14,7 +14,6 @@ from hashlib import sha256
 from typing import Any, Final
 
 import aiosmtplib
-import structlog
 
 from cordwatch.pager.safe_words import cut_bytes, one_line
 from cordwatch.pager.text import Wording, text_of
@@ -23,8 +22,9 @@ from cordwatch.pager.transports.secrets import Secret
 from cordwatch.pager.transports.settings import Email
 from cordwatch.pager.transports.tls import trusting
 from cordwatch.pager.transports.transport import Action, Outcome, Page
+from cordwatch.runtime.logging import get_logger
 
-log = structlog.get_logger("cordwatch.pager")
+log = get_logger("cordwatch.pager")
 
 CONNECT_S, WHOLE_S = 3.0, 10.0
 SUBJECT_BYTES_MAX = 600
