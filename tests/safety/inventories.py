@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from cordwatch_schemas.pack_data import NotEmpty
 from cordwatch_schemas.positions import Path as Way
+from tests.safety.evidence import fault_of_code
 from tests.safety.papers import FOLDER, Evidence, Names, Part, Words, evidence_of, proven
 
 Brief = Annotated[str, Field(min_length=2)]
@@ -255,11 +256,12 @@ def _evidence_of_limits(paper: Limits) -> Evidence:
         yield from evidence_of(one.code, one.tests, ("costly", number))
     for number, group in enumerate(paper.groups):
         for place, limit in enumerate(group.limits):
-            way: Way = ("groups", number, "limits", place)
-            yield from evidence_of((limit.code,), (), way)
+            yield ("groups", number, "limits", place, "code"), fault_of_code(limit.code)
 
 
 def _evidence_of_consistency(paper: Consistency) -> Evidence:
     for number, group in enumerate(paper.groups):
         for place, rule in enumerate(group.rules):
-            yield from evidence_of((rule.code,), rule.tests, ("groups", number, "rules", place))
+            way: Way = ("groups", number, "rules", place)
+            yield (*way, "code"), fault_of_code(rule.code)
+            yield from evidence_of((), rule.tests, way)
