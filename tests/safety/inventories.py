@@ -256,8 +256,7 @@ def _evidence_of_limits(paper: Limits) -> Evidence:
         yield from evidence_of(one.code, one.tests, ("costly", number))
     for number, group in enumerate(paper.groups):
         for place, limit in enumerate(group.limits):
-            way: Way = ("groups", number, "limits", place, "code")
-            yield way, fault_of_code(limit.code)
+            yield ("groups", number, "limits", place, "code"), fault_of_code(limit.code)
 
 
 def _evidence_of_consistency(paper: Consistency) -> Evidence:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,9 @@ from cordwatch.feeds.fhir_exchange.settings import FhirSettings
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.pager.settings import PagerSettings
 from cordwatch.synthetic.settings import SyntheticSettings
-from tests.safety.inventories import Limit, limits
+from cordwatch_schemas.positions import BadYaml
+from tests.safety.inventories import Limit, consistency, limits
+from tests.safety.papers import FOLDER
 from tests.safety.source import SHIPPED, modules
 from tests.safety.test_connections import variables
 
@@ -101,3 +104,21 @@ def test_a_limit_is_seen_however_it_is_written() -> None:
         "cordwatch.feeds.hl7.framing:MAX_MESSAGE_BYTES",
         "cordwatch.feeds.settings:FeedsSettings.idle_s",
     } <= found
+
+
+@pytest.mark.parametrize(
+    ("paper", "read", "code"),
+    [
+        ("limits.yaml", limits, "cordwatch.board.live:ROWS_MAX"),
+        ("consistency.yaml", consistency, "cordwatch.feeds.profile:Events._one_of_them"),
+    ],
+)
+def test_code_that_is_gone_is_told_at_its_place(
+    tmp_path: Path, paper: str, read: Callable[[Path], object], code: str
+) -> None:
+    """With line and column, as in every paper."""
+    text = (FOLDER / paper).read_text(encoding="utf-8")
+    path = tmp_path / paper
+    path.write_text(text.replace(f'"{code}"', f'"{code}_gone"'), encoding="utf-8")
+    with pytest.raises(BadYaml, match=rf"{paper}:\d+:\d+ groups\..*\.code names .*_gone"):
+        read(path)

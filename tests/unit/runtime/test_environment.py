@@ -67,6 +67,15 @@ def test_a_production_believes_no_short_key() -> None:
     assert DEVELOPMENT.rsa_bits_min == 2048
 
 
+def test_each_risk_can_be_found() -> None:
+    """By its name, in the help of every command and in the paper that says when it is refused."""
+    [shown] = (getattr(one, "help", "") for one in cordwatch.params if one.name == "accepted_risks")
+    paper = (ROOT / "docs/kafka-security.md").read_text(encoding="utf-8")
+    for name, meaning in RISKS.items():
+        assert f"| `{name}`: {meaning} |" in paper
+        assert name in shown
+
+
 def test_every_process_tells_each_risk_as_a_series() -> None:
     """One that is not accepted is 0, so that a rule can tell it from a process that is silent."""
     registry = CollectorRegistry()
