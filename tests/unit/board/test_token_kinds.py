@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from cordwatch.board.entrance import Entrance
 from cordwatch.board.keys import KeySet
 from cordwatch.board.limits import WardLimit
 from cordwatch.board.settings import BadAccess, BoardSettings
-from cordwatch.board.signing import Asking, ByToken
+from cordwatch.board.signing import Asking, ByHeader, ByToken
 from cordwatch.board.token_kinds import TokenKind
 from cordwatch.board.view import View
 from tests.builders import T, a_suspicion, an_admission, known_lymphoma
@@ -232,3 +234,26 @@ def test_wards_without_sign_in_do_not_start() -> None:
     """Whoever sets a limit believes that it holds."""
     with pytest.raises(BadAccess, match="--wards-from"):
         Entrance.of(BoardSettings(wards_from="wards"))
+
+
+def test_the_settings_say_of_which_kind_and_where_the_wards_stand(tmp_path: Path) -> None:
+    """Both reach the entrance, whichever way people are known; unset, an access token is taken and nobody limited."""
+    keys, secret = tmp_path / "keys.json", tmp_path / "secret"
+    keys.write_bytes(key_set(PROVIDER.published()))
+    secret.write_text("a secret of the proxy alone")
+    told: dict[str, Any] = {"access": "jwt", "jwt_issuer": ISSUER, "jwt_audience": "cordwatch"}
+    usual = Entrance.of(BoardSettings(**told, jwt_keys_file=keys)).sign_in
+    more = {"jwt_keys_file": keys, "jwt_kind": "id", "wards_from": "wards"}
+    chosen = Entrance.of(BoardSettings(**told, **more)).sign_in  # type: ignore[arg-type]
+    assert isinstance(usual, ByToken)
+    assert isinstance(chosen, ByToken)
+    assert (usual.kind, usual.wards_claim) == ("access", None)
+    assert (chosen.kind, chosen.wards_claim) == ("id", "wards")
+    proxies = (ip_network("127.0.0.1/32"),)
+    by_header = Entrance.of(
+        BoardSettings(
+            access="header", proxies=proxies, proxy_secret_file=secret, wards_from="X-Remote-Wards"
+        )
+    ).sign_in
+    assert isinstance(by_header, ByHeader)
+    assert by_header.wards_header == "X-Remote-Wards"
