@@ -81,13 +81,15 @@ def due_ids(alerts: list[Alert]) -> dict[str, set[str]]:
     return found
 
 
-def eventually(what: Callable[[], bool], patience_s: float = PATIENCE_S) -> bool:
+def eventually(
+    what: Callable[[], bool], patience_s: float = PATIENCE_S, pause_s: float = 0.5
+) -> bool:
     """Ask *what* until it holds or patience ends."""
     pause = threading.Event()
-    for _ in range(int(patience_s / 0.5)):
+    for _ in range(int(patience_s / pause_s)):
         if what():
             return True
-        pause.wait(0.5)
+        pause.wait(pause_s)
     return what()
 
 
@@ -133,6 +135,35 @@ def test_a_second_worker_takes_its_share_and_nothing_is_lost(
         with Worker(provisioned, group, tmp_path / "two.log"):
             publish(provisioned, late)
             expect_every_alert_once(provisioned, early + late)
+
+
+def test_what_comes_right_after_a_rebalance_is_not_lost(provisioned: str, tmp_path: Path) -> None:
+    """A poll that was asked for before it, and found nothing, may go on after it: whatever it finds then counts."""
+    group, told, log = a_group(), list[Event](), tmp_path / "stays.log"
+    publisher = Publisher(KafkaSettings(provisioned))
+
+    def tell_some() -> None:
+        for event in suspicions(PATIENTS // 4):
+            told.append(event)
+            publisher.send(
+                ADMISSIONS.name, event.patient.encode(), event.model_dump_json().encode()
+            )
+        publisher.confirm()
+
+    def watched(times: int) -> bool:
+        return log.read_text().count("watching") >= times
+
+    with Worker(provisioned, group, log):
+        assert eventually(lambda: watched(1), pause_s=0.02)
+        for number in range(3):
+            with Worker(provisioned, group, tmp_path / f"{number}.log") as passing:
+                assert eventually(lambda: watched(2 * number + 2), pause_s=0.02)  # noqa: B023 - at once
+                tell_some()
+                assert passing.stop() == 0
+            assert eventually(lambda: watched(2 * number + 3), pause_s=0.02)  # noqa: B023
+            tell_some()
+        expect_every_alert_once(provisioned, told)
+    publisher.close()
 
 
 def test_clocks_that_run_survive_a_rebalance(provisioned: str, tmp_path: Path) -> None:

@@ -233,6 +233,40 @@ async def test_the_first_poll_after_a_rebalance_is_not_thrown_away() -> None:
         assert stage.consumer._new_offset(tp) == 1
 
 
+@pytest.mark.parametrize("meanwhile", ["a rebalance has ended", "one goes on", "it was paused"])
+async def test_what_was_polled_and_is_not_delivered_is_polled_again(meanwhile: str) -> None:
+    """It was asked for before a rebalance and outlasts it, say: the next record would be committed as if this one had been dealt with."""
+    tp, polls = TP(ADMISSIONS.name, 0), [records(a_suspicion(at=T(1)))]
+    rewound: list[TP] = []
+
+    class Thread:
+        async def rewind(self, polled: Iterable[TP]) -> None:
+            rewound.extend(polled)
+            stage.consumer.resume_flow()
+
+    async def polled(**_: object) -> dict[TP, list[Any]]:
+        if not polls:
+            fetcher._stopped.set()
+            return {}
+        if meanwhile == "a rebalance has ended":
+            stage.watch.app.consumer_generation_id += 1
+        elif meanwhile == "one goes on":
+            stage.consumer.stop_flow()
+        else:
+            stage.consumer._active_partitions.clear()
+            stage.consumer._active_partitions.add(TP(ADMISSIONS.name, 1))
+        return polls.pop()
+
+    fetcher = Service()
+    async with a_worker() as stage:
+        stage.consumer._getmany = polled  # type: ignore[method-assign, assignment]
+        stage.consumer._active_partitions = {tp}
+        stage.consumer._thread = Thread()
+        async with asyncio.timeout(PATIENCE_S):
+            await stage.consumer._drain_messages(fetcher)
+        assert (stage.delivered, rewound) == ([], [tp])
+
+
 async def test_a_poll_that_nobody_takes_in_ends_the_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,11 +14,14 @@ where.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import faust
+from aiokafka.errors import IllegalStateError
+from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
@@ -89,6 +92,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._fetch_max_bytes = FETCH_BYTES
         return consumer
 
+    async def rewind(self, polled: Collection[TP]) -> None:
+        """Let what was polled of these partitions, and dealt with by nobody, be polled again."""
+        await self.call_thread(self._rewind, self._ensure_consumer(), polled)
+
+    async def _rewind(self, consumer: Any, polled: Collection[TP]) -> None:
+        for tp in (TopicPartition(*one) for one in polled):
+            committed = await consumer.committed(tp)
+            # Whoever was assigned it anew meanwhile begins where the group stands, anyway.
+            if tp not in consumer.assignment():
+                continue
+            if committed:
+                consumer.seek(tp, committed)
+                continue
+            # Nothing is committed yet, or it is a changelog, of which nothing ever is.
+            with contextlib.suppress(IllegalStateError):
+                await consumer.seek_to_beginning(tp)
+
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
     """Delivers polls, not records; commits watch's durable offsets, not Faust's acks."""
@@ -133,17 +153,16 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 wait_s = RECOVERY_POLL_S if in_recovery else POLL_S
                 records, active = await self._wait_next_records(wait_s)
                 await self.sleep(0)
-                stale = generation != self.app.consumer_generation_id
-                if not records or stale or self.should_stop:
+                if not records or self.should_stop:
                     await self._skip_compacted_tails()
                     self._finish_recovery()
                     continue
-                if not self.flow_active:
-                    await self.perform_seek()
-                    continue
-                await self._deliver(
-                    {tp: found for tp, found in records.items() if active is None or tp in active}
-                )
+                stale = generation != self.app.consumer_generation_id
+                if stale or not self.flow_active:
+                    active = set()
+                found = {tp: of for tp, of in records.items() if active is None or tp in active}
+                await self._deliver(found)
+                await self._let_go(records.keys() - found.keys())
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise
@@ -153,6 +172,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         finally:
             # Faust takes a fetcher that waits for records for one that hangs; this one has left.
             self.not_waiting_next_records.set()
+
+    async def _let_go(self, polled: Collection[TP]) -> None:
+        """
+        Deal with partitions that were polled and are not to be delivered now: nothing of them may be lost.
+
+        A poll that was asked for before a rebalance may outlast it, and then has the
+        first records of the new assignment: of them nobody else knows, and the next
+        ones would be committed as if these had been dealt with.
+        """
+        if polled:
+            await self._thread.rewind(polled)
 
     async def _deliver(self, records: Mapping[TP, Sequence[Any]]) -> None:
         recovery = self.app.tables.recovery
