@@ -15,7 +15,7 @@ from cordwatch.board.keys import KeyFile, Keys, KeysByAddress, KeySet, NoKeys
 from cordwatch.board.settings import BadAccess, BoardSettings
 from cordwatch.board.signing import Anybody, ByHeader, ByToken, SignIn
 from cordwatch.runtime.addresses import is_secure
-from cordwatch.runtime.tls_files import trusting
+from cordwatch.runtime.tls_files import trusting, trusting_the_system
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,9 @@ def _keys(settings: BoardSettings, path: Path | None, url: str | None, whose: st
     return KeysByAddress(url, settings.clock, authorities, settings.rsa_bits_min)
 
 
-def _believing(path: Path | None) -> ssl.SSLContext | None:
+def _believing(path: Path | None) -> ssl.SSLContext:
     if path is None:
-        return None
+        return trusting_the_system()
     path.open("rb").close()
     try:
         return trusting(path)

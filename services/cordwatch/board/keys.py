@@ -15,7 +15,8 @@ import aiohttp
 import jwt
 
 from cordwatch.runtime.logging import get_logger
-from cordwatch.runtime.tls_files import trusting
+from cordwatch.runtime.strength import RSA_BITS_MIN
+from cordwatch.runtime.tls_files import trusting_the_system
 from cordwatch.runtime.wall_clock import WallClock
 
 ALGORITHMS: Final = (
@@ -30,8 +31,6 @@ ALGORITHMS: Final = (
     "EdDSA",
 )
 """Signatures with a public key. None is `none`, and none shares a secret."""
-RSA_BITS_MIN: Final = 2048
-"""Anywhere; a production wants more, unless that is accepted by name (`Environment.rsa_bits_min`)."""
 
 FETCH_S: Final = 5.0
 KEYS_BYTES_MAX: Final = 256 * 1024
@@ -145,8 +144,8 @@ class KeysByAddress:
 
     url: str
     clock: WallClock
-    tls: ssl.SSLContext | None = None
-    """How its certificate is verified; None: by the system's authorities."""
+    tls: ssl.SSLContext = field(default_factory=trusting_the_system)
+    """How its certificate is verified."""
     rsa_bits_min: int = RSA_BITS_MIN
     _keys: KeySet = field(default_factory=lambda: KeySet({}))
     _fetched_at: float = -inf
@@ -200,9 +199,7 @@ class KeysByAddress:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         async with (
             aiohttp.ClientSession(auto_decompress=False) as session,
-            session.get(
-                self.url, headers=headers, allow_redirects=False, ssl=self.tls or trusting(None)
-            ) as answer,
+            session.get(self.url, headers=headers, allow_redirects=False, ssl=self.tls) as answer,
         ):
             if answer.status != 200:  # noqa: PLR2004 - the one that means yes
                 raise NoKeys(f"the provider answered {answer.status}")

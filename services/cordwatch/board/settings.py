@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from cordwatch.board.keys import RSA_BITS_MIN
 from cordwatch.board.token_kinds import TokenKind
+from cordwatch.runtime.strength import RSA_BITS_MIN
 from cordwatch.runtime.wall_clock import WallClock
 
 AccessMode = Literal["none", "header", "jwt"]
@@ -44,7 +44,7 @@ class BoardSettings:
     jwt_keys_file: Path | None = None
     jwt_keys_url: str | None = None
     rsa_bits_min: int = RSA_BITS_MIN
-    """Shorter keys of RSA are not believed."""
+    """Shorter keys of RSA are not believed (`Environment.rsa_bits_min`)."""
     keys_ca: Path | None = None
     """By what the addresses of keys are verified; None: by the system's authorities."""
     wards_from: str | None = None

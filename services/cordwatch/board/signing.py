@@ -15,13 +15,13 @@ from cordwatch.board.keys import Keys
 from cordwatch.board.limits import WardLimit
 from cordwatch.board.token_kinds import TokenKind, check_kind
 from cordwatch.runtime.peers import is_allowed
+from cordwatch.runtime.strength import SECRET_BYTES_MIN
 
 Networks = Sequence[IPv4Network | IPv6Network]
 LEEWAY_S: Final = 30
 USER_MAX: Final = 120
 SUBJECT_MAX: Final = 255
 """As OpenID Connect has it."""
-SECRET_BYTES_MIN: Final = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,10 @@ from ipaddress import ip_address
 from typing import Final, Literal
 
 from cordwatch.runtime.metrics_tls import IN_THE_CLEAR, MetricsTls
+from cordwatch.runtime.strength import RSA_BITS_MIN, RSA_BITS_STRONG
 
 EnvironmentName = Literal["development", "production"]
 COPIES_MIN: Final = 3
-RSA_BITS_MIN: Final = 3072
-"""As strong as a cipher of 128 bits."""
-RSA_BITS_MIN_ELSEWHERE: Final = 2048
-"""What most identity providers have, unless they are told otherwise."""
 
 RISKS: Final = {
     "plaintext-kafka": "what goes to and from Kafka can be read and changed on the way",
@@ -64,7 +61,7 @@ class Environment:
     def rsa_bits_min(self) -> int:
         """Return of how many bits a key of RSA must be by which a token is believed."""
         is_strict = self.name == "production" and "short-keys" not in self.accepted
-        return RSA_BITS_MIN if is_strict else RSA_BITS_MIN_ELSEWHERE
+        return RSA_BITS_STRONG if is_strict else RSA_BITS_MIN
 
     def told(self) -> tuple[str, ...]:
         """Return each accepted risk with what it means, for people."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -135,6 +136,12 @@ def trusting(ca: Path | None) -> RenewedContext:
         trust(context, ca)
 
     return RenewedContext.of(ssl.PROTOCOL_TLS_CLIENT, [ca], load)
+
+
+@cache
+def trusting_the_system() -> RenewedContext:
+    """Return `trusting(None)`, made once: reading the system's authorities would hold up everything else each time."""
+    return trusting(None)
 
 
 def trust(context: ssl.SSLContext, ca: Path | None) -> None:

@@ -26,10 +26,11 @@ from cordwatch.runtime.kafka_security import (
 )
 from cordwatch.runtime.metrics_tls import MetricsTls
 from cordwatch.runtime.peers import tls_context
-from cordwatch.runtime.tls_files import trusting
+from cordwatch.runtime.tls_files import trusting, trusting_the_system
 from cordwatch.runtime.web_asking import asking
 from cordwatch.watch.credentials import credentials
 from tests.certificates import Authority, hospital
+from tests.handshakes import shaken
 
 __all__ = ["hospital"]
 
@@ -74,18 +75,7 @@ def stranger(suites: str, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> s
 
 def chosen(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
     """Return the suite that the two agree on."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = [
-        server.wrap_bio(to_server, to_client, server_side=True),
-        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
-    ]
-    for _ in range(4):
-        for end in reversed(ends):
-            try:
-                end.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-    told = ends[1].cipher()
+    told = shaken(server, client).cipher()
     assert told is not None
     return told[0]
 
@@ -211,7 +201,7 @@ async def test_an_http_client_of_ours_asks_by_no_weak_suite(
 ) -> None:
     """Sessions for heartbeats, silences, health and keys: one function makes them all."""
     monkeypatch.setattr(
-        "cordwatch.runtime.web_asking.trusting", lambda _: trusting(hospital.certificate)
+        "cordwatch.runtime.web_asking.trusting_the_system", lambda: trusting(hospital.certificate)
     )
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -255,3 +245,8 @@ def test_tls_is_begun_in_one_way() -> None:
         if MAKES.search(path.read_text(encoding="utf-8"))
     }
     assert found == set(ALLOWED)
+
+
+def test_the_systems_authorities_are_read_once() -> None:
+    """Not for every session in which somebody is asked: it takes as long as many answers."""
+    assert trusting_the_system() is trusting_the_system()

@@ -11,6 +11,7 @@ import pytest
 from cordwatch.board.settings import BoardSettings
 from cordwatch.runtime.peers import tls_context
 from tests.certificates import Authority, hospital, trusting
+from tests.handshakes import shaken
 
 __all__ = ["hospital"]
 
@@ -22,18 +23,7 @@ WEAK = "ALL:@SECLEVEL=0"
 
 def spoken(server: ssl.SSLContext, client: ssl.SSLContext, name: str = "localhost") -> str | None:
     """Return in which version the two agree to speak, where the server is asked for by *name*."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = [
-        server.wrap_bio(to_server, to_client, server_side=True),
-        client.wrap_bio(to_client, to_server, server_hostname=name),
-    ]
-    for _ in range(4):
-        for end in reversed(ends):
-            try:
-                end.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-    return ends[1].version()
+    return shaken(server, client, name).version()
 
 
 @pytest.mark.parametrize(

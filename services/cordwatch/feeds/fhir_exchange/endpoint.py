@@ -27,11 +27,11 @@ from cordwatch.feeds.mapping.reading import Fault
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.peers import is_allowed
 from cordwatch.runtime.security_events import SECURITY
+from cordwatch.runtime.strength import SECRET_BYTES_MIN
 from cordwatch.runtime.web_listening import WebListener
 
 PATH = "/notification"
 RETRY_AFTER_S = 10
-TOKEN_BYTES_MIN = 16
 READ_S = 30.0
 _BUSY, _UNKNOWN = 503, 401
 _TYPES = frozenset({"application/fhir+json", "application/json", "application/octet-stream"})
@@ -59,8 +59,8 @@ def read_tokens(path: Path) -> tuple[bytes, ...]:
     tokens = tuple(line.strip() for line in path.read_bytes().splitlines() if line.strip())
     if not tokens:
         raise ValueError("token_file: no token in it")
-    if min(map(len, tokens)) < TOKEN_BYTES_MIN:
-        raise ValueError(f"token_file: a token is shorter than {TOKEN_BYTES_MIN} bytes")
+    if min(map(len, tokens)) < SECRET_BYTES_MIN:
+        raise ValueError(f"token_file: a token is shorter than {SECRET_BYTES_MIN} bytes")
     return tokens
 
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from cordwatch.runtime.addresses import is_secure
+from cordwatch.runtime.strength import RSA_BITS_STRONG
 from cordwatch.runtime.wall_clock import WallClock
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -26,8 +27,6 @@ ASSERTION_LASTS = timedelta(minutes=4)
 
 RENEW_BEFORE_S = 30.0
 LIFE_S_DEFAULT = 300.0
-RSA_BITS_MIN = 3072
-"""As strong as a cipher of 128 bits."""
 ANSWER_BYTES_MAX = 256 * 1024
 
 
@@ -60,8 +59,8 @@ def read_key(path: Path) -> ClientKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise BadKey("client_key: no private key in PEM without a password") from None
     if isinstance(key, rsa.RSAPrivateKey):
-        if key.key_size < RSA_BITS_MIN:
-            raise BadKey(f"client_key: RSA of fewer than {RSA_BITS_MIN} bits")
+        if key.key_size < RSA_BITS_STRONG:
+            raise BadKey(f"client_key: RSA of fewer than {RSA_BITS_STRONG} bits")
         return ClientKey(key, "RS384")
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP384R1):
         return ClientKey(key, "ES384")

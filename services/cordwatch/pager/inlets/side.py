@@ -19,12 +19,12 @@ from cordwatch.pager.settings import PagerSettings
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, read_topic
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.peers import CannotListen, tls_context
+from cordwatch.runtime.strength import SECRET_BYTES_MIN
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.events import BadEvent, read_answer
 from cordwatch_schemas.topics import ACKS
 
 STOP_S = 2.0
-SECRET_BYTES_MIN = 16
 
 log = get_logger("cordwatch.pager")
 
