@@ -24,6 +24,7 @@ from cordwatch.pager.settings import PagerSettings
 from cordwatch.runtime.environment import Environment
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.positions import BadYaml
+from tests.safety.broken import with_instead
 from tests.safety.inventories import DISALLOWED, cryptography
 from tests.safety.papers import FOLDER
 from tests.safety.source import BY_NAME, CRYPTOGRAPHY, OURS, cryptographic, modules
@@ -75,8 +76,8 @@ def test_nothing_that_is_broken_is_used() -> None:
     ("old", "new", "fault"),
     [
         (
-            "    algorithm: SHA-256\n    bits: 256\n",
-            "    algorithm: SHA-256\n    bits: 128\n",
+            "audit_chain:seal_of']\n    algorithm: SHA-256\n    bits: 256\n",
+            "audit_chain:seal_of']\n    algorithm: SHA-256\n    bits: 128\n",
             "takes 256 bits",
         ),
         (
@@ -95,10 +96,7 @@ def test_nothing_that_is_broken_is_used() -> None:
 )
 def test_what_is_too_weak_is_refused(tmp_path: Path, old: str, new: str, fault: str) -> None:
     """By the paper itself: 256 bits against collisions, 128 against anything else, and no hash that is broken."""
-    text = PAPER.read_text(encoding="utf-8")
-    assert old in text
-    path = tmp_path / "cryptography.yaml"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    path = with_instead(PAPER, tmp_path, old, new)
     with pytest.raises(BadYaml) as refused:
         cryptography(path)
     assert fault in str(refused.value)

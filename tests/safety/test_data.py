@@ -9,6 +9,7 @@ import pytest
 from cordwatch_schemas.access import ACCESS
 from cordwatch_schemas.positions import BadYaml
 from cordwatch_schemas.topics import TOPICS
+from tests.safety.broken import with_instead
 from tests.safety.inventories import data_paper
 from tests.safety.inventory_pages import data_page, kept
 from tests.safety.papers import FOLDER
@@ -75,10 +76,7 @@ def test_everything_is_read_by_somebody_and_by_name() -> None:
 )
 def test_a_level_with_a_gap_is_refused(tmp_path: Path, old: str, new: str, fault: str) -> None:
     """A level that nothing has, an aspect that is left out, a control that nothing shows."""
-    text = PAPER.read_text(encoding="utf-8")
-    assert old in text
-    path = tmp_path / "data.yaml"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    path = with_instead(PAPER, tmp_path, old, new)
     with pytest.raises(BadYaml) as refused:
         data_paper(path)
     assert fault in str(refused.value)

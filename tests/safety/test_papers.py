@@ -9,6 +9,7 @@ import pytest
 
 from cordwatch_schemas.pack import load_pack, shipped_packs
 from cordwatch_schemas.positions import BadYaml
+from tests.safety.broken import with_instead
 from tests.safety.evidence import ROOT, fault_of_code, fault_of_test
 from tests.safety.pages import documents, main
 from tests.safety.papers import FOLDER, SECURITY, hazard_log, security_list
@@ -178,10 +179,7 @@ def test_every_requirement_of_two_levels_is_answered_once() -> None:
 )
 def test_a_list_with_a_gap_is_refused(tmp_path: Path, old: str, new: str, fault: str) -> None:
     """What is left out, answered twice, or called met without anything to show it, is told."""
-    text = SECURITY.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    path = tmp_path / "security.yaml"
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    path = with_instead(SECURITY, tmp_path, old, new)
     with pytest.raises(BadYaml) as refused:
         security_list(path)
     assert fault in str(refused.value)
