@@ -40,8 +40,8 @@ class Settled:
 class _Taken:
     found: Translated
     fingerprint: Fingerprint | None = None
-    same_as: tuple[GroupReading, int] | None = None
-    """The piece that has the same bytes, of this group or one before it, and what becomes of both."""
+    same_as: tuple[GroupReading | None, int] | None = None
+    """The piece that has the same bytes, of a group before it or of this one (None), and what becomes of both."""
     repeated: bool = False
     versions: Sequence[Fingerprint] = ()
     """Of FHIR resources in it, those that were never seen."""
@@ -67,7 +67,7 @@ class GroupReading:
         """Begin a group; those *before* it are not in the memory yet, and are settled first."""
         self._understand, self._memory = understand, memory
         self._people = people or Identities()
-        self._in_hand = (*before, self)
+        self._before = before
         self._refused: set[int] = set()
         self._taken: list[_Taken] = []
         self._first: dict[Fingerprint, int] = {}
@@ -83,9 +83,9 @@ class GroupReading:
         if one is None:
             self._taken.append(_Taken(self._publish(number, piece, received_at, found)))
             return
-        for reading in self._in_hand:
+        for reading in self._in_hand():
             if (first := reading.found(one)) is not None:
-                same = (reading, first[0])
+                same = (None if reading is self else reading, first[0])
                 self._taken.append(_Taken(first[1], one, same, repeated=True))
                 return
         self._first[one] = number
@@ -116,10 +116,10 @@ class GroupReading:
 
     def settled(self, refused: set[int]) -> Iterator[Settled]:
         """Return for each piece, in order, what came of it."""
-        self._refused, self._in_hand = refused, (self,)
+        self._refused, self._before = refused, ()
         for number, one in enumerate(self._taken):
-            reading, first = one.same_as or (self, number)
-            stored = not reading.is_refused(first)
+            reading, first = one.same_as or (None, number)
+            stored = not (reading or self).is_refused(first)
             yield Settled(one.found, stored, one.repeated and stored)
 
     def found(self, one: Fingerprint) -> tuple[int, Translated] | None:
@@ -143,7 +143,7 @@ class GroupReading:
         """Return the versions that were never seen, and whether another content had the name of one."""
         news, is_another = list[Fingerprint](), False
         for one in versions_of(found) if found else ():
-            held = [reading.version(one.identity) for reading in self._in_hand]
+            held = [reading.version(one.identity) for reading in self._in_hand()]
             told, is_used = self._memory.look_up(one)
             if told is None and one.content not in held:
                 is_another = is_another or is_used or any(held)
@@ -175,7 +175,11 @@ class GroupReading:
 
     def _is_in_hand(self, one: Fingerprint) -> bool:
         """Return whether other bytes under this name of sender and control id were just read."""
-        return one.has_control_id and any(reading.names(one) for reading in self._in_hand)
+        return one.has_control_id and any(reading.names(one) for reading in self._in_hand())
+
+    def _in_hand(self) -> Sequence[GroupReading]:
+        # Made anew each time: one that held itself would be left to the garbage collector, all messages with it.
+        return (*self._before, self)
 
 
 def accepted(piece: Piece) -> Translated:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -309,3 +311,23 @@ def test_a_version_in_a_text_that_was_not_taken_is_not_known() -> None:
     (settled,) = again.settled(set())
     assert not settled.found.control_id_reused
     assert memory.size == 0
+
+
+def test_what_is_settled_is_let_go_at_once() -> None:
+    """A group that held itself would leave all its messages to the garbage collector, which holds up answers for it."""
+    desk = Desk()
+    first = GroupReading(desk.understand, desk.memory)
+    later = GroupReading(desk.understand, desk.memory, before=[first])
+    for reading in (first, later):
+        reading.take(Piece("message", a_message(1)), NOW)
+        reading.take(Piece("message", a_message(1)), NOW)
+    gc.collect()
+    gc.disable()
+    try:
+        told = [list(reading.settled(set())) for reading in (first, later)]
+        left = [ref(first), ref(later)]
+        del first, later, reading
+        assert [one() for one in left] == [None, None]
+    finally:
+        gc.enable()
+    assert [[one.repeated for one in group] for group in told] == [[False, True], [True, True]]
