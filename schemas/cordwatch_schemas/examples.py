@@ -60,6 +60,7 @@ from cordwatch_schemas.records import (
     Receipt,
     Receipts,
 )
+from cordwatch_schemas.reference_keys import CarriedReference, KeyInUse
 from cordwatch_schemas.tokens import TokenUsed
 from cordwatch_schemas.treatments import (
     Consulted,
@@ -98,6 +99,7 @@ def examples() -> Iterator[Contract]:
     yield from _treatments()
     yield from _answers()
     yield from _histories()
+    yield from _references()
     yield _alert()
     yield _ledger_entry(_alert())
     yield from _records()
@@ -355,6 +357,12 @@ def _records() -> Iterator[Contract]:
         raised_at=_at(2),
         reason="silent for 60 min; at this hour of the week at most 30 min are usual",
     )
+
+
+def _references() -> Iterator[Contract]:
+    now, before = (sha256(name).hexdigest()[:30] for name in (b"present", b"former"))
+    yield KeyInUse(fingerprint=now, former=before, since=_T0)
+    yield CarriedReference(fingerprint=now, reference=f"p_{'a2' * 12}", stands_for=PATIENT)
 
 
 def _audit() -> AuditRecord:

@@ -10,7 +10,7 @@ import click
 
 from cordwatch.app.commands.options import kafka_of
 from cordwatch.app.commands.settings_options import settings_of, settings_options
-from cordwatch.app.commands.source_options import key_of, source_of, source_options
+from cordwatch.app.commands.source_options import source_of, source_options
 from cordwatch.feeds.fhir_exchange.settings import FhirSettings
 from cordwatch.feeds.profile import Profiles
 from cordwatch.feeds.service import run
@@ -64,9 +64,6 @@ def feeds(ctx: click.Context, /, **options: Any) -> None:
                 "beyond loopback it takes --key-file: references made with the exercise key are not secret"
             )
         get_logger("cordwatch.feeds").warning("no --key-file: not for real patients")
-    load = None
-    if source["profile"]:
-        # The key stays what it is: with another one every patient would be somebody else.
-        load = partial(Profiles.of_files, source["profile"], key_of(source["key_file"]))
     sources, clock = source_of(**source), WallClock()
+    load = partial(Profiles.of_files, source["profile"]) if source["profile"] else None
     sys.exit(run(settings, kafka, sources, clock, load_sources=load, fhir=fhir))

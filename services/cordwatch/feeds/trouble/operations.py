@@ -158,14 +158,15 @@ class Operations:
         if self._saved_at is None or now - self._saved_at >= SAVE_EVERY:
             self.save(now)
 
-    def save(self, now: datetime | None = None) -> None:
-        """Keep what is known; not while the broker is away, since it would pile up."""
+    def save(self, now: datetime | None = None, *, ended: bool = False) -> None:
+        """Keep what is known, at the end (*ended*) that it is one; not while the broker is away, since it would pile up."""
         now = now or self._clock.now()
         if self._commit.broker_away:
             return
         self._saved_at = now
         kept: list[FeedHistory | GatewayState] = [*self.listening.learnt(now)]
-        self._publish([_record(one) for one in (*kept, self.listening.state(now))], now)
+        state = self.listening.state(now).model_copy(update={"ended": ended})
+        self._publish([_record(one) for one in (*kept, state)], now)
 
     def _publish(self, records: Iterable[Published], now: datetime) -> None:
         item = Item("message", "event-json", b"")
