@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,7 +18,6 @@ from cordwatch_schemas.topics import REFERENCES
 MARK = b"key-in-use"
 """Key of the one record that says which key counts."""
 
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _RECORD: TypeAdapter[KeyInUse | CarriedReference] = TypeAdapter(ReferenceRecord)
 
 log = get_logger("cordwatch.feeds")
@@ -101,7 +100,7 @@ def read_references(kafka: KafkaSettings) -> Kept:
 
 
 def _to_the_end(kafka: KafkaSettings) -> Iterable[tuple[bytes | None, bytes | None]]:
-    for record in follow(kafka, REFERENCES.name, _BEGINNING):
+    for record in follow(kafka, REFERENCES.name, None):
         if record is None:
             return
         yield record

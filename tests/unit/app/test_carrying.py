@@ -108,15 +108,12 @@ def plan_of(numbers: set[str]) -> Carrying:
 
 def test_a_message_tells_its_numbers_by_being_read() -> None:
     """Of the patient, of the visit, and of whom else it names; nothing of it shows."""
-    text = (
-        b"MSH|^~\\&|HIS|W|CW|H|20260302100000||ADT^A40|M1|P|2.5\r"
-        b"EVN|A40|20260302095500\rPID|1||77^^^H^MR\rMRG|66^^^H^MR\r",
-        b"MSH|^~\\&|HIS|W|CW|H|20260302100000||ADT^A01|M2|P|2.5\r"
-        b"EVN|A01|20260302095500\rPID|1||55^^^H^MR\rPV1|1|I|HAEM1||||||||||||||||V9\r",
-    )
+    header = "MSH|^~\\&|HIS|W|CW|H|20260302100000||ADT^{0}|M|P|2.5\rEVN|{0}|20260302095500\r"
+    merge = f"{header.format('A40')}PID|1||77^^^H^MR\rMRG|66^^^H^MR\r"
+    stay = f"{header.format('A01')}PID|1||55^^^H^MR\rPV1|1|I|HAEM1{'|' * 16}V9\r"
     recording = Recording(OLD.key)
-    for one in text:
-        found = translate(Item("message", "hl7v2", one), Source().by(recording), T0)
+    for one in (merge, stay):
+        found = translate(Item("message", "hl7v2", one.encode()), Source().by(recording), T0)
         assert found.outcome == "mapped"
     assert recording.asked == {("p", "77"), ("p", "66"), ("p", "55"), ("e", "V9")}
     assert recording == Recording(OLD.key)

@@ -16,7 +16,7 @@ from cordwatch.app.rereading.reading import translated_again
 from cordwatch.feeds.key_in_use import Kept, WrongKey, key_of, read_references, write_mark
 from cordwatch.feeds.references import References
 from cordwatch.feeds.source import Sources
-from cordwatch.feeds.trouble.operations import remembered
+from cordwatch.feeds.trouble.operations import feed_records
 from cordwatch.feeds.trouble.presence import AWAY_S
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
 from cordwatch.runtime.topic_span import Stamped, TopicSpan
@@ -61,7 +61,7 @@ def gateways_running(kafka: KafkaSettings, now: datetime) -> list[str]:
     spoke = timedelta(seconds=AWAY_S)
     return sorted(
         one.gateway
-        for one in remembered(kafka).records
+        for one in feed_records(kafka)
         if isinstance(one, GatewayState) and not one.ended and now - one.saved_at < spoke
     )
 

@@ -17,7 +17,7 @@ from cordwatch.feeds.key_in_use import read_references
 from cordwatch.feeds.references import References
 from cordwatch.runtime.kafka import require_topics
 from cordwatch.runtime.wall_clock import WallClock
-from cordwatch_schemas.topics import HISTORIES, OPERATIONS, REFERENCES
+from cordwatch_schemas.topics import HISTORIES, REFERENCES
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
@@ -84,7 +84,7 @@ def carry_(
     if former.fingerprint == sources.references.fingerprint:
         raise click.UsageError("--former-key-file and --key-file hold the same key")
     kafka, now = kafka_of(ctx), WallClock().now()
-    require_topics(kafka, (HISTORIES, OPERATIONS))
+    require_topics(kafka, (HISTORIES,))
     running = gateways_running(kafka, now)
     if running and not dry_run:
         names = ", ".join(running)

@@ -63,12 +63,17 @@ def remembered(kafka: KafkaSettings) -> Remembered:
     Raises:
         BrokerUnreachable, MissingTopics: it cannot be read.
     """
+    return Remembered(feed_records(kafka), operational_alerts(kafka))
+
+
+def feed_records(kafka: KafkaSettings) -> list[FeedHistory | GatewayState]:
+    """Return the last word of each gateway on itself and on each of its feeds."""
     records: dict[bytes, FeedHistory | GatewayState] = {}
     for found in read_topic(kafka, HISTORIES.name, follow=False):
         if found is not None and found[0] is not None and found[1] is not None:
             with contextlib.suppress(ValidationError):
                 records[found[0]] = _RECORD.validate_json(found[1])
-    return Remembered(list(records.values()), operational_alerts(kafka))
+    return list(records.values())
 
 
 def operational_alerts(kafka: KafkaSettings) -> list[OperationalAlert]:
