@@ -19,6 +19,14 @@ from cordwatch.runtime.kafka import require_topics
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.topics import HISTORIES, REFERENCES
 
+RUNNING = (
+    "stop the gateways first: {0} runs, or was killed in the last two minutes. Nothing was written"
+)
+LEFT = (
+    "{0} patients would be somebody else from then on: nothing that is kept tells their numbers."
+    " Nothing was written; --anyway leaves them behind"
+)
+
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
@@ -85,31 +93,21 @@ def carry_(
         raise click.UsageError("--former-key-file and --key-file hold the same key")
     kafka, now = kafka_of(ctx), WallClock().now()
     require_topics(kafka, (HISTORIES,))
-    running = gateways_running(kafka, now)
-    if running and not dry_run:
-        names = ", ".join(running)
-        click.echo(
-            f"stop the gateways first: {names} runs, or was killed in the last two minutes."
-            " Nothing was written",
-            err=True,
-        )
+    if not dry_run and (running := gateways_running(kafka, now)):
+        click.echo(RUNNING.format(", ".join(running)), err=True)
         ctx.exit(EXIT_FINDING)
     found = find(kafka, sources, former, with_progress)
     left = found.carrying.patients_left
     refused = bool(left) and not anyway
     if not (dry_run or refused):
-        total = len(found.carrying.carry)
         stream = click.get_text_stream("stderr")
+        total = len(found.carrying.carry)
         with click.progressbar(length=total, label="carry", file=stream) as bar:
             carry(kafka, found, now, bar.update)
     _show(found, as_json=as_json)
     if refused:
-        click.echo(
-            f"{left} patients would be somebody else from then on: nothing that is kept tells their"
-            " numbers. Nothing was written; --anyway leaves them behind",
-            err=True,
-        )
-    ctx.exit(EXIT_FINDING if refused else 0)
+        click.echo(LEFT.format(left), err=True)
+        ctx.exit(EXIT_FINDING)
 
 
 def _show(found: Found, *, as_json: bool) -> None:
