@@ -9,8 +9,10 @@ import pytest
 from cordwatch.feeds import key_in_use
 from cordwatch.feeds.key_in_use import MARK, UnreadableReferences, WrongKey, in_use, kept_of, key_of
 from cordwatch.feeds.references import References
+from cordwatch.runtime.embedded_broker import KAFKA_PYTHON_API_VERSION, embedded_broker
 from cordwatch.runtime.kafka import KafkaSettings
 from cordwatch_schemas.reference_keys import CarriedReference, KeyInUse
+from cordwatch_schemas.topics import REFERENCES
 from tests.builders import T0
 
 OLD, NEW = (References(name * 32) for name in (b"o", b"n"))
@@ -118,3 +120,12 @@ def test_what_cannot_be_read_is_not_passed_over(value: bytes) -> None:
     """Whoever it was about would become somebody else."""
     with pytest.raises(UnreadableReferences, match=r"cordwatch\.references\.v1"):
         kept_of([a_mark(OLD), (b"x", value)])
+
+
+def test_the_broker_of_the_demo_does_as_a_real_one() -> None:
+    """The exercise key is a key like any other: marked, known again, and no other one beside it."""
+    with embedded_broker({REFERENCES.name: REFERENCES.partitions}) as address:
+        kafka = KafkaSettings(address, api_version=KAFKA_PYTHON_API_VERSION)
+        assert in_use(kafka, References(), T0) == in_use(kafka, References(), T0) == References()
+        with pytest.raises(WrongKey):
+            in_use(kafka, OLD, T0)

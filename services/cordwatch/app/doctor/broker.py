@@ -27,13 +27,14 @@ from cordwatch.feeds.references import References
 from cordwatch.feeds.trouble.operations import operational_alerts
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.group_progress import group_progress
-from cordwatch.runtime.kafka import KafkaSettings, admin_client, require_topics
+from cordwatch.runtime.kafka import KafkaSettings, MissingTopics, admin_client, require_topics
 from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.kafka_faults import GroupsUnknown
 from cordwatch.runtime.kafka_refusals import KafkaRefused
 from cordwatch.runtime.kafka_security import BadSecurity, tls_context
 from cordwatch.runtime.knocking import places_of, require_entry
 from cordwatch_schemas.access import ACCESS, PAGER_GROUP, WATCH_GROUP
+from cordwatch_schemas.reference_keys import KeyInUse
 from cordwatch_schemas.topics import ALERTS, DAY_S, REFERENCES, WATCHED
 
 CONNECT_S = 2.0
@@ -178,23 +179,27 @@ def _topics(plan: Plan, called: Called) -> Finding:
 
 
 def _key_in_use(kafka: KafkaSettings, key: Path | None) -> Finding:
-    require_topics(kafka, (REFERENCES,))
+    try:
+        require_topics(kafka, (REFERENCES,))
+    except MissingTopics:
+        return unknown("its topic is not there")
     mark = read_references(kafka).mark
     if mark is None:
         return unknown("no gateway has begun yet: the first one marks its key")
     known = f"patients are known by the key {mark.fingerprint[:8]}"
-    if key is None:
-        return unknown(f"{known}; name ours with --key-file")
     try:
-        own = References(key.read_bytes().strip()).fingerprint
+        return _compared(mark, known, key.read_bytes()) if key else unknown(f"{known}: name ours")
     except OSError:
         return unknown(f"{known}; ours cannot be read")
+
+
+def _compared(mark: KeyInUse, known: str, key: bytes) -> Finding:
+    own = References(key.strip()).fingerprint
     if own == mark.fingerprint:
         return good(f"{known}, which is ours")
     if own == mark.former:
-        return Finding(
-            "bad", f"{known}; ours is the one before it", "put the present key in its place"
-        )
+        cure = "put the present key in its place"
+        return Finding("bad", f"{known}; ours is the one before it", cure)
     return Finding("bad", f"{known}, and ours is {own[:8]}", f"put that key back; {KEYS_PAGE}")
 
 
