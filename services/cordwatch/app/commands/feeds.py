@@ -49,8 +49,8 @@ def feeds(ctx: click.Context, /, **options: Any) -> None:
                 --fhir-client-id cordwatch --fhir-client-key client.pem
     Exit codes: 0 told to stop, everything answered; 1 told to stop, some not
     answered (their senders send again); 2 wrong use, or the address is taken; 3
-    topics are missing; 4 no broker answers; 5 a bad profile; 70 an error of ours (a supervisor
-    starts it again).
+    topics are missing; 4 no broker answers; 5 a bad profile; 6 not the key by which
+    patients are known; 70 an error of ours (a supervisor starts it again).
     """
     leaving_is_fine()
     kafka = kafka_of(ctx)
