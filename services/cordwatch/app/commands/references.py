@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from cordwatch.app.commands.progress import with_progress
 from cordwatch.app.commands.source_options import key_of, source_of, source_options
 from cordwatch.feeds.key_in_use import read_references
 from cordwatch.feeds.references import References
-from cordwatch.runtime.kafka import require_topics
+from cordwatch.runtime.kafka import KafkaSettings, require_topics
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.topics import HISTORIES, REFERENCES
 
 RUNNING = (
     "stop the gateways first: {0} runs, or was killed in the last two minutes. Nothing was written"
 )
+BEGUN = "{0} began meanwhile, with the former key: stop it, and carry again with the same two keys"
 LEFT = (
     "{0} patients would be somebody else from then on: nothing that is kept tells their numbers."
     " Nothing was written; --anyway leaves them behind"
@@ -100,14 +102,21 @@ def carry_(
     left = found.carrying.patients_left
     refused = bool(left) and not anyway
     if not (dry_run or refused):
-        stream = click.get_text_stream("stderr")
-        total = len(found.carrying.carry)
-        with click.progressbar(length=total, label="carry", file=stream) as bar:
-            carry(kafka, found, now, bar.update)
+        _carry(kafka, found, now)
     _show(found, as_json=as_json)
     if refused:
         click.echo(LEFT.format(left), err=True)
         ctx.exit(EXIT_FINDING)
+
+
+def _carry(kafka: KafkaSettings, found: Found, now: datetime) -> None:
+    stream = click.get_text_stream("stderr")
+    total = len(found.carrying.carry)
+    with click.progressbar(length=total, label="carry", file=stream) as bar:
+        carry(kafka, found, now, bar.update)
+    # One that a supervisor started meanwhile has the former key, and goes on giving references by it.
+    if running := gateways_running(kafka, WallClock().now()):
+        click.echo(BEGUN.format(", ".join(running)), err=True)
 
 
 def _show(found: Found, *, as_json: bool) -> None:
