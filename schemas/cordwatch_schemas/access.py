@@ -20,6 +20,7 @@ from cordwatch_schemas.topics import (
     QUARANTINE,
     RAW,
     RECEIPTS,
+    REFERENCES,
     SOURCES,
     TOPICS,
     USED_TOKENS,
@@ -112,8 +113,8 @@ WATCH = Access(
 FEEDS = Access(
     "feeds",
     "reads the hospital's messages",
-    reads=(POSITIONS, RECEIPTS, HISTORIES, OPERATIONS),
-    writes=(*_PUBLISHED, HISTORIES, OPERATIONS),
+    reads=(POSITIONS, RECEIPTS, HISTORIES, OPERATIONS, REFERENCES),
+    writes=(*_PUBLISHED, HISTORIES, OPERATIONS, REFERENCES),
     asks=("cordwatch-following",),
 )
 PAGER = Access(
@@ -148,13 +149,22 @@ ANSWER = Access(
 REPLAY = Access(
     "replay",
     "`cordwatch replay` and `quarantine`, by hand",
-    reads=(RAW, QUARANTINE, *SOURCES, ACKS, FACTS, IDENTITIES),
-    writes=_PUBLISHED,
+    reads=(RAW, QUARANTINE, *SOURCES, ACKS, FACTS, IDENTITIES, REFERENCES),
+    writes=(*_PUBLISHED, REFERENCES),
+    asks=("cordwatch-following",),
+)
+CARRY = Access(
+    "references",
+    "`cordwatch references`, by hand: another key",
+    reads=(RAW, *SOURCES, FACTS, IDENTITIES, HISTORIES, REFERENCES),
+    writes=(REFERENCES,),
+    asks=("cordwatch-following",),
 )
 LOOK = Access(
     "look",
-    "`cordwatch alerts`, `report`, `operations`, `audit`, `pager pages`, `pack diff --live`",
-    reads=(ALERTS, ACKS, FACTS, OPERATIONS, HISTORIES, AUDIT, PAGES),
+    "`cordwatch alerts`, `report`, `operations`, `audit`, `pager pages`, `pack diff --live`, `doctor`",
+    reads=(ALERTS, ACKS, FACTS, OPERATIONS, HISTORIES, AUDIT, PAGES, REFERENCES),
+    asks=("cordwatch-following",),
 )
 SCALING = Access(
     "keda",
@@ -163,5 +173,17 @@ SCALING = Access(
     asks=(WATCH_GROUP,),
 )
 
-ACCESS: Final = (WATCH, FEEDS, PAGER, BOARD, SYNTHETIC, PROVISION, ANSWER, REPLAY, LOOK, SCALING)
+ACCESS: Final = (
+    WATCH,
+    FEEDS,
+    PAGER,
+    BOARD,
+    SYNTHETIC,
+    PROVISION,
+    ANSWER,
+    REPLAY,
+    CARRY,
+    LOOK,
+    SCALING,
+)
 """Each service, and each thing that people do by hand, with a name of its own on the broker."""

@@ -7,9 +7,8 @@ accept. All names, numbers and references here are invented.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -32,8 +31,16 @@ from cordwatch_schemas.admissions import (
     Transferred,
 )
 from cordwatch_schemas.alerts import Alert
-from cordwatch_schemas.audit import AuditRecord
 from cordwatch_schemas.base import Code, Contract
+from cordwatch_schemas.example_records import (
+    PATIENT,
+    T0,
+    audit,
+    histories,
+    hour,
+    records,
+    references,
+)
 from cordwatch_schemas.imaging import (
     ImagingCancelled,
     ImagingCancelRequested,
@@ -50,16 +57,7 @@ from cordwatch_schemas.medications import (
     MedicationOrdered,
     MedicationStopped,
 )
-from cordwatch_schemas.operations import FeedHistory, GatewayState, OperationalAlert
 from cordwatch_schemas.pages import Answered, Delivery, LedgerEntry, Matter
-from cordwatch_schemas.records import (
-    FeedPosition,
-    Identity,
-    Quarantined,
-    RawMessage,
-    Receipt,
-    Receipts,
-)
 from cordwatch_schemas.tokens import TokenUsed
 from cordwatch_schemas.treatments import (
     Consulted,
@@ -75,19 +73,14 @@ from cordwatch_schemas.treatments import (
     TreatmentStarted,
 )
 
-PATIENT = "p_7qk2xm4dnv3t"
 SECOND_PATIENT = "p_c9w8rjh5sy6f"
 """The reference that the same person wrongly had, before the merge."""
 ENCOUNTER = "v_m3z6h1ke8upa"
-
-_T0 = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-"""The assessment that suspects a compressed cord: T0 of the worked examples."""
 
 _CORD_COMPRESSION = Code(system="I10", code="G95.2")
 _LYMPHOMA = Code(system="I10", code="C83.3")
 _WHOLE_SPINE_MRI = Code(system="LN", code="30855-1", display="MR whole spine")
 _DEXAMETHASONE = Code(system="ATC", code="H02AB02", display="dexamethasone")
-_MESSAGE = b"MSH|^~\\&|EXAMPLE|WARD|CORDWATCH|HOSPITAL|20260302080000+0000||ADT^A01|M0001|P|2.5\r"
 
 
 def examples() -> Iterator[Contract]:
@@ -97,21 +90,18 @@ def examples() -> Iterator[Contract]:
     yield from _medications()
     yield from _treatments()
     yield from _answers()
-    yield from _histories()
+    yield from histories()
+    yield from references()
     yield _alert()
     yield _ledger_entry(_alert())
-    yield from _records()
-    yield _audit()
-    yield TokenUsed(token="a1" * 16, call="b2" * 16, board="board", until=_at(1))
-
-
-def _at(hours: float) -> datetime:
-    return _T0 + timedelta(hours=hours)
+    yield from records()
+    yield audit()
+    yield TokenUsed(token="a1" * 16, call="b2" * 16, board="board", until=hour(1))
 
 
 def _envelope(key: str, hours: float, **more: Any) -> dict[str, Any]:
     """Return what every event carries; it happened *hours* after T0 and was received 90 s later."""
-    at = _at(hours)
+    at = hour(hours)
     return {
         "event_id": f"e_{sha256(key.encode()).hexdigest()[:20]}",
         "source": "EXAMPLE|WARD",
@@ -128,7 +118,7 @@ def _envelope(key: str, hours: float, **more: Any) -> dict[str, Any]:
 def _admissions() -> Iterator[Contract]:
     place = {"facility": "HOSPITAL", "ward": "HAEM-4", "bed": "12", "service": "HAEMATOLOGY"}
     pair = {"survivor": PATIENT, "retired": SECOND_PATIENT}
-    day = {"occurred_precision": "day", "occurred_latest_at": _at(15.999)}
+    day = {"occurred_precision": "day", "occurred_latest_at": hour(15.999)}
     yield Admitted(**_envelope("admitted", -2, **place, patient_class="inpatient"))
     yield AdmissionCancelled(**_envelope("admission-cancelled", -1.5))
     yield Transferred(**_envelope("transferred", 6, **place | {"ward": "HDU-1", "bed": "3"}))
@@ -172,13 +162,13 @@ def _imaging() -> Iterator[Contract]:
             modality="MR",
         )
     )
-    yield ImagingScheduled(**_envelope("imaging-scheduled", 1, **study, scheduled_at=_at(4)))
+    yield ImagingScheduled(**_envelope("imaging-scheduled", 1, **study, scheduled_at=hour(4)))
     yield ImagingDone(
         **_envelope("imaging-done", 4, **report, regions=("C", "T", "L"), contrast=True)
     )
     yield ImagingReported(
         **_envelope(
-            "imaging-reported", 5, **report, status="final", finding="positive", exam_at=_at(4)
+            "imaging-reported", 5, **report, status="final", finding="positive", exam_at=hour(4)
         )
     )
     yield ReportClassified(
@@ -196,7 +186,7 @@ def _medications() -> Iterator[Contract]:
     dose = {**drug, "dose": 16, "dose_unit": "mg"}
     yield MedicationOrdered(
         **_envelope(
-            "medication-ordered", 5.2, **dose, frequency="QD", taper_plan_ends_at=_at(24 * 14)
+            "medication-ordered", 5.2, **dose, frequency="QD", taper_plan_ends_at=hour(24 * 14)
         )
     )
     yield MedicationGiven(**_envelope("medication-given", 5.5, **dose))
@@ -208,7 +198,7 @@ def _treatments() -> Iterator[Contract]:
     course = {"treatment_number": "RT-0912", "modality": "radiotherapy", "site": "spine"}
     plan = {"fractions": 5, "dose_per_fraction_gy": 4, "stereotactic": False}
     yield TreatmentPlanned(**_envelope("treatment-planned", 8, **course, **plan))
-    yield TreatmentBooked(**_envelope("treatment-booked", 9, **course, scheduled_at=_at(28)))
+    yield TreatmentBooked(**_envelope("treatment-booked", 9, **course, scheduled_at=hour(28)))
     yield TreatmentStarted(**_envelope("treatment-started", 28, **course))
     yield TreatmentEnded(**_envelope("treatment-ended", 28 + 4 * 24, **course))
     yield TreatmentCancelled(
@@ -226,7 +216,7 @@ def _treatments() -> Iterator[Contract]:
 
 def _answers() -> Iterator[Contract]:
     def answer(key: str, hours: float, **more: Any) -> dict[str, Any]:
-        at = _at(hours)
+        at = hour(hours)
         return {
             "event_id": f"a_{sha256(key.encode()).hexdigest()[:20]}",
             "patient": PATIENT,
@@ -271,9 +261,9 @@ def _alert() -> Alert:
         episode="ep_20260302T080000Z",
         clock="c_18d3a60be4f7",
         cause="f_9b21c7d05e64",
-        start_at=_T0,
-        due_at=_at(12),
-        raised_at=_at(9),
+        start_at=T0,
+        due_at=hour(12),
+        raised_at=hour(9),
         reason="MRI of the whole spine not done, 3 h left; nothing is ordered",
         missing=("cervical", "thoracic", "lumbar"),
         clause="Urgent diagnostic approach: suspected MESCC, MRI of the entire spine within 12 hours",
@@ -292,108 +282,24 @@ def _ledger_entry(alert: Alert) -> LedgerEntry:
         wanted="acknowledged",
         accepted="told",
         note="seen by a.staff",
-        decided_at=_at(9),
+        decided_at=hour(9),
         attempts=1,
-        first_attempt_at=_at(9),
-        last_attempt_at=_at(9),
-        told_at=_at(9),
-        settled_at=_at(9),
+        first_attempt_at=hour(9),
+        last_attempt_at=hour(9),
+        told_at=hour(9),
+        settled_at=hour(9),
         outcome="accepted",
     )
     answer = Answered(
-        event_id="ans_77b0c2", kind="acknowledged", by="a.staff", at=_at(9.1), channel="board"
+        event_id="ans_77b0c2", kind="acknowledged", by="a.staff", at=hour(9.1), channel="board"
     )
     return LedgerEntry(
         matter=Matter.of_alert(alert),
-        first_seen_at=_at(9),
+        first_seen_at=hour(9),
         reason="acknowledged",
         round=1,
-        round_at=_at(9),
-        quiet_until=_at(9.6),
+        round_at=hour(9),
+        quiet_until=hour(9.6),
         deliveries=(delivery,),
         answers=(answer,),
-    )
-
-
-def _records() -> Iterator[Contract]:
-    content = {
-        "source": "EXAMPLE|WARD",
-        "source_message_id": "M0001",
-        "content_sha256": sha256(_MESSAGE).hexdigest(),
-        "content_base64": b64encode(_MESSAGE).decode(),
-        "received_at": _T0,
-    }
-    yield RawMessage(**content, format="hl7v2")
-    yield Quarantined(
-        **content,
-        quarantine_id="q_2c6e0f9a41",
-        stage="mapping",
-        field="PID-3",
-        reason="no patient number",
-    )
-    yield Identity(
-        patient=PATIENT,
-        number="0000000",
-        name="EXAMPLE^PATIENT",
-        birth_date="1900-01-01",
-        received_at=_T0,
-    )
-    yield FeedPosition(
-        feed="https://fhir.example/r4|ImagingStudy", read_until=_T0, received_at=_at(0.1)
-    )
-    content_digest = sha256(_MESSAGE).hexdigest()[:16]
-    identity = sha256(b"EXAMPLE|WARD|M0001").hexdigest()[:16]
-    yield Receipts(received_at=_T0, receipts=(Receipt(identity=identity, content=content_digest),))
-    yield OperationalAlert(
-        alert_id="op_4d1b0c6f2a973e58",
-        kind="feed-silent",
-        status="open",
-        gateway="feeds",
-        source="north-ris",
-        message_type="ORU",
-        since=_at(1),
-        raised_at=_at(2),
-        reason="silent for 60 min; at this hour of the week at most 30 min are usual",
-    )
-
-
-def _audit() -> AuditRecord:
-    return AuditRecord(
-        chain="board",
-        sequence=0,
-        previous="0" * 64,
-        event={
-            "resourceType": "AuditEvent",
-            "type": {
-                "system": "http://terminology.hl7.org/CodeSystem/audit-event-type",
-                "code": "rest",
-            },
-            "subtype": [{"system": "urn:cordwatch:audit-deed", "code": "row-opened"}],
-            "action": "R",
-            "recorded": _at(9).isoformat(),
-            "outcome": "0",
-            "agent": [{"who": {"identifier": {"value": "n.example"}}, "requestor": True}],
-            "source": {"observer": {"identifier": {"value": "board"}}},
-            "entity": [{"what": {"identifier": {"value": PATIENT}}}],
-        },
-        seal="06566691274dffd2a9510bf75131b471cc28d80c814a5dedda83c2041b2ffc53",
-    )
-
-
-def _histories() -> Iterator[Contract]:
-    yield FeedHistory(
-        gateway="feeds",
-        source="north-ris",
-        message_type="ORU",
-        saved_at=_at(1),
-        since=_at(-700),
-        longest_silence_s=21_600,
-        silences={8: (1_740, 900, 1_800, 1_200)},
-    )
-    yield GatewayState(
-        gateway="feeds",
-        saved_at=_at(1.5),
-        last_message_at={"north-ris|ORU": _at(1)},
-        quiet_s={"north-ris|ORU": 1_800.0},
-        limit_s={"north-ris|ORU": 3_600.0},
     )

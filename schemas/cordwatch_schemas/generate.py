@@ -34,6 +34,7 @@ from cordwatch_schemas.records import (
     Receipts,
 )
 from cordwatch_schemas.reference import codes_page, events_page, fields, topics_page
+from cordwatch_schemas.reference_keys import ReferenceRecord
 from cordwatch_schemas.tokens import TokenUsed
 from cordwatch_schemas.treatments import TreatmentEvent
 
@@ -49,6 +50,7 @@ _UNIONS = {
     "TreatmentEvent": TreatmentEvent,
     "Answer": Answer,
     "FeedRecord": FeedRecord,
+    "ReferenceRecord": ReferenceRecord,
 }
 _SINGLE: dict[str, type[Contract]] = {
     "alert": Alert,

@@ -84,6 +84,8 @@ class GatewayState(Contract):
     """After how long that is told, at this hour of the week."""
     learning: tuple[str, ...] = ()
     """Feeds whose limit is not learnt yet for this hour of the week."""
+    ended: bool = False
+    """It was told to stop, and has: nothing comes from it until it says more."""
 
 
 FeedRecord = Annotated[FeedHistory | GatewayState, Field(discriminator="kind")]

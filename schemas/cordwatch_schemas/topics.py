@@ -63,6 +63,9 @@ HISTORIES = Topic("feed-histories", "FeedRecord", "gateway, feed", "compact", FO
 OPERATIONS = Topic(
     "operations", "OperationalAlert", "gateway, subject", "delete", 60 * DAY_S, partitions=1
 )
+REFERENCES = Topic(
+    "references", "ReferenceRecord", "key and reference", "compact", FOREVER, partitions=1
+)
 PAGES = Topic("pages", "LedgerEntry", "alert", "compact", FOREVER, partitions=1)
 AUDIT = Topic("audit", "AuditRecord", "sequence", "delete", 365 * DAY_S, partitions=1)
 USED_TOKENS = Topic("used-tokens", "TokenUsed", "token", "delete", LONGEST_OUTAGE_S, partitions=1)
@@ -78,6 +81,7 @@ TOPICS = (
     ALERTS,
     FACTS,
     IDENTITIES,
+    REFERENCES,
     RAW,
     QUARANTINE,
     POSITIONS,
@@ -90,5 +94,17 @@ TOPICS = (
 )
 """Every topic there is, in the order in which it is provisioned."""
 
-STATE = (FACTS, IDENTITIES, POSITIONS, RECEIPTS, HISTORIES, PAGES, ALERTS, ACKS, OPERATIONS, AUDIT)
+STATE = (
+    FACTS,
+    IDENTITIES,
+    REFERENCES,
+    POSITIONS,
+    RECEIPTS,
+    HISTORIES,
+    PAGES,
+    ALERTS,
+    ACKS,
+    OPERATIONS,
+    AUDIT,
+)
 """What another cluster must have to go on from here: all but the originals, and what is on its way or over within the hour."""

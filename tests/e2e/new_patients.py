@@ -12,6 +12,7 @@ from typing import Final
 
 from cordwatch.app.commands.source_options import key_of
 from cordwatch.feeds.hl7.mllp import frame
+from cordwatch.feeds.references import References
 from cordwatch.feeds.source import Source
 from cordwatch.pager.lane import dedup_key
 from cordwatch.runtime.wall_clock import WallClock
@@ -39,7 +40,7 @@ class Patients:
         """Choose numbers that nobody has had; nothing is told of anybody yet."""
         self._made = made
         self._numbers = [f"N{secrets.token_hex(5)}" for _ in range(count)]
-        source = Source(key=key_of(made.keys / "reference-key"))
+        source = Source(references=References(key_of(made.keys / "reference-key")))
         self._references = {source.reference("p", one) for one in self._numbers}
         now = WallClock().now()
         self._suspicions = messages(

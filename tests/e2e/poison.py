@@ -12,6 +12,7 @@ from cordwatch.feeds.files import Format, Item
 from cordwatch.feeds.gateway import Translated, translate
 from cordwatch.feeds.hl7.encoding import STANDARD, escape
 from cordwatch.feeds.mapping.fields_read import FIELDS_READ
+from cordwatch.feeds.references import References
 from cordwatch.feeds.source import Source
 from tests.golden.tellers import ATC, Fhir, Hl7, Teller, code, instant
 
@@ -165,4 +166,6 @@ def _element(value: Any, text: str) -> Any:
 
 def _read(form: Format, data: bytes, payload: str) -> Translated:
     # A hospital for each payload: no two of them are of one patient, even if they differ in blanks alone.
-    return translate(Item("message", form, data), Source(key=payload.encode()), RECEIVED_AT)
+    return translate(
+        Item("message", form, data), Source(references=References(payload.encode())), RECEIVED_AT
+    )

@@ -17,7 +17,7 @@ from cordwatch.board.settings import BoardSettings
 from cordwatch.board.signing import ByHeader, ByToken
 from cordwatch.feeds.fhir_exchange.endpoint import read_tokens
 from cordwatch.feeds.fhir_exchange.smart import BadKey, read_key
-from cordwatch.feeds.source import EXERCISE_KEY
+from cordwatch.feeds.references import EXERCISE_KEY
 from cordwatch.pager.inlets.side import BadFiles, People
 from cordwatch.pager.inlets.standard import keys_of
 from cordwatch.pager.settings import PagerSettings

@@ -30,10 +30,10 @@ def test_every_topic_has_the_level_that_the_registry_says() -> None:
 
 
 def test_persons_are_read_by_few() -> None:
-    """By the board, and by who replays; the services that page and keep clocks never see a name."""
+    """By the board, by who replays, and by who exchanges the key; the services that page and keep clocks never see a name."""
     sensitive = {one for one in TOPICS if one.sensitive}
     readers = {one.service for one in ACCESS if sensitive & set(one.reads)}
-    assert readers == {"board", "replay"}
+    assert readers == {"board", "replay", "references"}
 
 
 def test_everything_is_read_by_somebody_and_by_name() -> None:

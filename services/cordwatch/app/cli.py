@@ -16,6 +16,7 @@ EXIT_USAGE = 2
 EXIT_TOPICS = 3
 EXIT_BROKER = 4
 EXIT_PACK = 5
+EXIT_KEY = 6
 EXIT_BROKEN = 70
 
 _COMMANDS: dict[str, tuple[str, str]] = {
@@ -34,6 +35,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "pager": ("pager:pager", "Tell who must know; ask who would be told, try it out."),
     "profile": ("profiles:profile", "Check, show and try source profiles."),
     "quarantine": ("quarantine:quarantine", "What could not be understood, and why."),
+    "references": ("references:references", "Exchange the key that references are made with."),
     "replay": ("replay:replay", "Publish messages from files, the way of the gateway."),
     "report": ("report:report", "What was done in time, and what the alerts cost."),
     "secrets": ("secret_files:secrets", "Make the keys of a deployment, refuse placeholders."),
@@ -112,7 +114,8 @@ def cordwatch(ctx: click.Context, /, **options: Any) -> None:
 
     \b
     Exit codes: 0 done; 1 a check found something; 2 wrong use; 3 topics are missing
-    or not ours; 4 no broker answers; 5 a bad pathway pack, source profile or pager plan; 10 to 16 the broker does
+    or not ours; 4 no broker answers; 5 a bad pathway pack, source profile or pager plan; 6 not the key by
+    which patients are known; 10 to 16 the broker does
     not let us in (docs/kafka-security.md); 70 an error of ours.
     """
     ctx.obj = options
@@ -126,6 +129,9 @@ def report(error: BaseException) -> tuple[str, int] | None:
         "GroupsUnknown": EXIT_BROKER,
         "MissingTopics": EXIT_TOPICS,
         "WrongTopics": EXIT_TOPICS,
+        "UnreadableReferences": EXIT_TOPICS,
+        "WrongKey": EXIT_KEY,
+        "NoKeyInUse": EXIT_KEY,
         "BadYaml": EXIT_PACK,
         "BadTls": EXIT_USAGE,
         "BadDestinations": EXIT_USAGE,

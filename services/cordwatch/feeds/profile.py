@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Self
@@ -19,6 +19,7 @@ from cordwatch.feeds.hl7.places import Override, Overrides, Place
 from cordwatch.feeds.mapping.fields_read import FIELDS_READ
 from cordwatch.feeds.mapping.findings import FINDINGS, OWN_SYSTEM, REPORT_FINDINGS
 from cordwatch.feeds.mapping.mapper import MESSAGE_TYPES
+from cordwatch.feeds.references import References
 from cordwatch.feeds.source import DEFAULT_CHARSET, DEFAULT_ZONE, Source
 from cordwatch.feeds.trouble.quarantine_rate import AT_LEAST
 from cordwatch.feeds.trouble.silence import AT_LEAST_S, SilencePlan, SilencePlans
@@ -265,12 +266,12 @@ class Profile(_Data):
     silence: Silence = Silence()
     quarantine: Quarantine = Quarantine()
 
-    def source(self, key: bytes) -> Source:
-        """Return how to read a message, with the *key* for references."""
+    def source(self, references: References) -> Source:
+        """Return how to read a message, with these *references*."""
         return Source(
             zone=ZoneInfo(self.zone),
             charset_fallback=self.charset.fallback,
-            key=key,
+            references=references,
             authority=self.numbers.authority,
             patient_system=self.numbers.system,
             unassigned=self.numbers.unassigned,
@@ -307,7 +308,7 @@ class Profiles:
     sources: tuple[Source, ...]
 
     @classmethod
-    def of_files(cls, names: Iterable[str | Path], key: bytes) -> Profiles:
+    def of_files(cls, names: Iterable[str | Path], references: References) -> Profiles:
         """
         Return the profiles in files.
 
@@ -328,12 +329,21 @@ class Profiles:
                 told.append(error)
         if told:
             raise told[0] if len(told) == 1 else BadYaml("profiles", [], *told)
-        return cls(tuple(profiles), tuple(one.source(key) for one in profiles))
+        return cls(tuple(profiles), tuple(one.source(references) for one in profiles))
 
     @property
     def zone(self) -> ZoneInfo:
         """Return the zone of the first profile, in which a report of all of them is told."""
         return self.sources[0].zone
+
+    @property
+    def references(self) -> References:
+        """Return how references are made: in one way for all, so that a patient is one."""
+        return self.sources[0].references
+
+    def by(self, references: References) -> Self:
+        """Return the same profiles with these *references*."""
+        return replace(self, sources=tuple(one.by(references) for one in self.sources))
 
     def of(self, data: bytes, peer: str) -> Source | None:
         """
@@ -353,8 +363,8 @@ class Profiles:
         return self.sources
 
     def reference(self, kind: str, number: str) -> str:
-        """Return the reference for a number: one key for all, so that a patient is one."""
-        return self.sources[0].reference(kind, number)
+        """Return the reference for a number."""
+        return self.references.of(kind, number)
 
 
 def load_profile(name_or_path: str | Path) -> Profile:

@@ -20,11 +20,13 @@ from cordwatch.feeds.gateway import Translated
 from cordwatch.feeds.group_commit import GroupCommit, Job, Settled
 from cordwatch.feeds.hl7.framing import Piece
 from cordwatch.feeds.intake import understand
+from cordwatch.feeds.key_in_use import in_use
 from cordwatch.feeds.metrics import FeedsMetrics
 from cordwatch.feeds.mllp.server import MllpServer
 from cordwatch.feeds.mllp.session import Shared
 from cordwatch.feeds.receipt_log import ReceiptLog
 from cordwatch.feeds.receipts import Memory
+from cordwatch.feeds.references import References
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.feeds.source import Sources
 from cordwatch.feeds.trouble.listening import Listening
@@ -60,7 +62,7 @@ class Feeds:
         sources: Sources,
         clock: WallClock,
         *,
-        load_sources: Callable[[], Sources] | None = None,
+        load_sources: Callable[[References], Sources] | None = None,
         fhir: FhirSide | None = None,
         receipt_log: Callable[[Memory, bytes, Callable[[], None]], ReceiptLog] | None = None,
         before: Remembered = Remembered(),  # noqa: B008 - frozen
@@ -145,6 +147,8 @@ class Feeds:
             if self.fhir is not None:
                 await self.fhir.stop()
             unanswered = await self.server.drain(0 if self._is_broken else self.settings.drain_s)
+            # What was read is answered: from here on nothing comes from this gateway.
+            self.operations.save(ended=True)
             log.info("stopped", unanswered=unanswered)
         finally:
             self.has_ended = await self.commit.stop(COMMIT_END_S)
@@ -193,7 +197,8 @@ class Feeds:
             log.warning("no profile to read anew")
             return
         try:
-            self._sources = self._load_sources()
+            # By the same key: with another one every patient would be somebody else.
+            self._sources = self._load_sources(self._sources.references)
         except (BadYaml, OSError) as error:
             self._refuse_profiles(error)
             return
@@ -245,16 +250,17 @@ def run(
     sources: Sources,
     clock: WallClock,
     *,
-    load_sources: Callable[[], Sources] | None = None,
+    load_sources: Callable[[References], Sources] | None = None,
     fhir: FhirSettings | None = None,
 ) -> int:
     """
     Run the gateway until SIGTERM or Ctrl-C; return its exit code.
 
     Raises:
-        BrokerUnreachable, MissingTopics, BadTls, BadFiles, CannotListen: it cannot begin.
+        BrokerUnreachable, MissingTopics, BadTls, BadFiles, CannotListen, WrongKey: it cannot begin.
     """
     require_access(kafka, FEEDS)
+    sources = sources.by(in_use(kafka, sources.references, clock.now()))
     side = FhirSide(fhir, clock, read_positions(kafka)) if fhir and fhir.is_on else None
     before = remembered(kafka)
     # What is here now stays for good: to look through it for garbage would hold up answers for 0.1 s each time.

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from hashlib import blake2b
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
 from cordwatch.feeds.code_map import CodeMap
 from cordwatch.feeds.hl7.message import Segment
 from cordwatch.feeds.hl7.places import Overrides
+from cordwatch.feeds.references import References
 from cordwatch.feeds.trouble.quarantine_rate import AT_LEAST
 from cordwatch.feeds.trouble.silence import SilencePlans
 
-EXERCISE_KEY = b"cordwatch exercise key: not for real patients"
-"""Used where no key is configured (demo, simulate): references are then not secret."""
-
 _PATIENT_ID_TYPES = ("MR", "MRN", "PI", "PT", "")
 DEFAULT_ZONE, DEFAULT_CHARSET = "UTC", "iso8859_1"
-
-
-@lru_cache(maxsize=8)
-def _keyed(key: bytes) -> hmac.HMAC:
-    """Return the beginning of every reference under *key*: to be copied, since taking in the key costs most."""
-    return hmac.new(key, digestmod=lambda: blake2b(digest_size=15))
-
-
-@lru_cache(maxsize=8_192)
-def _reference(key: bytes, kind: str, number: str) -> str:
-    # A patient is told of again and again: the last of them are remembered.
-    mac = _keyed(key).copy()
-    mac.update(f"{kind}|{number}".encode())
-    return f"{kind}_{base64.b32encode(mac.digest()).decode().lower()}"
 
 
 class Sources(Protocol):
@@ -47,6 +27,13 @@ class Sources(Protocol):
 
     def of(self, data: bytes, peer: str) -> Source | None:
         """Return how to read a message that *peer* sent (empty: a file); None: by no profile."""
+
+    @property
+    def references(self) -> References:
+        """Return how references are made: in one way for all, so that a patient is one."""
+
+    def by(self, references: References) -> Self:
+        """Return the same with these *references*."""
 
     def reference(self, kind: str, number: str) -> str:
         """Return the reference for a number."""
@@ -60,14 +47,14 @@ class Source:
     """
     How to read one sender.
 
-    `key` turns numbers into references that cannot be turned back without it;
-    the same key must be used for every feed of a hospital, or its patients
-    fall apart.
+    `references` turn numbers into what cannot be turned back without their key;
+    the same must be used for every feed of a hospital, or its patients fall
+    apart.
     """
 
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(DEFAULT_ZONE))
     charset_fallback: str = DEFAULT_CHARSET
-    key: bytes = field(default=EXERCISE_KEY, repr=False)
+    references: References = field(default_factory=References)
     authority: str | None = None
     """Assigning authority (CX.4) of the patient numbers to use; None: the first that fits."""
     patient_system: str | None = None
@@ -100,6 +87,10 @@ class Source:
         """Return itself."""
         return (self,)
 
+    def by(self, references: References) -> Self:
+        """Return the same source with these *references*."""
+        return replace(self, references=references)
+
     def reads(self, kind: str) -> bool:
         """Return whether messages of *kind* (`ADT^A08`) are to be read."""
         named = {kind, kind.partition("^")[0]}
@@ -107,7 +98,7 @@ class Source:
 
     def reference(self, kind: str, number: str) -> str:
         """Return the reference for a number: a keyed hash, safe to show in logs and pages."""
-        return _reference(self.key, kind, number)
+        return self.references.of(kind, number)
 
     def patient_number(self, segment: Segment, at: int) -> str:
         """Return the patient's own number among the repetitions of a CX field; empty if none."""

@@ -22,10 +22,10 @@ log = get_logger("cordwatch.runtime")
 
 
 def follow(
-    settings: KafkaSettings, topic: str, since: datetime
+    settings: KafkaSettings, topic: str, since: datetime | None
 ) -> Iterator[tuple[bytes | None, bytes | None] | None]:
     """
-    Yield key and value of every record since then; None at the present end, and in every quiet moment after it.
+    Yield key and value of every record since then (None: all there are); None at the present end, and in every quiet moment after it.
 
     It never ends by itself: a broker that is away is waited for. Up to the end
     None never comes, so that it means that all that was there is here.
@@ -98,9 +98,11 @@ def _tell(error: KafkaError) -> None:
 
 
 def _start(
-    consumer: Consumer, settings: KafkaSettings, topic: str, since: datetime
+    consumer: Consumer, settings: KafkaSettings, topic: str, since: datetime | None
 ) -> TopicPartition:
     """Return where the records since then begin; what is older need not be read."""
+    if since is None:
+        return TopicPartition(topic, 0, OFFSET_BEGINNING)
     asked = TopicPartition(topic, 0, int(since.timestamp() * 1000))
     try:
         (found,) = consumer.offsets_for_times([asked], settings.timeout_s)

@@ -19,10 +19,14 @@ from cordwatch.app.cli import cordwatch
 from cordwatch.app.commands.effective import known_variables
 from cordwatch.app.doctor import broker, here, probing, services
 from cordwatch.app.doctor.probing import once
+from cordwatch.feeds.key_in_use import Kept
+from cordwatch.feeds.references import References
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.kafka import BrokerUnreachable, KafkaSettings
 from cordwatch.runtime.kafka_faults import GroupsUnknown
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch_schemas.reference_keys import KeyInUse
+from tests.builders import T0
 from tests.shell import as_printed, doctor
 
 ROOT = Path(__file__).parents[3]
@@ -223,3 +227,45 @@ def test_a_broker_that_does_not_know_its_groups_yet_is_no_sign_that_nobody_runs(
         assert found.found == (
             "the Kafka broker at kafka:9092 does not say yet who reads (asked for 4 s)"
         )
+
+
+@pytest.mark.parametrize(
+    ("present", "former", "ours", "state", "cure"),
+    [
+        (None, None, "a", "unknown", ""),
+        ("a", None, None, "unknown", ""),
+        ("a", "b", "a", "good", ""),
+        ("a", "b", "b", "bad", "put the present key in its place"),
+        ("a", "b", "c", "bad", "put that key back; docs/keys.md"),
+    ],
+)
+def test_a_key_by_which_nobody_is_known_is_found_before_a_gateway_does(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    present: str | None,
+    former: str | None,
+    ours: str | None,
+    state: str,
+    cure: str,
+) -> None:
+    """Also one that was exchanged; neither key shows."""
+
+    def fingerprint(name: str | None) -> str | None:
+        return References(name.encode() * 40).fingerprint if name else None
+
+    mark = (
+        KeyInUse.model_validate(
+            {"fingerprint": fingerprint(present), "former": fingerprint(former), "since": T0}
+        )
+        if present
+        else None
+    )
+    monkeypatch.setattr(broker, "require_topics", lambda *_: None)
+    monkeypatch.setattr(broker, "read_references", lambda _: Kept(mark, {}))
+    file = tmp_path / "key"
+    file.write_text(f"{(ours or 'x') * 40}\n", encoding="utf-8")
+    now, called = WallClock().now(), probing.Called()
+    asked_ = broker.Asked(1, "look", now, called, file if ours else None)
+    found = broker.probes(KafkaSettings("kafka:9092"), asked_)["key in use"]()
+    assert (found.state, found.cure) == (state, cure)
+    assert (ours or "x") * 40 not in found.found

@@ -18,6 +18,7 @@ from cordwatch.app.rereading.said import Said
 from cordwatch.feeds.code_map import CodeMap
 from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import from_fhir, raw_record, translate
+from cordwatch.feeds.references import References
 from cordwatch.feeds.source import Source
 from cordwatch.pathway.difference import Difference, differences
 from cordwatch.pathway.facts import fact_of
@@ -309,7 +310,7 @@ def test_only_what_is_selected_is_read() -> None:
         (Selection(applications=("LAB",)), 0),
     ):
         assert len(Topics().reread(records, selection=selection).plan) == count, selection
-    misread = read(suspicion("1", "1"), replace(RIGHT, key=b"another"))
+    misread = read(suspicion("1", "1"), RIGHT.by(References(b"another")))
     wrong = Selection(patient=misread[0].patient)
     assert len(Topics(*misread).reread(records, selection=wrong).plan) == 2
 

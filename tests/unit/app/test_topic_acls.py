@@ -73,8 +73,8 @@ def test_nobody_may_more_than_they_need() -> None:
         if topic.sensitive
     }
     assert readers == {
-        "identities": {"board", "replay"},
-        "raw": {"replay"},
+        "identities": {"board", "replay", "references"},
+        "raw": {"replay", "references"},
         "quarantine": {"replay"},
     }
     writers = {one.service for one in ACCESS if "acks" in {topic.noun for topic in one.writes}}

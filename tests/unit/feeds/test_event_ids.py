@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from cordwatch.feeds.mapping.mapper import map_message
 from cordwatch.feeds.profile import Profile, Profiles
+from cordwatch.feeds.references import References
 from cordwatch.feeds.source import Source
 from cordwatch_schemas.positions import read_yaml
 
@@ -24,7 +25,7 @@ MERGES = (
 def ids(text: str, profile: str = "profile: ris") -> dict[str, str]:
     """Return what each event is and its id, without the message's part of it."""
     one = read_yaml(profile, Profile, "x.yaml")
-    source = Profiles((one,), (one.source(b"key"),)).of(text.encode(), "")
+    source = Profiles((one,), (one.source(References(b"key")),)).of(text.encode(), "")
     assert isinstance(source, Source)
     events = map_message(text.encode(), source, NOW).events
     return {

@@ -17,6 +17,7 @@ import pytest
 from cordwatch.feeds import service
 from cordwatch.feeds.hl7.mllp import frame
 from cordwatch.feeds.profile import Profiles
+from cordwatch.feeds.references import References
 from cordwatch.feeds.service import Feeds
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.runtime.kafka import KafkaSettings
@@ -27,7 +28,7 @@ from tests.unit.feeds.mllp.desk import PATIENCE_S, a_message
 from tests.unit.feeds.test_mllp_group_commit import FakeBroker
 from tests.unit.feeds.test_mllp_service import a_free_port
 
-KEY = b"a key of this test"
+KEY = References(b"a key of this test")
 HERE = "profile: here\nfrom: {peers: [127.0.0.0/8]}\nfacility: "
 
 
@@ -55,7 +56,7 @@ def log() -> Iterator[io.StringIO]:
 async def running(file: Path) -> AsyncIterator[Feeds]:
     """Give a gateway that listens and reads messages by the profile in *file*."""
 
-    def load() -> Profiles:
+    def load(_: References = KEY) -> Profiles:
         return Profiles.of_files([file], KEY)
 
     settings = FeedsSettings.model_validate({"port": 0, "metrics_port": a_free_port()})

@@ -19,6 +19,7 @@ from cordwatch.feeds.hl7.places import Override, Overrides, Place
 from cordwatch.feeds.mapping.fields_read import FIELDS_READ
 from cordwatch.feeds.mapping.mapper import map_parsed
 from cordwatch.feeds.profile import Profile, Profiles, load_profile
+from cordwatch.feeds.references import References
 from cordwatch.feeds.source import Source
 from cordwatch.feeds.trial import TracedSegment, trial
 from cordwatch.feeds.trouble.silence import SilencePlan
@@ -27,7 +28,7 @@ from cordwatch_schemas.positions import BadYaml, read_yaml
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "hl7"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
-KEY = b"a key of this test"
+KEY = References(b"a key of this test")
 HEAD = "MSH|^~\\&|RIS|NORTH|CW|H|20260302100000||{kind}|77|P|2.5\r"
 PERSON = "PID|1||N1^^^NORTH&1.2.3&ISO^MR~77^^^OTHER^MR~E5^^^NORTH^EX||Zebrafinch^A\r"
 
@@ -171,7 +172,7 @@ def test_the_documentation_lists_every_field_that_can_be_named() -> None:
 
 def test_the_default_profile_is_a_source_without_one() -> None:
     """So that a gateway behaves alike with and without it."""
-    assert load_profile("default").source(KEY) == Source(key=KEY)
+    assert load_profile("default").source(KEY) == Source(references=KEY)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,7 @@ def test_the_number_that_a_profile_names_is_the_patient(numbers: str, number: st
         assert [one.field for one in found.faults] == ["PID-3"]
         assert found.outcome == "quarantined"
     else:
-        assert only(found)["patient"] == Source(key=KEY).reference("p", number)
+        assert only(found)["patient"] == Source(references=KEY).reference("p", number)
 
 
 @pytest.mark.parametrize(("unassigned", "outcome"), [("true", "mapped"), ("false", "quarantined")])

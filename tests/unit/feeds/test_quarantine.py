@@ -25,6 +25,7 @@ from cordwatch.feeds.quarantine import (
     said,
     settled,
 )
+from cordwatch.feeds.references import References
 from cordwatch.feeds.source import Source, Sources
 from cordwatch_schemas.base import Event
 from cordwatch_schemas.positions import read_yaml
@@ -34,7 +35,7 @@ from tests.builders import T, a_suspicion
 
 CAME = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LATER = CAME + timedelta(hours=5)
-KEY = b"a key of this test"
+KEY = References(b"a key of this test")
 NAME = "Zebrafinch"
 MESSAGE = (
     "MSH|^~\\&|RIS|NORTH|CW|H|20260302095500||ADT^A01|M1|P|2.5\r"

@@ -83,7 +83,7 @@ def doctor(
     probes = here.probes(os.environ, zone, pack, plan, key_file)
     probes |= services.probes(addresses, version("cordwatch"), kafka.environment.metrics)
     door, is_open = broker.door(kafka)
-    asked = broker.Asked(copies, service, WallClock().now(), called_as(ctx))
+    asked = broker.Asked(copies, service, WallClock().now(), called_as(ctx), key_file)
     of_broker = broker.probes(kafka, asked)
     if is_open:
         probes |= of_broker

@@ -10,7 +10,7 @@ import click
 
 from cordwatch.app.commands.options import kafka_of
 from cordwatch.app.commands.settings_options import settings_of, settings_options
-from cordwatch.app.commands.source_options import key_of, source_of, source_options
+from cordwatch.app.commands.source_options import source_of, source_options
 from cordwatch.feeds.fhir_exchange.settings import FhirSettings
 from cordwatch.feeds.profile import Profiles
 from cordwatch.feeds.service import run
@@ -49,8 +49,8 @@ def feeds(ctx: click.Context, /, **options: Any) -> None:
                 --fhir-client-id cordwatch --fhir-client-key client.pem
     Exit codes: 0 told to stop, everything answered; 1 told to stop, some not
     answered (their senders send again); 2 wrong use, or the address is taken; 3
-    topics are missing; 4 no broker answers; 5 a bad profile; 70 an error of ours (a supervisor
-    starts it again).
+    topics are missing; 4 no broker answers; 5 a bad profile; 6 not the key by which
+    patients are known; 70 an error of ours (a supervisor starts it again).
     """
     leaving_is_fine()
     kafka = kafka_of(ctx)
@@ -64,9 +64,6 @@ def feeds(ctx: click.Context, /, **options: Any) -> None:
                 "beyond loopback it takes --key-file: references made with the exercise key are not secret"
             )
         get_logger("cordwatch.feeds").warning("no --key-file: not for real patients")
-    load = None
-    if source["profile"]:
-        # The key stays what it is: with another one every patient would be somebody else.
-        load = partial(Profiles.of_files, source["profile"], key_of(source["key_file"]))
     sources, clock = source_of(**source), WallClock()
+    load = partial(Profiles.of_files, source["profile"]) if source["profile"] else None
     sys.exit(run(settings, kafka, sources, clock, load_sources=load, fhir=fhir))

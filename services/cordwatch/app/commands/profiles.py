@@ -15,6 +15,7 @@ from cordwatch.app.commands.faults import faults_told
 from cordwatch.app.commands.source_options import key_of, known_of
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.profile import DEFAULT, Profiles, load_profile
+from cordwatch.feeds.references import References
 from cordwatch.feeds.trial import MASKED, FieldTried, Trial, trial
 from cordwatch_schemas.base import Event
 
@@ -45,7 +46,7 @@ def profile() -> None:
 def check(files: tuple[Path, ...], *, as_json: bool) -> None:
     """Say every fault as file:line:column. Exit codes: 0 good; 2 no such file; 5 faults."""
     with faults_told(as_json=as_json):
-        good = Profiles.of_files(files, b"").profiles
+        good = Profiles.of_files(files, References()).profiles
     for path, one in zip(files, good, strict=True):
         said = {"file": str(path), "profile": one.profile}
         click.echo(json.dumps(said) if as_json else f"{path}: {one.profile}, no fault")
@@ -95,7 +96,7 @@ def try_(
               cordwatch profile try ris.yaml march.hl7 --json | jq .passed_over
     Exit codes: 0 done; 1 something would go to quarantine; 2 wrong use; 5 a bad profile.
     """
-    sources = Profiles.of_files([name_or_file], key_of(key_file))
+    sources = Profiles.of_files([name_or_file], References(key_of(key_file)))
     known = known_of((file,), sources)
     outcomes: dict[str, int] = {}
     for number, item in enumerate(read_file(file), start=1):

@@ -20,6 +20,7 @@ from cordwatch.app.commands.quarantine_selection import (
 )
 from cordwatch.app.commands.source_options import source_of, source_options
 from cordwatch.feeds.gateway import WRITTEN
+from cordwatch.feeds.key_in_use import in_use
 from cordwatch.feeds.quarantine import (
     Held,
     Reread,
@@ -33,7 +34,7 @@ from cordwatch.runtime.kafka import KafkaSettings, Publisher, read_topic, requir
 from cordwatch.runtime.logging import get_logger
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.base import Event
-from cordwatch_schemas.topics import QUARANTINE, RAW
+from cordwatch_schemas.topics import QUARANTINE, RAW, REFERENCES
 
 log = get_logger("cordwatch.quarantine")
 
@@ -82,7 +83,7 @@ def retry(
     Example:  cordwatch quarantine retry --source RIS --profile ris.yaml --key-file key --dry-run
               cordwatch quarantine retry --field OBR-7 --profile ris.yaml --key-file key
     Exit codes: 0 all was read; 1 some stay; 2 wrong use; 3 topics are missing; 4 no
-    broker answers; 5 a bad profile.
+    broker answers; 5 a bad profile; 6 not the key by which patients are known.
     """
     options = {"ids": ids, "source": source, "field": field, "reason": reason}
     chosen = selection_of(options)
@@ -91,7 +92,8 @@ def retry(
     if sources["key_file"] is None:
         log.warning("no --key-file: not for real patients")
     listed = tuple(one.strip() for one in applications.split(",") if one.strip())
-    require_topics(kafka, WRITTEN)
+    require_topics(kafka, (*WRITTEN, REFERENCES))
+    reads = reads.by(in_use(kafka, reads.references, clock.now(), marks=not dry_run))
     held = shelf_of(kafka).held()
     messages = by_message([one for one in held if chosen.fits(one)], held)
     read = (reread(one, data, reads, clock.now(), listed) for one, data in _texts(kafka, messages))

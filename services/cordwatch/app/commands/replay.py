@@ -14,8 +14,10 @@ from cordwatch.app.commands.options import kafka_of
 from cordwatch.app.commands.replay_raw import of_files, raw_options, replay_raw
 from cordwatch.app.commands.source_options import source_of, source_options, translated
 from cordwatch.feeds.gateway import WRITTEN, Translated, derived_records, raw_record
+from cordwatch.feeds.key_in_use import in_use
 from cordwatch.runtime.kafka import Publisher, require_topics
 from cordwatch.runtime.wall_clock import WallClock
+from cordwatch_schemas.topics import REFERENCES
 
 GROUP = 500
 """Messages that are acknowledged together: raw first, then what follows from them."""
@@ -75,7 +77,7 @@ def replay(
               cordwatch replay --from-raw --since 2026-11-24T18:00+01:00 --profile his.yaml --live
     Exit codes: 0 done; 1 something went to quarantine, cannot be understood, or
     (--dry-run) would differ; 2 wrong use; 3 topics are missing; 4 no broker
-    answers; 5 a bad profile or pack.
+    answers; 5 a bad profile or pack; 6 not the key by which patients are known.
     """
     if options["from_raw"]:
         if files or as_recorded:
@@ -98,12 +100,14 @@ def _replay_files(
     """Publish what is in *files*; return how much came to what."""
     clock = WallClock()
     kafka = kafka_of(ctx)
-    require_topics(kafka, WRITTEN)
+    require_topics(kafka, (*WRITTEN, REFERENCES))
+    sources = source_of(**source)
+    sources = sources.by(in_use(kafka, sources.references, clock.now()))
     publisher = Publisher(kafka)
     outcomes: Counter[str] = Counter()
     events = faults = 0
     received_at = None if replayed else clock.now()
-    found = translated(files, source_of(**source), received_at, replayed=replayed)
+    found = translated(files, sources, received_at, replayed=replayed)
     size = sum(path.stat().st_size for path in files)
     try:
         with click.progressbar(

@@ -12,15 +12,17 @@ import click
 
 from cordwatch.app.commands.options import kafka_of, pack_option
 from cordwatch.app.commands.packs import json_lines, text_lines
+from cordwatch.app.commands.progress import with_progress
 from cordwatch.app.commands.simulate import instant
 from cordwatch.app.commands.source_options import source_of
 from cordwatch.app.rereading.reading import Selection
 from cordwatch.app.rereading.running import Found, find, publish
+from cordwatch.feeds.key_in_use import in_use
 from cordwatch.pathway.difference import Difference, differences
-from cordwatch.runtime.topic_span import Stamped
+from cordwatch.runtime.kafka import require_topics
 from cordwatch.runtime.wall_clock import WallClock
 from cordwatch_schemas.pack_choice import load_packs
-from cordwatch_schemas.topics import SOURCE_RETENTION_S
+from cordwatch_schemas.topics import REFERENCES, SOURCE_RETENTION_S
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -83,9 +85,10 @@ def replay_raw(ctx: click.Context, options: dict[str, Any], *, as_json: bool) ->
     selection = _selection(options, now)
     kafka, packs = kafka_of(ctx), load_packs(options["pack"])
     sources = source_of(**{name: options[name] for name in _SOURCE})
-    found = find(
-        kafka, sources, selection, packs, now, live=options["live"], watched=_with_progress
-    )
+    require_topics(kafka, (REFERENCES,))
+    marks = not options["dry_run"]
+    sources = sources.by(in_use(kafka, sources.references, now, marks=marks))
+    found = find(kafka, sources, selection, packs, now, live=options["live"], watched=with_progress)
     try:
         unread = found.rereading.outcomes["quarantined"] + found.rereading.faults.total()
         if options["dry_run"]:
@@ -125,16 +128,6 @@ def _selection(options: dict[str, Any], now: datetime) -> Selection:
     return Selection(
         since, min(until or now, now), options["sender"], options["patient"], applications
     )
-
-
-def _with_progress(what: str, total: int, records: Iterable[Stamped]) -> Iterator[Stamped]:
-    stream = click.get_text_stream("stderr")
-    with click.progressbar(length=total, label=f"read {what}", file=stream) as bar:
-        for number, record in enumerate(records, 1):
-            if number % 1_000 == 0:
-                bar.update(1_000)
-            yield record
-        bar.update(total - bar.pos)
 
 
 def _summary(found: Found) -> dict[str, int]:

@@ -15,10 +15,10 @@ from cordwatch.app.commands.secret_files import BYTES_MIN
 from cordwatch.feeds.fhir.known import Known
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.gateway import Translated, translate
+from cordwatch.feeds.references import EXERCISE_KEY, References
 from cordwatch.feeds.source import (
     DEFAULT_CHARSET,
     DEFAULT_ZONE,
-    EXERCISE_KEY,
     Source,
     Sources,
 )
@@ -66,7 +66,7 @@ def source_options(command: F) -> F:
     return command
 
 
-def key_of(key_file: Path | None) -> bytes:
+def key_of(key_file: Path | None, option: str = "--key-file") -> bytes:
     """Return the key for references, the exercise key where no file is named."""
     if key_file is None:
         return EXERCISE_KEY
@@ -74,7 +74,7 @@ def key_of(key_file: Path | None) -> bytes:
     if len(key) < BYTES_MIN:
         # Who tries all short keys finds the number behind each reference.
         reason = f"shorter than {BYTES_MIN} bytes: cordwatch secrets make" if key else "empty"
-        raise click.BadParameter(f"the file is {reason}", param_hint="--key-file")
+        raise click.BadParameter(f"the file is {reason}", param_hint=option)
     return key
 
 
@@ -91,7 +91,7 @@ def source_of(
     Raises:
         BadYaml: a profile has faults; all of them.
     """
-    key = key_of(key_file)
+    references = References(key_of(key_file))
     if profile:
         if zone or charset or patient_system:
             raise click.UsageError(
@@ -100,7 +100,7 @@ def source_of(
             )
         from cordwatch.feeds.profile import Profiles  # noqa: PLC0415 - only where it is asked for
 
-        return Profiles.of_files(profile, key)
+        return Profiles.of_files(profile, references)
     try:
         found = ZoneInfo(zone or DEFAULT_ZONE)
     except (ZoneInfoNotFoundError, ValueError):
@@ -108,7 +108,7 @@ def source_of(
     return Source(
         zone=found,
         charset_fallback=charset or DEFAULT_CHARSET,
-        key=key,
+        references=references,
         patient_system=patient_system or None,
     )
 

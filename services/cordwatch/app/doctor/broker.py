@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from cryptography import x509
 
@@ -21,17 +22,20 @@ from cordwatch.app.doctor.probing import (
     probed,
     unknown,
 )
+from cordwatch.feeds.key_in_use import read_references
+from cordwatch.feeds.references import References
 from cordwatch.feeds.trouble.operations import operational_alerts
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.group_progress import group_progress
-from cordwatch.runtime.kafka import KafkaSettings, admin_client
+from cordwatch.runtime.kafka import KafkaSettings, MissingTopics, admin_client, require_topics
 from cordwatch.runtime.kafka_access import require_access
 from cordwatch.runtime.kafka_faults import GroupsUnknown
 from cordwatch.runtime.kafka_refusals import KafkaRefused
 from cordwatch.runtime.kafka_security import BadSecurity, tls_context
 from cordwatch.runtime.knocking import places_of, require_entry
 from cordwatch_schemas.access import ACCESS, PAGER_GROUP, WATCH_GROUP
-from cordwatch_schemas.topics import ALERTS, DAY_S, WATCHED
+from cordwatch_schemas.reference_keys import KeyInUse
+from cordwatch_schemas.topics import ALERTS, DAY_S, REFERENCES, WATCHED
 
 CONNECT_S = 2.0
 DAYS_LEFT_MIN = 21
@@ -39,6 +43,7 @@ DAYS_LEFT_MIN = 21
 FREE_SHARE_MIN = 0.15
 STEPS_SHOWN = 3
 SECURITY_PAGE = "docs/kafka-security.md"
+KEYS_PAGE = "docs/keys.md"
 
 Plan = Callable[[], Sequence[topics_admin.Step]]
 
@@ -52,6 +57,8 @@ class Asked:
     """Whose rights are looked at."""
     now: datetime
     called: Called
+    key: Path | None = None
+    """The file with the key for references, where it was named."""
 
 
 def names(kafka: KafkaSettings) -> Finding:
@@ -98,6 +105,7 @@ def probes(kafka: KafkaSettings, asked: Asked) -> dict[str, Probe]:
         "kafka certificates": partial(_certificates, kafka, asked.now),
         "kafka rights": partial(_rights, kafka, asked.service),
         "topics": partial(_topics, plan, asked.called),
+        "key in use": partial(_key_in_use, kafka, asked.key),
         "retention": partial(_retention, plan, asked.called),
         "kafka disk": partial(_disk, kafka),
         "watch": partial(_watch, kafka, asked.called),
@@ -168,6 +176,31 @@ def _topics(plan: Plan, called: Called) -> Finding:
     if off:
         return Finding("bad", _steps(off), _cure(plan(), called))
     return good("as the registry has them")
+
+
+def _key_in_use(kafka: KafkaSettings, key: Path | None) -> Finding:
+    try:
+        require_topics(kafka, (REFERENCES,))
+    except MissingTopics:
+        return unknown("its topic is not there")
+    mark = read_references(kafka).mark
+    if mark is None:
+        return unknown("no gateway has begun yet: the first one marks its key")
+    known = f"patients are known by the key {mark.fingerprint[:8]}"
+    try:
+        return _compared(mark, known, key.read_bytes()) if key else unknown(f"{known}: name ours")
+    except OSError:
+        return unknown(f"{known}; ours cannot be read")
+
+
+def _compared(mark: KeyInUse, known: str, key: bytes) -> Finding:
+    own = References(key.strip()).fingerprint
+    if own == mark.fingerprint:
+        return good(f"{known}, which is ours")
+    if own == mark.former:
+        cure = "put the present key in its place"
+        return Finding("bad", f"{known}; ours is the one before it", cure)
+    return Finding("bad", f"{known}, and ours is {own[:8]}", f"put that key back; {KEYS_PAGE}")
 
 
 def _cure(steps: Sequence[topics_admin.Step], called: Called) -> str:

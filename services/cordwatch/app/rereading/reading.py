@@ -85,7 +85,7 @@ class Rereading:
             # A part of a message must never be taken for the whole.
             self.outcomes["no whole message"] += 1
             return
-        found = self._translated(raw, data)
+        found = translated_again(raw, data, self._sources, self._selection.applications)
         events = {one.event_id: one for one in found.told if isinstance(one, Event)}
         old = self._said.of_message(_marks(raw, data, events))
         if not self._selection.patient or self._selection.patient in {
@@ -95,25 +95,6 @@ class Rereading:
             self.outcomes[found.outcome] += 1
             self.faults.update((raw.source, one.field, one.reason) for one in found.faults)
             self._compare(raw, found, events, old)
-
-    def _translated(self, raw: RawMessage, data: bytes) -> Translated:
-        received_at = None if raw.replayed else raw.received_at
-        if raw.format == "hl7v2":
-            piece = Piece("message", data, peer=raw.peer)
-            applications = self._selection.applications
-            return understand(
-                piece, self._sources, received_at, applications, replayed=raw.replayed
-            )
-        item = Item("message", raw.format, data)
-        try:
-            if raw.format == "fhir":
-                base = "" if raw.source == "fhir" else raw.source
-                return from_fhir(item, self._sources, received_at, replayed=raw.replayed, base=base)
-            return translate(item, self._sources, received_at, replayed=raw.replayed)
-        except Exception as error:
-            # An error of ours must not stop what is behind this one.
-            log.exception("mapping failed", exc_info=error)
-            return Translated(item, "quarantined", raw.source, "-", None, (), (OUR_FAULT,))
 
     def _compare(
         self,
@@ -166,6 +147,26 @@ class Rereading:
             known = self.identities.get(one.patient)
             if known is None or known.received_at < one.received_at:
                 self.identities[one.patient] = one
+
+
+def translated_again(
+    raw: RawMessage, data: bytes, sources: Sources, applications: Collection[str] = ()
+) -> Translated:
+    """Return what a whole message says by *sources*; never raises, whatever it holds."""
+    received_at = None if raw.replayed else raw.received_at
+    if raw.format == "hl7v2":
+        piece = Piece("message", data, peer=raw.peer)
+        return understand(piece, sources, received_at, applications, replayed=raw.replayed)
+    item = Item("message", raw.format, data)
+    try:
+        if raw.format == "fhir":
+            base = "" if raw.source == "fhir" else raw.source
+            return from_fhir(item, sources, received_at, replayed=raw.replayed, base=base)
+        return translate(item, sources, received_at, replayed=raw.replayed)
+    except Exception as error:
+        # An error of ours must not stop what is behind this one.
+        log.exception("mapping failed", exc_info=error)
+        return Translated(item, "quarantined", raw.source, "-", None, (), (OUR_FAULT,))
 
 
 def _marks(raw: RawMessage, data: bytes, events: Collection[str]) -> Collection[str]:

@@ -63,12 +63,17 @@ def remembered(kafka: KafkaSettings) -> Remembered:
     Raises:
         BrokerUnreachable, MissingTopics: it cannot be read.
     """
+    return Remembered(feed_records(kafka), operational_alerts(kafka))
+
+
+def feed_records(kafka: KafkaSettings) -> list[FeedHistory | GatewayState]:
+    """Return the last word of each gateway on itself and on each of its feeds."""
     records: dict[bytes, FeedHistory | GatewayState] = {}
     for found in read_topic(kafka, HISTORIES.name, follow=False):
         if found is not None and found[0] is not None and found[1] is not None:
             with contextlib.suppress(ValidationError):
                 records[found[0]] = _RECORD.validate_json(found[1])
-    return Remembered(list(records.values()), operational_alerts(kafka))
+    return list(records.values())
 
 
 def operational_alerts(kafka: KafkaSettings) -> list[OperationalAlert]:
@@ -158,14 +163,15 @@ class Operations:
         if self._saved_at is None or now - self._saved_at >= SAVE_EVERY:
             self.save(now)
 
-    def save(self, now: datetime | None = None) -> None:
-        """Keep what is known; not while the broker is away, since it would pile up."""
+    def save(self, now: datetime | None = None, *, ended: bool = False) -> None:
+        """Keep what is known, at the end (*ended*) that it is one; not while the broker is away, since it would pile up."""
         now = now or self._clock.now()
         if self._commit.broker_away:
             return
         self._saved_at = now
         kept: list[FeedHistory | GatewayState] = [*self.listening.learnt(now)]
-        self._publish([_record(one) for one in (*kept, self.listening.state(now))], now)
+        state = self.listening.state(now).model_copy(update={"ended": ended})
+        self._publish([_record(one) for one in (*kept, state)], now)
 
     def _publish(self, records: Iterable[Published], now: datetime) -> None:
         item = Item("message", "event-json", b"")

@@ -16,6 +16,7 @@ from cordwatch.feeds.fhir_exchange.side import FhirSide
 from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import UNKNOWN_SENDER, Translated, translate
 from cordwatch.feeds.profile import Profile, Profiles
+from cordwatch.feeds.references import References
 from cordwatch.feeds.service import Feeds
 from cordwatch.feeds.settings import FeedsSettings
 from cordwatch.runtime.kafka import KafkaSettings
@@ -27,7 +28,7 @@ from tests.unit.feeds.fhir.resources import NOW, PATIENT, a, concept
 from tests.unit.feeds.fhir.test_fhir_settings import a_running
 from tests.unit.feeds.test_mllp_group_commit import FakeBroker
 
-KEY = b"a key of this test"
+KEY = References(b"a key of this test")
 HOUSE = "urn:oid:1.2.3"
 
 
@@ -119,7 +120,7 @@ async def test_after_sighup_fhir_too_is_read_by_the_new_profile(
     """And by the one before where the new one has faults."""
     file = tmp_path / "here.yaml"
 
-    def load() -> Profiles:
+    def load(_: References = KEY) -> Profiles:
         return Profiles.of_files([file], KEY)
 
     file.write_text("facility: NORTH", encoding="utf-8")

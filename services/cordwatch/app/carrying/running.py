@@ -1,0 +1,162 @@
+"""An exchange of the key, step by step: who is known, what stands for whom, and the mark at the very end."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from cordwatch.app.carrying.plan import Carrying, Recording, Used, carrying
+from cordwatch.app.rereading.reading import translated_again
+from cordwatch.feeds.key_in_use import Kept, WrongKey, key_of, read_references, write_mark
+from cordwatch.feeds.references import References
+from cordwatch.feeds.source import Sources
+from cordwatch.feeds.trouble.operations import feed_records
+from cordwatch.feeds.trouble.presence import AWAY_S
+from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
+from cordwatch.runtime.topic_span import Stamped, TopicSpan
+from cordwatch.watch.patients import WAKE_ROW_ID
+from cordwatch_schemas.operations import GatewayState
+from cordwatch_schemas.records import Identity, RawMessage
+from cordwatch_schemas.reference_keys import CarriedReference, KeyInUse
+from cordwatch_schemas.topics import FACTS, HISTORIES, IDENTITIES, RAW, REFERENCES, SOURCES, Topic
+
+_WAKE = b"|" + WAKE_ROW_ID
+READ = (RAW, *SOURCES, FACTS, IDENTITIES, HISTORIES, REFERENCES)
+GROUP = 5_000
+"""Records that are acknowledged together."""
+
+Watched = Callable[[str, int, Iterable[Stamped]], Iterable[Stamped]]
+"""Passes records on, and shows how many of so many have been: what is read, how many, the records."""
+
+
+class NoKeyInUse(Exception):
+    """Nothing says by which key patients are known."""
+
+    def __init__(self) -> None:
+        """Say so, and what to do."""
+        super().__init__(
+            "no key is in use yet: start the gateway once with the key that it has, or, where nobody is"
+            " known, simply with the other one"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an exchange would do; nothing of it is done."""
+
+    kept: Kept
+    former: References
+    present: References
+    carrying: Carrying
+
+
+def gateways_running(kafka: KafkaSettings, now: datetime) -> list[str]:
+    """Return the names of gateways that spoke of themselves a moment ago, and did not say that they end."""
+    spoke = timedelta(seconds=AWAY_S)
+    return sorted(
+        one.gateway
+        for one in feed_records(kafka)
+        if isinstance(one, GatewayState) and not one.ended and now - one.saved_at < spoke
+    )
+
+
+def find(kafka: KafkaSettings, sources: Sources, former: References, watched: Watched) -> Found:
+    """
+    Return what is to be carried from the *former* key to the one of *sources*.
+
+    Raises:
+        BrokerUnreachable, MissingTopics, WrongTopics: it cannot be read.
+        WrongKey, NoKeyInUse: patients are not known by the former key.
+    """
+    require_topics(kafka, READ)
+    kept = read_references(kafka)
+    former, present = kept.under(former), kept.under(sources.references)
+    require_former(kept.mark, former.fingerprint, present.fingerprint)
+    used, recording = Used(), Recording(former.key, former.carried)
+    for topic in SOURCES:
+        with TopicSpan(kafka, topic.name) as span:
+            for one in watched(topic.noun, len(span), span):
+                used.note(one.key or b"", one.value or b"")
+    for key, value in _living(kafka, FACTS, watched):
+        if not key.endswith(_WAKE):
+            used.note(key, value, of_watch=True)
+    for key, value in _living(kafka, IDENTITIES, watched):
+        used.note(key, value)
+        with contextlib.suppress(ValidationError):
+            recording.of("p", Identity.model_validate_json(value).number)
+    with TopicSpan(kafka, RAW.name) as span:
+        reading = sources.by(recording)
+        for one in watched("messages", len(span), span):
+            _ask(one.value, reading)
+    return Found(kept, former, present, carrying(recording.asked, former, present, used))
+
+
+def _living(kafka: KafkaSettings, topic: Topic, watched: Watched) -> Iterator[tuple[bytes, bytes]]:
+    """Yield what was not taken back since: until a topic is compacted, deleted identities and rows stand on it."""
+    gone: set[bytes | None] = set()
+    with TopicSpan(kafka, topic.name) as span:
+        for one in watched(f"{topic.noun}, what is gone", len(span), span):
+            (gone.add if one.value is None else gone.discard)(one.key)
+    with TopicSpan(kafka, topic.name) as span:
+        for one in watched(topic.noun, len(span), span):
+            if one.key and one.value is not None and one.key not in gone:
+                yield one.key, one.value
+
+
+def require_former(mark: KeyInUse | None, former: str, present: str) -> None:
+    """
+    Refuse a former key by which nobody is known; one that was exchanged for the present one is good too.
+
+    Raises:
+        WrongKey, NoKeyInUse: it is not.
+    """
+    if mark is None:
+        raise NoKeyInUse
+    if former not in ({mark.fingerprint} if mark.fingerprint != present else {mark.former}):
+        raise WrongKey(former, mark.fingerprint, "--former-key-file")
+
+
+def _ask(value: bytes | None, reading: Sources) -> None:
+    """Read a message, whose numbers are asked for by that; what is no whole one tells none."""
+    try:
+        raw = RawMessage.model_validate_json(value or b"")
+        data = base64.b64decode(raw.content_base64, validate=True)
+    except (ValidationError, binascii.Error):
+        return
+    if raw.piece == "message":
+        translated_again(raw, data, reading)
+
+
+def carry(
+    kafka: KafkaSettings, found: Found, now: datetime, progress: Callable[[int], None]
+) -> None:
+    """
+    Write what *found* says, and when all of it is safe that the present key counts.
+
+    Until then the former one does. Running it again writes what is missing.
+    """
+    own, publisher = found.present.fingerprint, Publisher(kafka)
+    try:
+        for number, (made, had) in enumerate(found.carrying.carry.items(), 1):
+            record = CarriedReference(fingerprint=own, reference=made, stands_for=had)
+            publisher.send(REFERENCES.name, key_of(own, made), record.model_dump_json().encode())
+            if number % GROUP == 0:
+                progress(publisher.confirm())
+        progress(publisher.confirm())
+        if found.kept.mark is not None and found.kept.mark.fingerprint != own:
+            former = found.former.fingerprint
+            write_mark(kafka, KeyInUse(fingerprint=own, former=former, since=now))
+        # Those of keys before these two are asked by nobody any more.
+        for fingerprint, carried in found.kept.carried.items():
+            if fingerprint not in {own, found.former.fingerprint}:
+                for made in carried:
+                    publisher.send(REFERENCES.name, key_of(fingerprint, made), None)
+        publisher.confirm()
+    finally:
+        publisher.close()

@@ -1,0 +1,140 @@
+"""The topic of references: by which key patients are known, and what was carried over to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pydantic import TypeAdapter, ValidationError
+
+from cordwatch.feeds.references import References
+from cordwatch.runtime.following import follow
+from cordwatch.runtime.kafka import KafkaSettings, Publisher
+from cordwatch.runtime.logging import get_logger
+from cordwatch_schemas.reference_keys import CarriedReference, KeyInUse, ReferenceRecord
+from cordwatch_schemas.topics import REFERENCES
+
+MARK = b"key-in-use"
+"""Key of the one record that says which key counts."""
+
+_RECORD: TypeAdapter[KeyInUse | CarriedReference] = TypeAdapter(ReferenceRecord)
+
+log = get_logger("cordwatch.feeds")
+
+
+class WrongKey(Exception):
+    """Patients are known by another key: with this one every patient would be somebody else."""
+
+    def __init__(self, fingerprint: str, known_by: str, option: str = "--key-file") -> None:
+        """Say so, and what to do; fingerprints tell nothing of keys."""
+        super().__init__(
+            f"{option} ({fingerprint[:8]}) is not the key by which this hospital's patients are known"
+            f" ({known_by[:8]}): put that one back, or exchange it with `cordwatch references carry`"
+        )
+
+
+class UnreadableReferences(Exception):
+    """The topic of references holds what this version cannot read: who is who cannot be known."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            f"{REFERENCES.name} holds a record that cannot be read: of a newer version, or damaged."
+            " Without it patients would become somebody else"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the topic holds."""
+
+    mark: KeyInUse | None
+    carried: Mapping[str, Mapping[str, str]]
+    """By the fingerprint of a key, what its references stand for."""
+
+    def under(self, references: References) -> References:
+        """Return *references* with what was carried over to their key."""
+        return replace(references, carried=self.carried.get(references.fingerprint, {}))
+
+
+def kept_of(records: Iterable[tuple[bytes | None, bytes | None]]) -> Kept:
+    """
+    Return what *records* say, of each key the last.
+
+    Raises:
+        UnreadableReferences: one cannot be read.
+    """
+    mark: KeyInUse | None = None
+    carried: dict[str, dict[str, str]] = {}
+    for key, value in records:
+        if value is None:
+            owner, _, reference = (key or b"").decode("ascii", "replace").partition("|")
+            carried.get(owner, {}).pop(reference, None)
+            continue
+        try:
+            found = _RECORD.validate_json(value)
+        except ValidationError:
+            raise UnreadableReferences from None
+        if isinstance(found, KeyInUse):
+            mark = found
+        else:
+            carried.setdefault(found.fingerprint, {})[found.reference] = found.stands_for
+    return Kept(mark, carried)
+
+
+def key_of(fingerprint: str, reference: str) -> bytes:
+    """Return the key on the topic of what was carried: the reference, and under which key."""
+    return f"{fingerprint}|{reference}".encode()
+
+
+def read_references(kafka: KafkaSettings) -> Kept:
+    """
+    Return what stands on the topic, which must be there.
+
+    Raises:
+        BrokerUnreachable: no broker answers.
+        UnreadableReferences: one record cannot be read.
+    """
+    return kept_of(_to_the_end(kafka))
+
+
+def _to_the_end(kafka: KafkaSettings) -> Iterable[tuple[bytes | None, bytes | None]]:
+    for record in follow(kafka, REFERENCES.name, None):
+        if record is None:
+            return
+        yield record
+
+
+def in_use(
+    kafka: KafkaSettings, references: References, now: datetime, *, marks: bool = True
+) -> References:
+    """
+    Return *references* with what was carried to their key, if patients are known by it.
+
+    Where no key was in use before, it is the first (*marks*: and that is written).
+
+    Raises:
+        WrongKey: patients are known by another key.
+        BrokerUnreachable, UnreadableReferences: it cannot be known.
+    """
+    kept, own = read_references(kafka), references.fingerprint
+    if kept.mark is None and marks:
+        write_mark(kafka, KeyInUse(fingerprint=own, since=now))
+        # Two may have begun at once: both read the same last word.
+        kept = read_references(kafka)
+    if kept.mark is not None and kept.mark.fingerprint != own:
+        raise WrongKey(own, kept.mark.fingerprint)
+    found = kept.under(references)
+    log.info("key for references", fingerprint=own[:8], carried=len(found.carried))
+    return found
+
+
+def write_mark(kafka: KafkaSettings, mark: KeyInUse) -> None:
+    """Write that a key is in use, and wait until that is safe."""
+    publisher = Publisher(kafka)
+    try:
+        publisher.send(REFERENCES.name, MARK, mark.model_dump_json().encode())
+        publisher.confirm()
+    finally:
+        publisher.close()
