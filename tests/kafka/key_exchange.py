@@ -84,13 +84,15 @@ class Hospital:
         asyncio.run(sender.send_until_done_or_cut(gateway.port, lambda: None))
         assert sender.waiting == []
 
-    def replay(self, key: str, *messages: str) -> Ran:
-        """Publish *messages* from a file."""
+    def replay(self, key: str | None, *messages: str) -> Ran:
+        """Publish *messages* from a file; without a *key* by that which counts then."""
         file = self.folder / f"sent-{self._sent}"
         self._sent += len(messages)
         text = "\r".join(one.replace("ID?", f"F{self._sent}") for one in messages)
         file.write_text(text, encoding="utf-8")
-        return self.run("replay", str(file), "--key-file", str(self.folder / key))
+        return self.run(
+            "replay", str(file), *(("--key-file", str(self.folder / key)) if key else ())
+        )
 
     def header(self, kind: str, number: str, visit: str) -> str:
         """Return how a message of *kind* about a patient's visit begins."""

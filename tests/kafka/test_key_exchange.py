@@ -11,6 +11,7 @@ from cordwatch.app.carrying import running
 from cordwatch.app.commands.replay import publish_group
 from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import translate
+from cordwatch.feeds.references import References
 from cordwatch.feeds.source import Source
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.kafka import KafkaSettings, Publisher
@@ -199,3 +200,17 @@ def test_whoever_cannot_be_carried_is_told_before_anything_is_written(hospital: 
     assert "88" not in found.said + found.complained
     assert hospital.carry("first", "second", "--anyway").code == 0
     assert hospital.run("references", "show", "--json").told["carried"] == 2
+
+
+def test_who_began_without_a_key_is_given_one(hospital: Hospital) -> None:
+    """Where no file was ever named the exercise key counts: it is told by its name, and exchanged as any other."""
+    assert hospital.replay(None, hospital.admission(KNOWN, VISIT)).code == 0
+    wrong = hospital.replay("first", hospital.discharge(KNOWN, VISIT))
+    assert wrong.code == EXIT_KEY
+    assert "the exercise key: no file was named" in wrong.complained
+    key = ("--key-file", str(hospital.folder / "first"))
+    done = hospital.run("references", "carry", "--json", *key)
+    assert (done.code, done.told["carried"]) == (0, 2), done.complained
+    assert hospital.replay("first", hospital.discharge(KNOWN, VISIT)).code == 0
+    patient, visit = (References().of(kind, of) for kind, of in (("p", KNOWN), ("e", VISIT)))
+    assert last_at(hospital.events(patient), "discharged")[:2] == (patient, visit)

@@ -23,14 +23,20 @@ _RECORD: TypeAdapter[KeyInUse | CarriedReference] = TypeAdapter(ReferenceRecord)
 log = get_logger("cordwatch.feeds")
 
 
+def _named(fingerprint: str) -> str:
+    """Return what a key is called: the one that counts where no file is named has no other trace."""
+    is_exercise = fingerprint == References().fingerprint
+    return "the exercise key: no file was named" if is_exercise else fingerprint[:8]
+
+
 class WrongKey(Exception):
     """Patients are known by another key: with this one every patient would be somebody else."""
 
     def __init__(self, fingerprint: str, known_by: str, option: str = "--key-file") -> None:
         """Say so, and what to do; fingerprints tell nothing of keys."""
         super().__init__(
-            f"{option} ({fingerprint[:8]}) is not the key by which this hospital's patients are known"
-            f" ({known_by[:8]}): put that one back, or exchange it with `cordwatch references carry`"
+            f"{option} ({_named(fingerprint)}) is not the key by which this hospital's patients are known"
+            f" ({_named(known_by)}): put that one back, or exchange it with `cordwatch references carry`"
         )
 
 

@@ -66,6 +66,8 @@ def test_the_first_key_is_marked_and_then_it_is_the_one(topic: list[Record]) -> 
     assert in_use(KafkaSettings(), OLD, T0) == OLD
     assert topic == [a_mark(OLD)]
     assert in_use(KafkaSettings(), OLD, T0) == OLD
+    with pytest.raises(WrongKey, match="exercise key: no file was named"):
+        in_use(KafkaSettings(), References(), T0)
     with pytest.raises(WrongKey, match="references carry") as refused:
         in_use(KafkaSettings(), NEW, T0)
     assert topic == [a_mark(OLD)]

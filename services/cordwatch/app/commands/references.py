@@ -50,9 +50,9 @@ def references() -> None:
 @references.command("carry")
 @click.option(
     "--former-key-file",
-    required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with the key by which patients are known now.",
+    help="File with the key by which patients are known now; none: the exercise key, by which they are where no"
+    " --key-file was ever given.",
 )
 @click.option("--dry-run", is_flag=True, help="Write nothing; say what would be carried.")
 @click.option(
@@ -67,7 +67,7 @@ def carry_(
     ctx: click.Context,
     /,
     *,
-    former_key_file: Path,
+    former_key_file: Path | None,
     dry_run: bool,
     anyway: bool,
     as_json: bool,
@@ -92,7 +92,7 @@ def carry_(
         raise click.UsageError("name the other key with --key-file")
     sources, former = source_of(**source), References(key_of(former_key_file, "--former-key-file"))
     if former.fingerprint == sources.references.fingerprint:
-        raise click.UsageError("--former-key-file and --key-file hold the same key")
+        raise click.UsageError("the former key and that in --key-file are the same")
     kafka, now = kafka_of(ctx), WallClock().now()
     require_topics(kafka, (HISTORIES,))
     if not dry_run and (running := gateways_running(kafka, now)):
