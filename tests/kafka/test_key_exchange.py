@@ -9,6 +9,7 @@ import pytest
 
 from cordwatch.app.carrying import running
 from cordwatch.app.commands.replay import publish_group
+from cordwatch.feeds import key_in_use
 from cordwatch.feeds.files import Item
 from cordwatch.feeds.gateway import translate
 from cordwatch.feeds.references import References
@@ -16,7 +17,7 @@ from cordwatch.feeds.source import Source
 from cordwatch.runtime import topics_admin
 from cordwatch.runtime.kafka import KafkaSettings, Publisher
 from cordwatch.runtime.wall_clock import WallClock
-from cordwatch_schemas.topics import FACTS, IDENTITIES
+from cordwatch_schemas.topics import FACTS, IDENTITIES, REFERENCES
 from tests.kafka.key_exchange import Hospital, Ran, last_at, references
 from tests.kafka.test_watch import a_group, eventually
 from tests.kafka.worker import Worker
@@ -131,6 +132,9 @@ def test_interrupted_it_counts_for_nothing_and_is_run_again(
     assert again.code == 0, again.complained
     done = hospital.carry("first", "second")
     assert (done.code, done.told["carried"], done.told["already"]) == (0, 0, 4)
+    # By whoever began to look before that, and is done now.
+    with pytest.raises(running.ChangedMeanwhile):
+        running.carry(kafka, found, hospital.now, lambda _: None)
 
     # Somebody whom each of the keys told of, and somebody whom only the former one knows.
     assert hospital.replay("second", hospital.admission("55", "V55")).code == 0
@@ -146,6 +150,10 @@ def test_interrupted_it_counts_for_nothing_and_is_run_again(
         whose = references(key)
         (patient, visit, _) = last_at(hospital.events(whose.of("p", number)), "discharged")
         assert (patient, visit) == (whose.of("p", number), whose.of("e", f"V{number}"))
+    assert late.told["references"]["doubled"] == sorted(
+        [references("second").of(*one), references("first").of(*one)]
+        for one in (("p", "55"), ("e", "V55"))
+    )
     wrong = hospital.carry("third", "second")
     assert (wrong.code, wrong.said) == (EXIT_KEY, "")
 
@@ -196,10 +204,65 @@ def test_whoever_cannot_be_carried_is_told_before_anything_is_written(hospital: 
     found = hospital.carry("first", "second")
     assert (found.code, hospital.records()) == (1, before)
     assert (found.told["patients_left"], found.told["visits_left"]) == (1, 1)
-    assert "1 patients would be somebody else" in found.complained
+    named = found.told["references"]
+    assert (named["patients"], named["visits"], named["waiting"]) == ([unknown], [lost], [])
+    assert "1 patients would be somebody else from then on, 0 of them" in found.complained
     assert "88" not in found.said + found.complained
     assert hospital.carry("first", "second", "--anyway").code == 0
     assert hospital.run("references", "show", "--json").told["carried"] == 2
+
+
+def test_of_an_installation_older_than_marks_the_gateway_has_the_key(
+    hospital: Hospital, private_kafka: RealKafka
+) -> None:
+    """A command by hand, with whatever key, is not believed where patients are known; to carry, what fits them is."""
+    kafka = KafkaSettings(private_kafka.bootstrap)
+    assert hospital.replay("first", hospital.admission(KNOWN, VISIT)).code == 0
+    publisher = Publisher(kafka)
+    publisher.send(REFERENCES.name, key_in_use.MARK, None)
+    publisher.confirm()
+    publisher.close()
+    for key in ("first", None):
+        unsaid = hospital.replay(key, hospital.discharge(KNOWN, VISIT))
+        assert unsaid.code == EXIT_KEY
+        assert "start a gateway first" in unsaid.complained
+    assert hospital.carry("third", "second").code == EXIT_KEY
+    done = hospital.carry("first", "second")
+    assert (done.code, done.told["carried"]) == (0, 2), done.complained
+    assert hospital.run("references", "show", "--json").told["fingerprint"] == (
+        references("second").fingerprint
+    )
+
+
+def test_a_visit_is_known_by_any_message_that_names_it(hospital: Hospital) -> None:
+    """A result that tells watch nothing says whose it is: a visit may have no other message for weeks."""
+    result = f"{hospital.header('ORU^R01', KNOWN, VISIT)}OBR|1||L1|718-7^Hb^LN\rOBX|1|NM|718-7^Hb^LN||9\r"
+    assert hospital.replay("first", result).code == 0
+    found = running.find(
+        KafkaSettings(hospital.kafka),
+        Source(references=references("second")),
+        references("first"),
+        lambda _, __, records: records,
+    )
+    assert found.carrying.carry == {}
+    publisher = Publisher(KafkaSettings(hospital.kafka))
+    row = json.dumps({"k": "admitted", "e": VISITED}).encode()
+    publisher.send(FACTS.name, f"{ONE}|f{'0' * 24}".encode(), row)
+    publisher.confirm()
+    publisher.close()
+    done = hospital.carry("first", "second")
+    assert (done.code, done.told["carried"], done.told["visits_left"]) == (0, 2, 0)
+
+
+def test_no_key_is_carried_to_that_nothing_starts_with(hospital: Hospital, tmp_path: Path) -> None:
+    """A placeholder would be refused by compose and Kubernetes, and by then the former key too."""
+    assert hospital.replay("first", hospital.admission(KNOWN, VISIT)).code == 0
+    (tmp_path / "second").write_text(
+        "please change this to something of your own", encoding="utf-8"
+    )
+    refused = hospital.carry("first", "second")
+    assert (refused.code, refused.said) == (2, "")
+    assert "placeholder" in refused.complained
 
 
 def test_who_began_without_a_key_is_given_one(hospital: Hospital) -> None:

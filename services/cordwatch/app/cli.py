@@ -132,6 +132,8 @@ def report(error: BaseException) -> tuple[str, int] | None:
         "UnreadableReferences": EXIT_TOPICS,
         "WrongKey": EXIT_KEY,
         "NoKeyInUse": EXIT_KEY,
+        "NotMarkedYet": EXIT_KEY,
+        "ChangedMeanwhile": EXIT_FINDING,
         "BadYaml": EXIT_PACK,
         "BadTls": EXIT_USAGE,
         "BadDestinations": EXIT_USAGE,

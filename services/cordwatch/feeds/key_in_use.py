@@ -12,8 +12,9 @@ from cordwatch.feeds.references import References
 from cordwatch.runtime.following import follow
 from cordwatch.runtime.kafka import KafkaSettings, Publisher
 from cordwatch.runtime.logging import get_logger
+from cordwatch.runtime.topic_span import TopicSpan
 from cordwatch_schemas.reference_keys import CarriedReference, KeyInUse, ReferenceRecord
-from cordwatch_schemas.topics import REFERENCES
+from cordwatch_schemas.topics import IDENTITIES, REFERENCES
 
 MARK = b"key-in-use"
 """Key of the one record that says which key counts."""
@@ -37,6 +38,16 @@ class WrongKey(Exception):
         super().__init__(
             f"{option} ({_named(fingerprint)}) is not the key by which this hospital's patients are known"
             f" ({_named(known_by)}): put that one back, or exchange it with `cordwatch references carry`"
+        )
+
+
+class NotMarkedYet(Exception):
+    """Patients are known, and no gateway has said yet by which key."""
+
+    def __init__(self) -> None:
+        """Say so, and what to do."""
+        super().__init__(
+            "patients are known here, and no gateway has said yet by which key: start a gateway first"
         )
 
 
@@ -74,19 +85,25 @@ def kept_of(records: Iterable[tuple[bytes | None, bytes | None]]) -> Kept:
     mark: KeyInUse | None = None
     carried: dict[str, dict[str, str]] = {}
     for key, value in records:
-        if value is None:
+        if key == MARK and value is None:
+            mark = None
+        elif value is None:
             owner, _, reference = (key or b"").decode("ascii", "replace").partition("|")
             carried.get(owner, {}).pop(reference, None)
-            continue
-        try:
-            found = _RECORD.validate_json(value)
-        except ValidationError:
-            raise UnreadableReferences from None
-        if isinstance(found, KeyInUse):
-            mark = found
         else:
-            carried.setdefault(found.fingerprint, {})[found.reference] = found.stands_for
+            found = _record(value)
+            if isinstance(found, KeyInUse):
+                mark = found
+            else:
+                carried.setdefault(found.fingerprint, {})[found.reference] = found.stands_for
     return Kept(mark, carried)
+
+
+def _record(value: bytes) -> KeyInUse | CarriedReference:
+    try:
+        return _RECORD.validate_json(value)
+    except ValidationError:
+        raise UnreadableReferences from None
 
 
 def key_of(fingerprint: str, reference: str) -> bytes:
@@ -113,19 +130,29 @@ def _to_the_end(kafka: KafkaSettings) -> Iterable[tuple[bytes | None, bytes | No
 
 
 def in_use(
-    kafka: KafkaSettings, references: References, now: datetime, *, marks: bool = True
+    kafka: KafkaSettings,
+    references: References,
+    now: datetime,
+    *,
+    marks: bool = True,
+    by_hand: bool = False,
 ) -> References:
     """
     Return *references* with what was carried to their key, if patients are known by it.
 
     Where no key was in use before, it is the first (*marks*: and that is written).
+    A command that is called *by_hand* is not believed where patients are known
+    already: of an installation that is older than marks the gateway has the key.
 
     Raises:
         WrongKey: patients are known by another key.
+        NotMarkedYet: nothing says by which key they are known.
         BrokerUnreachable, UnreadableReferences: it cannot be known.
     """
     kept, own = read_references(kafka), references.fingerprint
     if kept.mark is None and marks:
+        if by_hand and _somebody_is_known(kafka):
+            raise NotMarkedYet
         write_mark(kafka, KeyInUse(fingerprint=own, since=now))
         # Two may have begun at once: both read the same last word.
         kept = read_references(kafka)
@@ -134,6 +161,11 @@ def in_use(
     found = kept.under(references)
     log.info("key for references", fingerprint=own[:8], carried=len(found.carried))
     return found
+
+
+def _somebody_is_known(kafka: KafkaSettings) -> bool:
+    with TopicSpan(kafka, IDENTITIES.name) as span:
+        return len(span) > 0
 
 
 def write_mark(kafka: KafkaSettings, mark: KeyInUse) -> None:

@@ -101,7 +101,14 @@ def test_three_copies_need_two_in_sync(replication: int, in_sync: str) -> None:
 
 
 def test_state_alone_is_compacted_for_ever() -> None:
-    """Source topics expire; facts never do, nor does how far a feed was read, nor what was learnt of it."""
+    """Source topics expire; facts never do, nor does how far a feed was read, what was learnt of it, nor who stands for whom."""
     compacted = {topic.noun for topic in TOPICS if topic.cleanup == "compact"}
-    assert compacted == {"facts", "feed-histories", "identities", "pages", "positions"}
+    assert compacted == {
+        "facts",
+        "feed-histories",
+        "identities",
+        "pages",
+        "positions",
+        "references",
+    }
     assert wanted_config(FACTS, 1)["retention.ms"] == "-1"

@@ -7,9 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cordwatch.feeds.references import References
+from cordwatch.watch.patients import WAKE_ROW_ID
 
 _GIVEN = re.compile(rb"\b([pe])_[a-z2-7]{24}\b")
 """A reference that a key made, wherever it stands."""
+
+_WAKE = b"|" + WAKE_ROW_ID
+_DISCHARGED = b'"k":"discharged"'
+"""As a row of the state has it."""
 
 Numbered = tuple[str, str]
 """Kind (`p`: patient, `e`: visit) and number."""
@@ -36,32 +41,47 @@ class Used:
     """Of whom watch knows something."""
     visits: set[str] = field(default_factory=set)
     """In what watch knows."""
+    over: set[str] = field(default_factory=set)
+    """Visits of which a discharge is known."""
+    waiting: set[str] = field(default_factory=set)
+    """Patients for whom watch will do something at an instant."""
 
-    def note(self, key: bytes, value: bytes, *, of_watch: bool = False) -> None:
-        """Note what stands in a record; *of_watch*: it is a row of its state."""
-        found = {one.group().decode() for part in (key, value) for one in _GIVEN.finditer(part)}
-        self.everywhere |= found
-        if of_watch:
-            whose = _GIVEN.match(key)
-            if whose and whose.group(1) == b"p":
-                self.patients.add(whose.group().decode())
-            self.visits |= {one for one in found if one.startswith("e_")}
+    def note(self, key: bytes, value: bytes) -> None:
+        """Note what stands in a record."""
+        self.everywhere |= _given(key) | _given(value)
+
+    def note_row(self, key: bytes, value: bytes) -> None:
+        """Note what stands in a row of watch's state: a fact, or when it does something next."""
+        patients = {one for one in _given(key) if one.startswith("p_")}
+        if key.endswith(_WAKE):
+            self.waiting |= patients
+            return
+        self.note(key, value)
+        self.patients |= patients
+        visits = {one for one in _given(value) if one.startswith("e_")}
+        (self.over if _DISCHARGED in value else self.visits).update(visits)
+
+
+def _given(text: bytes) -> set[str]:
+    return {one.group().decode() for one in _GIVEN.finditer(text)}
 
 
 @dataclass(frozen=True, slots=True)
 class Carrying:
-    """What an exchange of the key comes to. Counts alone can be shown."""
+    """What an exchange of the key comes to; all of it references, and no number."""
 
     carry: dict[str, str]
     """By the reference as the present key makes it, the one that it stands for."""
     already: int
     """Carried before."""
-    doubled: int
-    """Given by both keys, to one number: both are in use, and stay."""
-    patients_left: int
+    doubled: dict[str, str]
+    """Given by both keys, to one number: both are in use, and stay. By the newer, the older one."""
+    patients_left: frozenset[str]
     """Of whom watch knows something, and nothing tells the number: to the present key they are somebody else."""
-    visits_left: int
-    """The same of visits."""
+    visits_left: frozenset[str]
+    """The same of visits that are not known to be over."""
+    waiting: frozenset[str]
+    """Of the patients left, those for whom watch will do something at an instant: most with an open clock."""
 
 
 def carrying(
@@ -76,8 +96,9 @@ def carrying(
     """
     own = References(present.key)
     carry: dict[str, str] = {}
+    doubled: dict[str, str] = {}
     known: set[str] = set()
-    already = doubled = 0
+    already = 0
     for kind, number in numbers:
         had, made = former.of(kind, number), own.of(kind, number)
         known |= {had, made}
@@ -87,7 +108,9 @@ def carrying(
         if stands_for == had:
             already += 1
         elif stands_for is not None or made in used.everywhere:
-            doubled += 1
+            doubled[stands_for or made] = had
         else:
             carry[made] = had
-    return Carrying(carry, already, doubled, len(used.patients - known), len(used.visits - known))
+    patients, visits = used.patients - known, used.visits - used.over - known
+    waiting = frozenset(patients & used.waiting)
+    return Carrying(carry, already, doubled, frozenset(patients), frozenset(visits), waiting)

@@ -13,20 +13,21 @@ from pydantic import ValidationError
 
 from cordwatch.app.carrying.plan import Carrying, Recording, Used, carrying
 from cordwatch.app.rereading.reading import translated_again
+from cordwatch.feeds.hl7.message import Unreadable, parse
 from cordwatch.feeds.key_in_use import Kept, WrongKey, key_of, read_references, write_mark
+from cordwatch.feeds.mapping.mapper import EPOCH
+from cordwatch.feeds.mapping.reading import Reading
 from cordwatch.feeds.references import References
-from cordwatch.feeds.source import Sources
+from cordwatch.feeds.source import Source, Sources
 from cordwatch.feeds.trouble.operations import feed_records
 from cordwatch.feeds.trouble.presence import AWAY_S
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
 from cordwatch.runtime.topic_span import Stamped, TopicSpan
-from cordwatch.watch.patients import WAKE_ROW_ID
 from cordwatch_schemas.operations import GatewayState
 from cordwatch_schemas.records import Identity, RawMessage
 from cordwatch_schemas.reference_keys import CarriedReference, KeyInUse
 from cordwatch_schemas.topics import FACTS, HISTORIES, IDENTITIES, RAW, REFERENCES, SOURCES, Topic
 
-_WAKE = b"|" + WAKE_ROW_ID
 READ = (RAW, *SOURCES, FACTS, IDENTITIES, HISTORIES, REFERENCES)
 GROUP = 5_000
 """Records that are acknowledged together."""
@@ -41,8 +42,18 @@ class NoKeyInUse(Exception):
     def __init__(self) -> None:
         """Say so, and what to do."""
         super().__init__(
-            "no key is in use yet: start the gateway once with the key that it has, or, where nobody is"
-            " known, simply with the other one"
+            "no key is in use yet, and nobody is known by the former one: start the gateway once with the key that"
+            " it has, or, where nobody is known at all, simply with the other one"
+        )
+
+
+class ChangedMeanwhile(Exception):
+    """Another exchange came to its end since this one began to look."""
+
+    def __init__(self) -> None:
+        """Say so, and what to do."""
+        super().__init__(
+            "another exchange of the key ended meanwhile: see `cordwatch references show`, and begin again"
         )
 
 
@@ -77,19 +88,22 @@ def find(kafka: KafkaSettings, sources: Sources, former: References, watched: Wa
     require_topics(kafka, READ)
     kept = read_references(kafka)
     former, present = kept.under(former), kept.under(sources.references)
-    require_former(kept.mark, former.fingerprint, present.fingerprint)
+    if kept.mark is not None:
+        require_former(kept.mark, former.fingerprint, present.fingerprint)
     used, recording = Used(), Recording(former.key, former.carried)
     for topic in SOURCES:
         with TopicSpan(kafka, topic.name) as span:
             for one in watched(topic.noun, len(span), span):
                 used.note(one.key or b"", one.value or b"")
     for key, value in _living(kafka, FACTS, watched):
-        if not key.endswith(_WAKE):
-            used.note(key, value, of_watch=True)
+        used.note_row(key, value)
+    fits = False
     for key, value in _living(kafka, IDENTITIES, watched):
         used.note(key, value)
         with contextlib.suppress(ValidationError):
-            recording.of("p", Identity.model_validate_json(value).number)
+            fits |= recording.of("p", Identity.model_validate_json(value).number).encode() == key
+    if kept.mark is None and not fits:
+        raise NoKeyInUse
     with TopicSpan(kafka, RAW.name) as span:
         reading = sources.by(recording)
         for one in watched("messages", len(span), span):
@@ -109,21 +123,23 @@ def _living(kafka: KafkaSettings, topic: Topic, watched: Watched) -> Iterator[tu
                 yield one.key, one.value
 
 
-def require_former(mark: KeyInUse | None, former: str, present: str) -> None:
+def require_former(mark: KeyInUse, former: str, present: str) -> None:
     """
     Refuse a former key by which nobody is known; one that was exchanged for the present one is good too.
 
     Raises:
-        WrongKey, NoKeyInUse: it is not.
+        WrongKey: it is not.
     """
-    if mark is None:
-        raise NoKeyInUse
     if former not in ({mark.fingerprint} if mark.fingerprint != present else {mark.former}):
         raise WrongKey(former, mark.fingerprint, "--former-key-file")
 
 
 def _ask(value: bytes | None, reading: Sources) -> None:
-    """Read a message, whose numbers are asked for by that; what is no whole one tells none."""
+    """
+    Read a message, whose numbers are asked for by that; what is no whole one tells none.
+
+    One that tells watch nothing, as most results of a laboratory, says all the same whose it is.
+    """
     try:
         raw = RawMessage.model_validate_json(value or b"")
         data = base64.b64decode(raw.content_base64, validate=True)
@@ -131,6 +147,24 @@ def _ask(value: bytes | None, reading: Sources) -> None:
         return
     if raw.piece == "message":
         translated_again(raw, data, reading)
+        if raw.format == "hl7v2":
+            _ask_whose(data, reading.of(data, raw.peer))
+
+
+def _ask_whose(data: bytes, source: Source | None) -> None:
+    if source is None:
+        return
+    try:
+        message = parse(data, source.charset_fallback, source.charset_names)
+    except Unreadable:
+        return
+    source.overrides.apply(message)
+    reading = Reading(message, data, source, EPOCH)
+    for person in message.all("PID"):
+        reading.identify(person)
+    for visit in message.all("PV1"):
+        if number := visit.text(19):
+            source.reference("e", number)
 
 
 def carry(
@@ -140,7 +174,11 @@ def carry(
     Write what *found* says, and when all of it is safe that the present key counts.
 
     Until then the former one does. Running it again writes what is missing.
+
+    Raises:
+        ChangedMeanwhile: *found* is out of date; what was written by then is looked at by nobody.
     """
+    _require_same_mark(kafka, found)
     own, publisher = found.present.fingerprint, Publisher(kafka)
     try:
         for number, (made, had) in enumerate(found.carrying.carry.items(), 1):
@@ -149,7 +187,8 @@ def carry(
             if number % GROUP == 0:
                 progress(publisher.confirm())
         progress(publisher.confirm())
-        if found.kept.mark is not None and found.kept.mark.fingerprint != own:
+        if found.kept.mark is None or found.kept.mark.fingerprint != own:
+            _require_same_mark(kafka, found)
             former = found.former.fingerprint
             write_mark(kafka, KeyInUse(fingerprint=own, former=former, since=now))
         # Those of keys before these two are asked by nobody any more.
@@ -160,3 +199,8 @@ def carry(
         publisher.confirm()
     finally:
         publisher.close()
+
+
+def _require_same_mark(kafka: KafkaSettings, found: Found) -> None:
+    if read_references(kafka).mark != found.kept.mark:
+        raise ChangedMeanwhile

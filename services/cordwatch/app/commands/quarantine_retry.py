@@ -93,7 +93,8 @@ def retry(
         log.warning("no --key-file: not for real patients")
     listed = tuple(one.strip() for one in applications.split(",") if one.strip())
     require_topics(kafka, (*WRITTEN, REFERENCES))
-    reads = reads.by(in_use(kafka, reads.references, clock.now(), marks=not dry_run))
+    marks = not dry_run
+    reads = reads.by(in_use(kafka, reads.references, clock.now(), marks=marks, by_hand=True))
     held = shelf_of(kafka).held()
     messages = by_message([one for one in held if chosen.fits(one)], held)
     read = (reread(one, data, reads, clock.now(), listed) for one, data in _texts(kafka, messages))

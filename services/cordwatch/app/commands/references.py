@@ -13,7 +13,8 @@ from cordwatch.app.carrying.running import Found, carry, find, gateways_running
 from cordwatch.app.cli import EXIT_FINDING, EXIT_KEY
 from cordwatch.app.commands.options import kafka_of
 from cordwatch.app.commands.progress import with_progress
-from cordwatch.app.commands.source_options import key_of, source_of, source_options
+from cordwatch.app.commands.secret_files import fault_of
+from cordwatch.app.commands.source_options import former_key_of, source_of, source_options
 from cordwatch.feeds.key_in_use import read_references
 from cordwatch.feeds.references import References
 from cordwatch.runtime.kafka import KafkaSettings, require_topics
@@ -25,8 +26,8 @@ RUNNING = (
 )
 BEGUN = "{0} began meanwhile, with the former key: stop it, and carry again with the same two keys"
 LEFT = (
-    "{0} patients would be somebody else from then on: nothing that is kept tells their numbers."
-    " Nothing was written; --anyway leaves them behind"
+    "{0} patients would be somebody else from then on, {1} of them with something to come: nothing that is kept"
+    " tells their numbers. Nothing was written; --json names them, --anyway leaves them behind"
 )
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -85,38 +86,54 @@ def carry_(
 
     \b
     Example:  cordwatch references carry --former-key-file old --key-file new
-    Exit codes: 0; 1 a gateway runs, or patients would be left behind (nothing was written); 2 wrong use; 3
+    Exit codes: 0; 1 a gateway runs, patients would be left behind, or another exchange ended meanwhile; 2 wrong use; 3
     topics are missing; 4 no broker answers; 5 a bad profile; 6 patients are not known by the former key.
     """
     if source["key_file"] is None:
         raise click.UsageError("name the other key with --key-file")
-    sources, former = source_of(**source), References(key_of(former_key_file, "--former-key-file"))
+    if fault := fault_of(source["key_file"].read_bytes()):
+        # feeds, compose and Kubernetes would not start with it, and with the former one neither.
+        raise click.BadParameter(
+            f"the file {fault}: cordwatch secrets make", param_hint="--key-file"
+        )
+    sources, former = source_of(**source), References(former_key_of(former_key_file))
     if former.fingerprint == sources.references.fingerprint:
         raise click.UsageError("the former key and that in --key-file are the same")
     kafka, now = kafka_of(ctx), WallClock().now()
     require_topics(kafka, (HISTORIES,))
-    if not dry_run and (running := gateways_running(kafka, now)):
+    if not dry_run:
+        _require_no_gateway(ctx, kafka)
+    found = find(kafka, sources, former, with_progress)
+    left = found.carrying
+    if left.patients_left and not anyway:
+        _show(found, as_json=as_json)
+        click.echo(LEFT.format(len(left.patients_left), len(left.waiting)), err=True)
+        ctx.exit(EXIT_FINDING)
+    is_alone = dry_run or _carry(ctx, kafka, found, now)
+    _show(found, as_json=as_json)
+    if not is_alone:
+        ctx.exit(EXIT_FINDING)
+
+
+def _require_no_gateway(ctx: click.Context, kafka: KafkaSettings) -> None:
+    if running := gateways_running(kafka, WallClock().now()):
         click.echo(RUNNING.format(", ".join(running)), err=True)
         ctx.exit(EXIT_FINDING)
-    found = find(kafka, sources, former, with_progress)
-    left = found.carrying.patients_left
-    refused = bool(left) and not anyway
-    if not (dry_run or refused):
-        _carry(kafka, found, now)
-    _show(found, as_json=as_json)
-    if refused:
-        click.echo(LEFT.format(left), err=True)
-        ctx.exit(EXIT_FINDING)
 
 
-def _carry(kafka: KafkaSettings, found: Found, now: datetime) -> None:
+def _carry(ctx: click.Context, kafka: KafkaSettings, found: Found, now: datetime) -> bool:
+    """Carry; return whether no gateway began meanwhile."""
+    # To look for what is to be carried may have taken long.
+    _require_no_gateway(ctx, kafka)
     stream = click.get_text_stream("stderr")
     total = len(found.carrying.carry)
     with click.progressbar(length=total, label="carry", file=stream) as bar:
         carry(kafka, found, now, bar.update)
     # One that a supervisor started meanwhile has the former key, and goes on giving references by it.
-    if running := gateways_running(kafka, WallClock().now()):
+    running = gateways_running(kafka, WallClock().now())
+    if running:
         click.echo(BEGUN.format(", ".join(running)), err=True)
+    return not running
 
 
 def _show(found: Found, *, as_json: bool) -> None:
@@ -124,12 +141,18 @@ def _show(found: Found, *, as_json: bool) -> None:
     told = {
         "carried": len(counts.carry),
         "already": counts.already,
-        "doubled": counts.doubled,
-        "patients_left": counts.patients_left,
-        "visits_left": counts.visits_left,
+        "doubled": len(counts.doubled),
+        "patients_left": len(counts.patients_left),
+        "visits_left": len(counts.visits_left),
     }
     if as_json:
-        click.echo(json.dumps(told))
+        named = {
+            "waiting": sorted(counts.waiting),
+            "patients": sorted(counts.patients_left),
+            "visits": sorted(counts.visits_left),
+            "doubled": sorted(counts.doubled.items()),
+        }
+        click.echo(json.dumps({**told, "references": named}))
         return
     click.echo(
         f"{told['carried']} references to carry, {told['already']} carried before,"

@@ -102,7 +102,7 @@ def _replay_files(
     kafka = kafka_of(ctx)
     require_topics(kafka, (*WRITTEN, REFERENCES))
     sources = source_of(**source)
-    sources = sources.by(in_use(kafka, sources.references, clock.now()))
+    sources = sources.by(in_use(kafka, sources.references, clock.now(), by_hand=True))
     publisher = Publisher(kafka)
     outcomes: Counter[str] = Counter()
     events = faults = 0

@@ -87,7 +87,7 @@ def replay_raw(ctx: click.Context, options: dict[str, Any], *, as_json: bool) ->
     sources = source_of(**{name: options[name] for name in _SOURCE})
     require_topics(kafka, (REFERENCES,))
     marks = not options["dry_run"]
-    sources = sources.by(in_use(kafka, sources.references, now, marks=marks))
+    sources = sources.by(in_use(kafka, sources.references, now, marks=marks, by_hand=True))
     found = find(kafka, sources, selection, packs, now, live=options["live"], watched=with_progress)
     try:
         unread = found.rereading.outcomes["quarantined"] + found.rereading.faults.total()

@@ -66,16 +66,21 @@ def source_options(command: F) -> F:
     return command
 
 
-def key_of(key_file: Path | None, option: str = "--key-file") -> bytes:
+def key_of(key_file: Path | None) -> bytes:
     """Return the key for references, the exercise key where no file is named."""
     if key_file is None:
         return EXERCISE_KEY
-    key = key_file.read_bytes().strip()
+    key = former_key_of(key_file)
     if len(key) < BYTES_MIN:
         # Who tries all short keys finds the number behind each reference.
         reason = f"shorter than {BYTES_MIN} bytes: cordwatch secrets make" if key else "empty"
-        raise click.BadParameter(f"the file is {reason}", param_hint=option)
+        raise click.BadParameter(f"the file is {reason}", param_hint="--key-file")
     return key
+
+
+def former_key_of(key_file: Path | None) -> bytes:
+    """Return a key that is to be exchanged, and may be as short as keys once might be."""
+    return EXERCISE_KEY if key_file is None else key_file.read_bytes().strip()
 
 
 def source_of(
