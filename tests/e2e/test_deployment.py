@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import ssl
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 
+from cordwatch.app.cli import EXIT_KEY
+from cordwatch.app.commands.source_options import key_of
 from cordwatch.app.demo_day import DAY_FILE
 from cordwatch.app.demo_today import day_ending
 from cordwatch.feeds.files import read_file
 from cordwatch.feeds.gateway import translate
+from cordwatch.feeds.references import References
 from cordwatch.feeds.source import Source
 from cordwatch.pathway.simulation import simulate
 from cordwatch.runtime.wall_clock import WallClock
@@ -51,10 +56,10 @@ def raised(alerts: list[dict[str, str]]) -> Raised:
     return {(one["kind"], one["rule"], one["cause"]) for one in alerts}
 
 
-def expected() -> Raised:
-    """Return what the core says of the bundled day, all of it received now."""
-    now = WallClock().now()
-    events = [one for item in read_file(DAY_FILE) for one in translate(item, Source(), now).told]
+def expected(day: Path, key: Path) -> Raised:
+    """Return what the core says of a *day*, all of it received now, of patients who are known by a *key*."""
+    now, source = WallClock().now(), Source(references=References(key_of(key)))
+    events = [one for item in read_file(day) for one in translate(item, source, now).told]
     found = simulate(events, load_pack("mescc-lymphoma"), now)
     return {(one.kind, one.rule, one.cause) for one in found if one.status == "open"}
 
@@ -137,19 +142,24 @@ def _answer(said: BinaryIO) -> bytes:
     return bytes(found)
 
 
-def test_messages_of_this_host_become_alerts(deployment: Deployment) -> None:
-    """A file into the broker in its container; what the core says comes out, and can be read here."""
-    done = deployment.cordwatch("replay", "--json", str(DAY_FILE))
+def test_messages_of_this_host_become_alerts(deployment: Deployment, tmp_path: Path) -> None:
+    """A file into the broker in its container, with the key of the gateway alone; what the core says comes out, and can be read here."""
+    day, key = tmp_path / "day.hl7", deployment.keys / "reference-key"
+    # The gateway has told of the day's own patients already.
+    day.write_bytes(re.sub(rb"DEMO(\d{3})\^", rb"FILE\1^", DAY_FILE.read_bytes()))
+    assert deployment.cordwatch("replay", str(day)).returncode == EXIT_KEY
+    done = deployment.cordwatch("replay", "--json", "--key-file", str(key), str(day))
     counted = json.loads(done.stdout)
     assert (done.returncode, counted["messages"], counted["quarantined"]) == (1, 291, 1)
-    wanted = expected()
+    wanted = expected(day, key)
     assert len(wanted) > 10
     assert eventually(lambda: wanted <= raised(told(deployment)))
 
 
 def test_a_stop_drains_and_a_start_tells_nothing_anew(deployment: Deployment) -> None:
     """`down` ends everything in order within its time; the data stays, and nobody is paged twice."""
-    before = {one["alert_id"]: one["raised_at"] for one in told(deployment)}
+    heard = told(deployment)
+    before = {one["alert_id"]: one["raised_at"] for one in heard}
     assert before
     stopped = deployment.compose("stop")
     assert stopped.returncode == 0
@@ -163,4 +173,4 @@ def test_a_stop_drains_and_a_start_tells_nothing_anew(deployment: Deployment) ->
     assert eventually(deployment.is_well)
     after = {one["alert_id"]: one["raised_at"] for one in told(deployment)}
     assert {one: after.get(one) for one in before} == before
-    assert raised(told(deployment)) >= expected()
+    assert raised(told(deployment)) >= raised(heard)
