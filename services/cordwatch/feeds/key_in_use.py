@@ -106,7 +106,7 @@ def _record(value: bytes) -> KeyInUse | CarriedReference:
         raise UnreadableReferences from None
 
 
-def key_of(fingerprint: str, reference: str) -> bytes:
+def record_key(fingerprint: str, reference: str) -> bytes:
     """Return the key on the topic of what was carried: the reference, and under which key."""
     return f"{fingerprint}|{reference}".encode()
 
@@ -154,7 +154,7 @@ def in_use(
         if by_hand and _somebody_is_known(kafka):
             raise NotMarkedYet
         write_mark(kafka, KeyInUse(fingerprint=own, since=now))
-        # Two may have begun at once: both read the same last word.
+        # Another may have begun at once, and its word be the last: with that one's key we go on, and with no other.
         kept = read_references(kafka)
     if kept.mark is not None and kept.mark.fingerprint != own:
         raise WrongKey(own, kept.mark.fingerprint)

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from cordwatch.feeds import key_in_use
-from cordwatch.feeds.key_in_use import MARK, UnreadableReferences, WrongKey, in_use, kept_of, key_of
+from cordwatch.feeds.key_in_use import (
+    MARK,
+    UnreadableReferences,
+    WrongKey,
+    in_use,
+    kept_of,
+    record_key,
+)
 from cordwatch.feeds.references import References
 from cordwatch.runtime.embedded_broker import KAFKA_PYTHON_API_VERSION, embedded_broker
 from cordwatch.runtime.kafka import KafkaSettings
@@ -30,7 +37,7 @@ def a_carried(number: str, former: References, present: References) -> Record:
     """Return the record that carries a patient."""
     made, own = present.of("p", number), present.fingerprint
     record = CarriedReference(fingerprint=own, reference=made, stands_for=former.of("p", number))
-    return key_of(own, made), record.model_dump_json().encode()
+    return record_key(own, made), record.model_dump_json().encode()
 
 
 @pytest.fixture
@@ -84,7 +91,7 @@ def test_who_writes_nothing_marks_nothing(topic: list[Record]) -> None:
         in_use(KafkaSettings(), NEW, T0, marks=False)
 
 
-def test_two_that_begin_at_once_do_not_both_go_on(
+def test_who_is_overtaken_at_the_very_first_start_does_not_go_on(
     topic: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was written last is read by both: by another key than that none of them gives a reference."""

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from cordwatch.app.carrying.plan import Carrying, Recording, Used, carrying
 from cordwatch.app.rereading.reading import translated_again
 from cordwatch.feeds.hl7.message import Unreadable, parse
-from cordwatch.feeds.key_in_use import Kept, WrongKey, key_of, read_references, write_mark
+from cordwatch.feeds.key_in_use import Kept, WrongKey, read_references, record_key, write_mark
 from cordwatch.feeds.mapping.mapper import EPOCH
 from cordwatch.feeds.mapping.reading import Reading
 from cordwatch.feeds.references import References
@@ -183,7 +183,9 @@ def carry(
     try:
         for number, (made, had) in enumerate(found.carrying.carry.items(), 1):
             record = CarriedReference(fingerprint=own, reference=made, stands_for=had)
-            publisher.send(REFERENCES.name, key_of(own, made), record.model_dump_json().encode())
+            publisher.send(
+                REFERENCES.name, record_key(own, made), record.model_dump_json().encode()
+            )
             if number % GROUP == 0:
                 progress(publisher.confirm())
         progress(publisher.confirm())
@@ -195,7 +197,7 @@ def carry(
         for fingerprint, carried in found.kept.carried.items():
             if fingerprint not in {own, found.former.fingerprint}:
                 for made in carried:
-                    publisher.send(REFERENCES.name, key_of(fingerprint, made), None)
+                    publisher.send(REFERENCES.name, record_key(fingerprint, made), None)
         publisher.confirm()
     finally:
         publisher.close()

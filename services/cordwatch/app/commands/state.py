@@ -11,6 +11,7 @@ import click
 
 from cordwatch.app.cli import EXIT_FINDING
 from cordwatch.app.commands.options import kafka_of
+from cordwatch.app.commands.progress import with_progress
 from cordwatch.app.state_file import BadStateFile, Kept, check_state, read_state, write_state
 from cordwatch.runtime.group_progress import group_progress
 from cordwatch.runtime.kafka import KafkaSettings, Publisher, require_topics
@@ -84,14 +85,8 @@ def _show(counts: Mapping[str, int], *, as_json: bool) -> None:
 
 def _kept(kafka: KafkaSettings) -> Iterator[Kept]:
     for topic in STATE:
-        with (
-            TopicSpan(kafka, topic.name) as span,
-            click.progressbar(
-                length=len(span), label=topic.noun, file=click.get_text_stream("stderr")
-            ) as bar,
-        ):
-            for one in span:
-                bar.update(1)
+        with TopicSpan(kafka, topic.name) as span:
+            for one in with_progress(topic.noun, len(span), span):
                 yield Kept(topic.noun, one.partition, one.at_ms, one.key or b"", one.value)
 
 
